@@ -1,0 +1,31 @@
+"""Instants as the product spells them. Only edges read the clock; everything else is handed `now`."""
+
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def epoch_ms(at: datetime) -> int:
+    """Whole milliseconds since 1970, rounded down."""
+    # Integer arithmetic: a float of seconds loses the last millisecond for some instants.
+    return (at - EPOCH) // timedelta(milliseconds=1)
+
+
+def from_epoch_ms(ms: int) -> datetime:
+    """The UTC instant `ms` milliseconds after 1970."""
+    seconds, millis = divmod(ms, 1000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=millis * 1000)
+
+
+def iso_ms(at: datetime) -> str:
+    """ISO 8601 in UTC with exactly three decimals and a Z: `2026-02-16T11:23:00.000Z`."""
+    utc = at.astimezone(UTC)
+    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+
+
+def parse_iso(text: str) -> datetime:
+    """An ISO 8601 instant with a zone; ValueError when it is not one."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("a time needs its zone")
+    return at.astimezone(UTC)

@@ -1,0 +1,45 @@
+"""Reading the environment: `<NAME>`, or `<NAME>_FILE` for a secret kept in a file."""
+
+import os
+import secrets
+from pathlib import Path
+
+
+def text(name: str, default: str = "") -> str:
+    """The value of NAME, else the contents of the file NAME_FILE points to, else the default."""
+    if (value := os.environ.get(name)) is not None:
+        return value
+    if path := os.environ.get(f"{name}_FILE"):
+        return Path(path).read_text(encoding="utf-8").strip()
+    return default
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """A comma-separated list."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """Whether NAME says yes: on, true, yes or 1."""
+    return text(name, "on" if default else "off").lower() in {"on", "true", "yes", "1"}
+
+
+def kept_secret(path: Path) -> str:
+    """A secret made once and kept in a file that only its owner can read."""
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        pass
+    path.parent.mkdir(parents=True, exist_ok=True)
+    value = secrets.token_urlsafe(48)
+    # Written aside and linked into place: of two processes starting at once, one secret wins.
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(value, encoding="ascii")
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        value = path.read_text(encoding="ascii").strip()
+    finally:
+        draft.unlink()
+    return value
