@@ -21,7 +21,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A person who signs in. Roles live in memberships, never here; `is_staff` is the operator."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    email = models.EmailField(max_length=254)
+    email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=120, blank=True)
     timezone = models.CharField(max_length=64, blank=True)
     is_staff = models.BooleanField(default=False)

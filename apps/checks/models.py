@@ -30,7 +30,7 @@ class CheckBatch(models.Model):
     attempt = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
-        indexes = [models.Index("first_slot", "id", name="check_batch_oldest")]
+        indexes = [models.Index(fields=["first_slot", "id"], name="check_batch_oldest")]
 
     def __str__(self) -> str:
         return f"batch {self.pk}"
@@ -39,7 +39,7 @@ class CheckBatch(models.Model):
 class CheckRequest(TenantModel):
     """A check outside the schedule: somebody asked, or a failure is being confirmed.
 
-    `draft` holds the configuration of a monitor that is not saved yet; its result goes back to the asker only.
+    `draft` holds the configuration of a monitor that is not saved yet; its result goes only to the asker.
     """
 
     class Reason(models.TextChoices):
@@ -67,7 +67,11 @@ class CheckRequest(TenantModel):
                 name="check_request_one_retry",
             ),
         ]
-        indexes = [models.Index("due_at", name="check_request_due", condition=models.Q(done_at__isnull=True))]
+        indexes = [
+            models.Index(
+                fields=["due_at"], name="check_request_due", condition=models.Q(done_at__isnull=True)
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.reason} {self.public_id}"

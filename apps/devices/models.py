@@ -44,7 +44,7 @@ class Device(TenantModel):
     port = models.PositiveIntegerField(null=True, blank=True)
     url = models.CharField(max_length=2048, blank=True)
     notes = models.TextField(max_length=4000, null=True, blank=True)  # noqa: DJ001  # the wire tells null from ""
-    # One document per concern, each checked by its own module: devices.synthetic, dns_config, heartbeat_config.
+    # One document per concern, each with its own module: synthetic, dns_config, heartbeat_config.
     synthetic = models.JSONField(null=True, blank=True)
     dns = models.JSONField(null=True, blank=True)
     heartbeat = models.JSONField(null=True, blank=True)
@@ -73,14 +73,12 @@ class Device(TenantModel):
         indexes = [
             # The scheduler's only query: paused rows and rows that nobody probes never enter it.
             models.Index(
-                "shard",
-                "interval_s",
-                "phase_ms",
+                fields=["shard", "interval_s", "phase_ms"],
                 name="device_due",
                 include=["id"],
                 condition=models.Q(enabled=True),
             ),
-            models.Index("project", "name", name="device_of_project"),
+            models.Index(fields=["project", "name"], name="device_of_project"),
         ]
 
     def __str__(self) -> str:
@@ -125,8 +123,8 @@ class DeviceState(TenantModel):
 
     class Meta:
         indexes = [
-            models.Index("due_at", name="heartbeat_due", condition=models.Q(due_at__isnull=False)),
-            models.Index("workspace", "-rank", "since", name="state_worst_first"),
+            models.Index(fields=["due_at"], name="heartbeat_due", condition=models.Q(due_at__isnull=False)),
+            models.Index(fields=["workspace", "-rank", "since"], name="state_worst_first"),
         ]
 
     def __str__(self) -> str:

@@ -47,8 +47,10 @@ class Incident(TenantModel):
             ),
         ]
         indexes = [
-            models.Index("workspace", "-opened_at", "-id", name="incident_newest"),
-            models.Index("workspace", "subject_kind", "subject_id", "-opened_at", name="incident_of_subject"),
+            models.Index(fields=["workspace", "-opened_at", "-id"], name="incident_newest"),
+            models.Index(
+                fields=["workspace", "subject_kind", "subject_id", "-opened_at"], name="incident_of_subject"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -78,8 +80,10 @@ class IncidentEvent(TenantModel):
 
     class Meta:
         indexes = [
-            models.Index("id", name="incident_event_outbox", condition=models.Q(fanned_out_at__isnull=True)),
-            models.Index("incident", "at", "id", name="incident_timeline"),
+            models.Index(
+                fields=["id"], name="incident_event_outbox", condition=models.Q(fanned_out_at__isnull=True)
+            ),
+            models.Index(fields=["incident", "at", "id"], name="incident_timeline"),
         ]
 
     def __str__(self) -> str:

@@ -61,8 +61,8 @@ class Delivery(TenantModel):
 
     class Meta:
         indexes = [
-            models.Index("next_at", name="delivery_due", condition=models.Q(status="planned")),
-            models.Index("workspace", "-created_at", "-id", name="delivery_newest"),
+            models.Index(fields=["next_at"], name="delivery_due", condition=models.Q(status="planned")),
+            models.Index(fields=["workspace", "-created_at", "-id"], name="delivery_newest"),
         ]
 
     def __str__(self) -> str:

@@ -20,7 +20,7 @@ class Project(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="project_key_once")]
-        indexes = [models.Index("workspace", "-created_at", "-id", name="project_newest")]
+        indexes = [models.Index(fields=["workspace", "-created_at", "-id"], name="project_newest")]
 
     def __str__(self) -> str:
         return self.name
@@ -92,9 +92,9 @@ class MaintenanceWindow(TenantModel):
         ]
         indexes = [
             models.Index(
-                "workspace", "subject_kind", "subject_id", "starts_at", name="maintenance_of_subject"
+                fields=["workspace", "subject_kind", "subject_id", "starts_at"], name="maintenance_of_subject"
             ),
-            models.Index("project", "starts_at", name="maintenance_of_project"),
+            models.Index(fields=["project", "starts_at"], name="maintenance_of_project"),
         ]
 
     def __str__(self) -> str:

@@ -27,7 +27,7 @@ class ApiToken(TenantModel):
 
     class Meta:
         indexes = [
-            models.Index("workspace", "-created_at", name="api_token_newest"),
+            models.Index(fields=["workspace", "-created_at"], name="api_token_newest"),
         ]
 
     def __str__(self) -> str:
