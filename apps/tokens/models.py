@@ -54,9 +54,7 @@ class AgentKey(TenantModel):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["workspace", "subject", "subject_id"], name="agent_key_once_per_subject"
-            ),
+            models.UniqueConstraint(fields=["workspace", "subject", "subject_id"], name="agent_key_once_per_subject"),
         ]
 
     def __str__(self) -> str:

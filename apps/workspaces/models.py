@@ -86,9 +86,7 @@ class Membership(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["workspace", "user"], name="seat_once_per_user"),
             models.UniqueConstraint(fields=["workspace", "number"], name="seat_number_once"),
-            models.UniqueConstraint(
-                fields=["workspace"], condition=models.Q(role="owner"), name="seat_one_owner"
-            ),
+            models.UniqueConstraint(fields=["workspace"], condition=models.Q(role="owner"), name="seat_one_owner"),
         ]
 
     def __str__(self) -> str:
