@@ -164,7 +164,7 @@ def _prepared(method: str, target: Target, address: Address, *, left_s: float, e
     for option, value in (
         (pycurl.URL, target.url),
         (pycurl.CONNECT_TO, [f"::{pinned}:{target.port}"]),
-        (pycurl.PROTOCOLS_STR, "http,https"),
+        (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
         (pycurl.FOLLOWLOCATION, 0),
         (pycurl.PROXY, ""),
         (pycurl.NOPROXY, "*"),
