@@ -9,7 +9,7 @@ StateName = Literal["unknown", "up", "warning", "down"]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A device's state became another one. `at` is the slot or flip that proves it, not the time of writing."""
+    """A device's state became another one; `at` is the slot or flip that proves it."""
 
     workspace_id: int
     device_id: int

@@ -1,0 +1,97 @@
+"""What a device points at, checked before it is saved (contract Dashmon sections 6 and 16)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from apps.common.egress import forbidden_reason
+from apps.common.errors import InvalidInputError
+from apps.devices.models import Device
+
+PROTOCOLS = frozenset(set(Device.Kind.values) - {Device.Kind.AUTO})
+# Kinds that somebody else feeds, or that carry their own configuration instead of an address.
+WITHOUT_ADDRESS = frozenset({Device.Kind.DNS, Device.Kind.HEARTBEAT, Device.Kind.AGENT})
+PREMIUM_KINDS = frozenset({Device.Kind.DNS, Device.Kind.HEARTBEAT})
+NOT_PROBED = frozenset({Device.Kind.HEARTBEAT, Device.Kind.AGENT})
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """The fields people type about a device, checked and in canonical form."""
+
+    name: str
+    kind: Device.Kind
+    label: str
+    host: str
+    port: int | None
+    url: str
+    notes: str | None
+
+
+def kind_of(label: str) -> Device.Kind:
+    """A protocol type is its own kind; anything else is a class of hardware, probed by what is known of it."""
+    word = label.strip().lower()
+    return Device.Kind(word) if word in PROTOCOLS else Device.Kind.AUTO
+
+
+def describe(*, name: Any, label: Any, host: Any, port: Any, url: Any, notes: Any, missing: str) -> Description:
+    """Check the described target; `missing` is the endpoint's sentence when a required field is absent.
+
+    Raises InvalidInputError with every bad field by its wire name: name, type, ip, port, url, notes.
+    """
+    fields: dict[str, str] = {}
+    clean_name = _text(fields, "name", name, 120)
+    clean_label = _text(fields, "type", label, 40)
+    kind = kind_of(clean_label)
+    clean_url = _url(fields, url)
+    clean_host = _host(fields, host, needed=kind not in WITHOUT_ADDRESS and not clean_url)
+    clean_port = _port(fields, port, needed=kind == Device.Kind.TCP)
+    clean_notes = _text(fields, "notes", notes, 4000, needed=False) or None
+    if fields:
+        absent = any(sentence == "Required." for sentence in fields.values())
+        raise InvalidInputError(missing if absent else "", fields=fields)
+    return Description(clean_name, kind, clean_label, clean_host, clean_port, clean_url, clean_notes)
+
+
+def _text(fields: dict[str, str], name: str, value: Any, most: int, *, needed: bool = True) -> str:
+    if value is not None and not isinstance(value, str):
+        fields[name] = "A text."
+        return ""
+    text = (value or "").strip()
+    if not text and needed:
+        fields[name] = "Required."
+    elif len(text) > most:
+        fields[name] = f"At most {most} characters."
+    elif "\x00" in text:
+        fields[name] = "Text without control characters."
+    return text
+
+
+def _url(fields: dict[str, str], value: Any) -> str:
+    url = _text(fields, "url", value, 2048, needed=False)
+    if not url or "url" in fields:
+        return ""
+    if not url.lower().startswith(("http://", "https://")):
+        fields["url"] = "An address that begins with http:// or https://."
+    elif reason := forbidden_reason(url):
+        fields["url"] = reason
+    return url
+
+
+def _host(fields: dict[str, str], value: Any, *, needed: bool) -> str:
+    host = _text(fields, "ip", value, 253, needed=needed)
+    if not host or "ip" in fields:
+        return ""
+    if reason := forbidden_reason(host):
+        fields["ip"] = reason
+    return host
+
+
+def _port(fields: dict[str, str], value: Any, *, needed: bool) -> int | None:
+    if value is None or value == "":
+        if needed:
+            fields["port"] = "A TCP monitor needs a port."
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
+        fields["port"] = "A whole number from 1 to 65535."
+        return None
+    return value
