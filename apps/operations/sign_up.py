@@ -1,0 +1,102 @@
+"""How people come in: who may open an account, and what comes with one."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+
+from apps.accounts.models import User
+from apps.alerts.services import ensure_builtin_rules
+from apps.audit.services import record
+from apps.common.errors import ConflictError, ForbiddenError, GoneError, InvalidInputError
+from apps.common.ids import digest
+from apps.workspaces.models import Workspace
+from apps.workspaces.services import create_workspace, installation_settings
+
+SHORTEST_PASSWORD = 8
+
+
+def has_accounts() -> bool:
+    """Whether anybody has an account yet."""
+    return User.objects.exists()
+
+
+def sign_up_open() -> bool:
+    """Whether a stranger may open an account (DASHMON_SIGNUP); an invitation or the first-run link need not ask."""
+    return bool(settings.SIGNUP == "open")
+
+
+def ensure_sign_up_open() -> None:
+    """Raise ForbiddenError (`signup_closed`) where accounts are made by invitation only."""
+    if not sign_up_open():
+        raise ForbiddenError("Sign-up is closed. Ask a member of your team for an invitation.", code="signup_closed")
+
+
+@transaction.atomic
+def sign_up(
+    *,
+    email: str,
+    password: str | None,
+    name: str = "",
+    workspace_name: str = "",
+    slug: str | None = None,
+    now: datetime,
+) -> User:
+    """Make an account and the workspace its owner gets with it.
+
+    Raises InvalidInputError (email, password) and ConflictError when the address is registered.
+    """
+    address = checked_address(email)
+    if password is not None and len(password) < SHORTEST_PASSWORD:
+        raise InvalidInputError(fields={"password": f"At least {SHORTEST_PASSWORD} characters."})
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(address, password, name=name.strip()[:120])
+    except IntegrityError:
+        raise ConflictError("This e-mail address is already registered.") from None
+    open_workspace(owner=user, name=workspace_name, slug=slug, now=now)
+    return user
+
+
+def checked_address(email: str) -> str:
+    """The address in lower case, or InvalidInputError."""
+    address = email.strip().lower()
+    try:
+        validate_email(address)
+    except ValidationError:
+        raise InvalidInputError(fields={"email": f"Invalid email address: {email}"}) from None
+    return address
+
+
+@transaction.atomic
+def open_workspace(
+    *, owner: User, name: str = "", slug: str | None = None, plan: Workspace.Plan | None = None, now: datetime
+) -> Workspace:
+    """Make a workspace with everything a fresh one has: the owner's seat and the built-in alert rules."""
+    title = name.strip()[:120] or f"{owner.get_short_name()}'s workspace"
+    workspace = create_workspace(owner=owner, name=title, slug=slug, plan=plan, now=now)
+    ensure_builtin_rules(workspace=workspace)
+    record(workspace=workspace, actor=owner.email, verb="workspace.create", subject=workspace.name, at=now)
+    return workspace
+
+
+def first_run_pending(token: str, *, now: datetime) -> bool:
+    """Whether this one-time link still opens the first account."""
+    return not has_accounts() and installation_settings(now=now).first_run_token_hash == digest(token)
+
+
+@transaction.atomic
+def complete_first_run(*, token: str, email: str, password: str, workspace_name: str, now: datetime) -> User:
+    """Make the first account, which also operates the installation. The link works once."""
+    installation = installation_settings(now=now)
+    type(installation).objects.select_for_update().get(pk=installation.pk)
+    if not first_run_pending(token, now=now):
+        raise GoneError("This link has been used. Sign in, or ask for an invitation.", code="first_run_done")
+    user = sign_up(email=email, password=password, workspace_name=workspace_name, now=now)
+    user.is_staff = True
+    user.save(update_fields=["is_staff"])
+    installation.first_run_token_hash = ""
+    installation.save(update_fields=["first_run_token_hash"])
+    return user
