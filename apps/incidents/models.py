@@ -1,9 +1,11 @@
 import uuid
+from datetime import datetime
 
 from django.conf import settings
 from django.db import models
 
 from apps.alerts.models import AlertRule
+from apps.common.ids import encode_uuid
 from apps.projects.models import Project
 from apps.workspaces.models import TenantModel
 
@@ -25,14 +27,14 @@ class Incident(TenantModel):
     subject_name = models.CharField(max_length=120)
     project = models.ForeignKey(Project, models.SET_NULL, null=True, related_name="incidents")
     severity = models.CharField(max_length=8, choices=Severity)
+    # The subject's state that the incident last took note of: warning or down.
+    state = models.CharField(max_length=8, blank=True)
     title = models.CharField(max_length=200)
     cause = models.CharField(max_length=32, blank=True)
     cause_text = models.CharField(max_length=500, blank=True)
     opened_at = models.DateTimeField()
     acknowledged_at = models.DateTimeField(null=True, blank=True)
-    acknowledged_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
-    )
+    acknowledged_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     closed_at = models.DateTimeField(null=True, blank=True)
     close_reason = models.CharField(max_length=24, blank=True)
 
@@ -48,17 +50,46 @@ class Incident(TenantModel):
         ]
         indexes = [
             models.Index(fields=["workspace", "-opened_at", "-id"], name="incident_newest"),
+            models.Index(fields=["workspace", "subject_kind", "subject_id", "-opened_at"], name="incident_of_subject"),
+            # The few that are open: of one workspace for its overview, of one subject for every verdict.
             models.Index(
-                fields=["workspace", "subject_kind", "subject_id", "-opened_at"], name="incident_of_subject"
+                fields=["workspace", "opened_at"],
+                name="incident_open",
+                condition=models.Q(closed_at__isnull=True),
+            ),
+            models.Index(
+                fields=["subject_kind", "subject_id"],
+                name="incident_open_of",
+                condition=models.Q(closed_at__isnull=True),
             ),
         ]
 
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def wire_id(self) -> str:
+        """`inc_` and 22 digits: how the incident is named in addresses, messages and answers."""
+        return encode_uuid("inc", self.public_id)
+
+    @property
+    def status(self) -> str:
+        """open, acknowledged or resolved (contract Dashmon 11)."""
+        if self.closed_at is not None:
+            return "resolved"
+        return "open" if self.acknowledged_at is None else "acknowledged"
+
+    def duration_s(self, now: datetime) -> int:
+        """Whole seconds from opening to closing, or to now while it is open."""
+        return max(0, int(((self.closed_at or now) - self.opened_at).total_seconds()))
+
 
 class IncidentEvent(TenantModel):
-    """One line of an incident's timeline, and the outbox that notifications read."""
+    """One line of an incident's timeline, and the outbox that notifications read.
+
+    Every change of a subject's state leaves exactly one row, also where no incident is open or opens
+    (`changed`): who hears about a recovery is decided from the whole sequence, not from incidents alone.
+    """
 
     class Kind(models.TextChoices):
         OPENED = "opened"
@@ -68,21 +99,44 @@ class IncidentEvent(TenantModel):
         NOTE = "note"
         NOTIFIED = "notified"
         CLOSED = "closed"
+        CHANGED = "changed"
 
-    incident = models.ForeignKey(Incident, models.CASCADE, related_name="events")
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    incident = models.ForeignKey(Incident, models.CASCADE, null=True, blank=True, related_name="events")
+    subject_kind = models.CharField(max_length=10)
+    subject_id = models.BigIntegerField()
     at = models.DateTimeField()
+    # When the row was written: a fact can be older than our knowledge of it.
+    written_at = models.DateTimeField()
     kind = models.CharField(max_length=12, choices=Kind)
     actor = models.CharField(max_length=160, blank=True)
     # State before and after, cause, text of a note, recipient and result of a notice.
     detail = models.JSONField(default=dict, blank=True)
+    # Names the fact behind the row, so that the same fact handed in twice leaves one row; empty for people's acts.
+    change_key = models.CharField(max_length=120, blank=True)
     # None until notifications has planned deliveries for it; rows that announce nothing are born fanned out.
     fanned_out_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        indexes = [
-            models.Index(
-                fields=["id"], name="incident_event_outbox", condition=models.Q(fanned_out_at__isnull=True)
+        constraints = [
+            models.CheckConstraint(
+                name="incident_event_has_incident",
+                condition=models.Q(incident__isnull=False) | models.Q(kind="changed"),
             ),
+            models.UniqueConstraint(
+                fields=["workspace", "change_key"],
+                condition=~models.Q(change_key=""),
+                name="incident_event_fact_once",
+            ),
+        ]
+        indexes = [
+            # Whether an older event of the same subject still waits: events of one subject take turns.
+            models.Index(
+                fields=["workspace", "subject_kind", "subject_id", "id"],
+                name="incident_event_turn",
+                condition=models.Q(fanned_out_at__isnull=True),
+            ),
+            models.Index(fields=["id"], name="incident_event_outbox", condition=models.Q(fanned_out_at__isnull=True)),
             models.Index(fields=["incident", "at", "id"], name="incident_timeline"),
         ]
 

@@ -1,0 +1,113 @@
+"""Reads of incidents and their timelines; every list has a bound."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Case, Q, QuerySet, Value, When
+
+from apps.common.errors import NotFoundError
+from apps.common.values import Ref
+from apps.incidents.models import Incident, IncidentEvent
+from apps.incidents.types import Cursor, Page, StatusFilter
+from apps.workspaces.models import Workspace
+
+PAGE = 50
+LONGEST_LIST = 200
+TIMELINE = 500
+
+STATUS: dict[StatusFilter, Q] = {
+    "all": Q(),
+    # Acknowledged is open with somebody's name on it (contract Dashmon 11).
+    "open": Q(closed_at__isnull=True),
+    "acknowledged": Q(closed_at__isnull=True, acknowledged_at__isnull=False),
+    "resolved": Q(closed_at__isnull=False),
+}
+SEVERITY_RANK = Case(
+    When(severity=Incident.Severity.CRITICAL, then=Value(0)),
+    When(severity=Incident.Severity.WARNING, then=Value(1)),
+    default=Value(2),
+)
+
+
+def open_worst_first(
+    workspace: Workspace, *, projects: Collection[int] | None = None, limit: int = LONGEST_LIST
+) -> Sequence[Incident]:
+    """Open incidents, critical before warning, and within a severity the one that has lasted longest.
+
+    `projects` limits it to some projects' primary keys; None means all of them.
+    """
+    rows = _visible(workspace, projects).filter(closed_at__isnull=True)
+    return list(rows.order_by(SEVERITY_RANK, "opened_at", "id")[:limit])
+
+
+def count_open(workspace: Workspace, *, projects: Collection[int] | None = None) -> int:
+    """How many incidents are open."""
+    return _visible(workspace, projects).filter(closed_at__isnull=True).count()
+
+
+def list_incidents(
+    workspace: Workspace,
+    *,
+    status: StatusFilter = "all",
+    projects: Collection[int] | None = None,
+    device_id: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    after: Cursor | None = None,
+    limit: int = PAGE,
+) -> Page[Incident]:
+    """Incidents newest first; `since` and `until` bound the opening, half-open; `after` is the page before's end."""
+    rows = _visible(workspace, projects).filter(STATUS[status])
+    if device_id is not None:
+        rows = rows.filter(subject_kind="device", subject_id=device_id)
+    if since is not None:
+        rows = rows.filter(opened_at__gte=since)
+    if until is not None:
+        rows = rows.filter(opened_at__lt=until)
+    return _page(rows, after=after, limit=limit)
+
+
+def of_device(workspace: Workspace, device_id: int, *, limit: int = 20) -> Sequence[Incident]:
+    """The newest incidents of one device, open ones among them."""
+    rows = _visible(workspace, None).filter(subject_kind="device", subject_id=device_id)
+    return list(rows.order_by("-opened_at", "-id")[:limit])
+
+
+def open_of(workspace: Workspace | int, ref: Ref) -> Sequence[Incident]:
+    """What is open about one subject: at most one per rule."""
+    rows = Incident.objects.of(workspace).filter(subject_kind=ref.kind, subject_id=ref.id)
+    return list(rows.filter(closed_at__isnull=True).order_by("opened_at", "id"))
+
+
+def incident_by_public_id(
+    workspace: Workspace, public_id: UUID | None, *, projects: Collection[int] | None = None
+) -> Incident:
+    """One incident; NotFoundError when it is unknown, of another workspace or out of reach, all alike."""
+    incident = _visible(workspace, projects).filter(public_id=public_id).first() if public_id else None
+    if incident is None:
+        raise NotFoundError("There is no such incident.")
+    return incident
+
+
+def timeline(incident: Incident) -> Sequence[IncidentEvent]:
+    """What happened, oldest first; what follows in the same instant keeps the order in which it was written."""
+    rows = IncidentEvent.objects.of(incident.workspace_id).filter(incident=incident)
+    # Changes that moved nothing (a repeated reading of the same state) are bookkeeping, not history.
+    return list(rows.exclude(kind=IncidentEvent.Kind.CHANGED).order_by("at", "id")[:TIMELINE])
+
+
+def _visible(workspace: Workspace, projects: Collection[int] | None) -> QuerySet[Incident]:
+    rows: QuerySet[Incident] = Incident.objects.of(workspace).select_related("project", "acknowledged_by")
+    return rows if projects is None else rows.filter(project_id__in=projects)
+
+
+def _page(rows: QuerySet[Incident], *, after: Cursor | None, limit: int) -> Page[Incident]:
+    size = max(1, min(limit, LONGEST_LIST))
+    total = rows.count()
+    if after is not None:
+        rows = rows.filter(Q(opened_at__lt=after.at) | Q(opened_at=after.at, pk__lt=after.id))
+    found = list(rows.order_by("-opened_at", "-id")[: size + 1])
+    items = found[:size]
+    more = len(found) > size
+    return Page(items=items, next=Cursor(items[-1].opened_at, items[-1].pk) if more else None, total=total)

@@ -1,0 +1,249 @@
+"""Every write to incidents: what verdicts do to them, and what people do to them."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from apps.accounts.models import User
+from apps.alerts.types import Verdict
+from apps.audit import services as audit
+from apps.common.errors import ConflictError, InvalidInputError, NotFoundError
+from apps.common.values import Ref
+from apps.incidents.models import Incident, IncidentEvent
+from apps.incidents.transitions import key_of, step_for, title_of
+from apps.workspaces.services import next_number
+
+Subject = tuple[int, str, int]  # rule, kind, id
+NOTE_LENGTH = 4000
+
+
+@transaction.atomic
+def apply(*, verdicts: Sequence[Verdict], now: datetime) -> list[Incident]:
+    """Let verdicts open, change and close incidents; the incidents that were touched, each once.
+
+    Called by the pipeline inside its transaction, in the order of the changes. At most one incident is open per
+    rule and subject. Every real change leaves one event, which is the outbox row for notifications; a fact that
+    was told before changes nothing. Rows are dated by the
+    verdict; `now` is when they are written.
+    """
+    told = _told(verdicts)
+    open_incidents = _open_incidents(verdicts)
+    touched: dict[int, Incident] = {}
+    for verdict in verdicts:
+        key = key_of(verdict)
+        subject = (verdict.rule_id, verdict.ref.kind, verdict.ref.id)
+        incident = open_incidents.get(subject)
+        step = step_for(verdict, open_state=incident.state if incident else None)
+        if step is None or (verdict.workspace_id, key) in told:
+            continue
+        told.add((verdict.workspace_id, key))
+        if step == "opened":
+            incident = open_incidents[subject] = _open(verdict)
+        elif incident is not None and step == "closed":
+            _close(incident, at=verdict.at, reason="condition_cleared")
+            del open_incidents[subject]
+        elif incident is not None and step != "changed":
+            _restate(incident, verdict)
+        _write_change(verdict, step=step, key=key, incident=incident, now=now)
+        if incident is not None:
+            touched[incident.pk] = incident
+    return list(touched.values())
+
+
+@transaction.atomic
+def close_silently(*, ref: Ref, reason: str, now: datetime) -> list[Incident]:
+    """Close what is open about a subject and tell nobody: it was deleted, or its rule changed.
+
+    `reason` is one of the domain's silent words: subject_deleted, rule_disabled, rule_updated, stale. What was
+    decided before (an opening that still waits to be announced) is not taken back.
+    """
+    # A Ref carries a primary key, which names one row of one workspace.
+    rows = Incident.objects.filter(subject_kind=ref.kind, subject_id=ref.id, closed_at__isnull=True)
+    incidents = list(rows.select_for_update().order_by("pk"))
+    for incident in incidents:
+        _close(incident, at=now, reason=reason)
+        _write_act(incident, kind=IncidentEvent.Kind.CLOSED, at=now, detail={"reason": reason}, told_at=now)
+    return incidents
+
+
+@transaction.atomic
+def acknowledge(*, incident: Incident, actor: str, user: User | None, now: datetime) -> Incident:
+    """Somebody has taken the incident on. Doing it again changes nothing; ConflictError once it is resolved."""
+    current = _current(incident)
+    if current.closed_at is not None:
+        raise ConflictError("This incident is already resolved.")
+    if current.acknowledged_at is not None:
+        return current
+    current.acknowledged_at = now
+    current.acknowledged_by = user
+    current.save(update_fields=["acknowledged_at", "acknowledged_by"])
+    _write_act(current, kind=IncidentEvent.Kind.ACKNOWLEDGED, at=now, actor=actor)
+    _audit(current, actor=actor, verb="incident.acknowledge", at=now)
+    return current
+
+
+@transaction.atomic
+def add_note(*, incident: Incident, text: str, actor: str, now: datetime) -> IncidentEvent:
+    """Add a line to the timeline, also after the end; it is shown, and sent to nobody."""
+    current = _current(incident)
+    body = _note(text)
+    if not body:
+        raise InvalidInputError(fields={"text": "A note needs some text."})
+    event = _write_act(current, kind=IncidentEvent.Kind.NOTE, at=now, actor=actor, detail={"text": body}, told_at=now)
+    _audit(current, actor=actor, verb="incident.note", at=now)
+    return event
+
+
+@transaction.atomic
+def resolve(*, incident: Incident, actor: str, now: datetime, note: str = "") -> Incident:
+    """Close an incident by hand. It says nothing about the subject: only the next change of state opens another.
+
+    ConflictError when it is resolved already.
+    """
+    current = _current(incident)
+    body = _note(note)
+    if current.closed_at is not None:
+        raise ConflictError("This incident is already resolved.")
+    _close(current, at=now, reason="resolved_by_hand")
+    detail = {"reason": "resolved_by_hand"} | ({"text": body} if body else {})
+    _write_act(current, kind=IncidentEvent.Kind.CLOSED, at=now, actor=actor, detail=detail)
+    _audit(current, actor=actor, verb="incident.resolve", at=now)
+    return current
+
+
+@transaction.atomic
+def record_notice(
+    *, incident: Incident, recipient: str, channel: str, result: str, delivery: str, at: datetime
+) -> IncidentEvent:
+    """Write into the timeline how a notice ended: `result` is `delivered` or the reason it was given up."""
+    detail = {"recipient": recipient, "channel": channel, "result": result, "delivery": delivery}
+    return _write_act(incident, kind=IncidentEvent.Kind.NOTIFIED, at=at, detail=detail, told_at=at)
+
+
+def _told(verdicts: Iterable[Verdict]) -> set[tuple[int, str]]:
+    """Which of these facts left their event already."""
+    wanted = {(verdict.workspace_id, key_of(verdict)) for verdict in verdicts}
+    rows = IncidentEvent.objects.filter(
+        workspace_id__in={workspace for workspace, _ in wanted}, change_key__in={key for _, key in wanted}
+    )
+    return set(rows.values_list("workspace_id", "change_key"))
+
+
+def _open_incidents(verdicts: Iterable[Verdict]) -> dict[Subject, Incident]:
+    """The open incident of every subject, locked in one order, so that people's acts and verdicts queue."""
+    by_kind: dict[str, set[int]] = {}
+    for verdict in verdicts:
+        by_kind.setdefault(verdict.ref.kind, set()).add(verdict.ref.id)
+    workspaces = {verdict.workspace_id for verdict in verdicts}
+    found: dict[Subject, Incident] = {}
+    for kind, ids in sorted(by_kind.items()):
+        rows = Incident.objects.filter(
+            workspace_id__in=workspaces, subject_kind=kind, subject_id__in=ids, closed_at__isnull=True
+        )
+        for incident in rows.select_for_update().order_by("pk"):
+            found[(incident.rule_id, kind, incident.subject_id)] = incident
+    return found
+
+
+def _open(verdict: Verdict) -> Incident:
+    incident: Incident = Incident.objects.create(
+        workspace_id=verdict.workspace_id,
+        number=next_number(workspace_id=verdict.workspace_id, kind="incident"),
+        rule_id=verdict.rule_id,
+        subject_kind=verdict.ref.kind,
+        subject_id=verdict.ref.id,
+        subject_name=verdict.name,
+        project_id=verdict.project_id,
+        severity=verdict.severity,
+        state=verdict.after,
+        title=title_of(verdict),
+        cause=verdict.cause[:32],
+        cause_text=verdict.cause_text[:500],
+        opened_at=verdict.at,
+    )
+    return incident
+
+
+def _restate(incident: Incident, verdict: Verdict) -> None:
+    incident.state = verdict.after
+    incident.severity = verdict.severity
+    incident.title = title_of(verdict)
+    incident.cause = verdict.cause[:32]
+    incident.cause_text = verdict.cause_text[:500]
+    incident.save(update_fields=["state", "severity", "title", "cause", "cause_text"])
+
+
+def _close(incident: Incident, *, at: datetime, reason: str) -> None:
+    # A late fact may be older than the opening it ends; no incident lasts less than nothing.
+    incident.closed_at = max(at, incident.opened_at)
+    incident.close_reason = reason
+    incident.save(update_fields=["closed_at", "close_reason"])
+
+
+def _write_change(verdict: Verdict, *, step: str, key: str, incident: Incident | None, now: datetime) -> None:
+    IncidentEvent.objects.create(
+        workspace_id=verdict.workspace_id,
+        incident=incident,
+        subject_kind=verdict.ref.kind,
+        subject_id=verdict.ref.id,
+        at=verdict.at,
+        written_at=now,
+        kind=step,
+        change_key=key,
+        detail={
+            "before": verdict.before,
+            "after": verdict.after,
+            "in_maintenance": verdict.in_maintenance,
+            "severity": verdict.severity,
+            "cause": verdict.cause[:32],
+            "cause_text": verdict.cause_text[:500],
+            "name": verdict.name,
+        },
+    )
+
+
+def _write_act(
+    incident: Incident,
+    *,
+    kind: IncidentEvent.Kind,
+    at: datetime,
+    actor: str = "",
+    detail: dict[str, Any] | None = None,
+    told_at: datetime | None = None,
+) -> IncidentEvent:
+    """One line that no change of state caused; with `told_at` it is born fanned out and announces nothing."""
+    event: IncidentEvent = IncidentEvent.objects.create(
+        workspace_id=incident.workspace_id,
+        incident=incident,
+        subject_kind=incident.subject_kind,
+        subject_id=incident.subject_id,
+        at=at,
+        written_at=at,
+        kind=kind,
+        actor=actor[:160],
+        detail=detail or {},
+        fanned_out_at=told_at,
+    )
+    return event
+
+
+def _current(incident: Incident) -> Incident:
+    """The row as it is now, locked."""
+    rows = Incident.objects.of(incident.workspace_id).select_for_update()
+    current: Incident | None = rows.filter(pk=incident.pk).first()
+    if current is None:
+        raise NotFoundError("There is no such incident.")
+    return current
+
+
+def _note(text: str) -> str:
+    if len(text) > NOTE_LENGTH:
+        raise InvalidInputError(fields={"text": f"At most {NOTE_LENGTH} characters."})
+    return text.strip()
+
+
+def _audit(incident: Incident, *, actor: str, verb: str, at: datetime) -> None:
+    subject = f"incident {incident.number}: {incident.title}"
+    audit.record(workspace=incident.workspace_id, actor=actor, verb=verb, subject=subject, at=at)

@@ -1,0 +1,46 @@
+"""What a verdict does to the incident of its subject: a pure function of both."""
+
+from typing import Literal
+
+from apps.alerts.types import Verdict
+
+Step = Literal["opened", "worsened", "eased", "closed", "changed"]
+RANK = {"warning": 1, "down": 2}
+TITLE = {"down": "{name} is down", "warning": "{name} is degraded"}
+
+
+def step_for(verdict: Verdict, *, open_state: str | None) -> Step | None:
+    """The one event a verdict leaves behind, or None where it says nothing new.
+
+    `open_state` is the state the open incident last took note of, None without an open incident. Nothing opens
+    inside a maintenance window (contract Dashmon 8); what opened before it may change and close in it.
+    """
+    step = _trouble(verdict, open_state) if verdict.kind == "bad" else _relief(verdict, open_state)
+    if step == "changed" and verdict.before == verdict.after:
+        return None
+    return step
+
+
+def _trouble(verdict: Verdict, open_state: str | None) -> Step:
+    if open_state is None:
+        return "changed" if verdict.in_maintenance else "opened"
+    difference = RANK.get(verdict.after, 0) - RANK.get(open_state, 0)
+    if difference == 0:
+        return "changed"
+    return "worsened" if difference > 0 else "eased"
+
+
+def _relief(verdict: Verdict, open_state: str | None) -> Step:
+    # Not knowing is no recovery: an incident stays open until its subject is seen up.
+    return "closed" if verdict.kind == "ok" and open_state is not None else "changed"
+
+
+def title_of(verdict: Verdict) -> str:
+    """`Till 1 is down`: the incident in one line."""
+    return TITLE.get(verdict.after, "{name}").format(name=verdict.name)[:200]
+
+
+def key_of(verdict: Verdict) -> str:
+    """The name of the fact itself: the same change of the same subject under the same rule, told again or not."""
+    at = verdict.at.isoformat()
+    return f"{verdict.rule_id}:{verdict.ref.kind}:{verdict.ref.id}:{at}:{verdict.before}:{verdict.after}"
