@@ -36,7 +36,7 @@ SECRET_KEY = text("SECRET_KEY") or kept_secret(DATA_DIR / "secret-key")
 ENCRYPTION_KEYS = words("DASHMON_ENCRYPTION_KEYS") or [SECRET_KEY]
 
 DEBUG = False
-# dashmon.middleware.hosts decides by docs/architecture.md; Django's own list stays out of its way.
+# HostMiddleware decides (docs/architecture.md, hosts and paths); Django's own list stays out of its way.
 ALLOWED_HOSTS = ["*"]
 
 INSTALLED_APPS = [
@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "django.forms",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -75,6 +76,9 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "dashmon.middleware.RequestIdMiddleware",
+    "dashmon.middleware.ForwardedMiddleware",
+    "dashmon.middleware.HostMiddleware",
+    "dashmon.middleware.PolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -118,6 +122,8 @@ def database(url: str) -> dict[str, Any]:
         url = f"sqlite:///{DATA_DIR / 'dashmon.sqlite3'}"
     config: dict[str, Any] = environ.Env.db_url_config(url)
     if config["ENGINE"].endswith("sqlite3"):
+        # Tests use a real file too: threads and processes meet there as they do in production.
+        config["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
         # Writers queue from BEGIN on, so a read that turns into a write can never be refused.
         config["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",

@@ -1,0 +1,41 @@
+"""The ASGI application: Django, with the background started and stopped by the server's lifespan."""
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import django
+from asgiref.sync import sync_to_async
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashmon.settings")
+django.setup(set_prefix=False)
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+pages = get_asgi_application()
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Route one connection: lifespan to the background, HTTP to Django, nothing else is spoken here."""
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+    elif scope["type"] == "http":
+        await pages(scope, receive, send)
+    elif scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1000})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    from dashmon.background import Background
+
+    background = Background.for_server()
+    await receive()
+    await sync_to_async(background.start)()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await sync_to_async(background.close)(4.0)
+    await send({"type": "lifespan.shutdown.complete"})

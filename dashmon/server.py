@@ -1,0 +1,91 @@
+"""`python -m dashmon.server`: bring the database up to date, say where it answers, serve."""
+
+import os
+import socket
+import sys
+
+import django
+
+
+def main() -> int:
+    """Serve until told to stop; the exit status is the shell's."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashmon.settings")
+    from dashmon import logs
+
+    logs.configure()
+    django.setup(set_prefix=False)
+    from django.conf import settings
+
+    if _taken(settings.HOST, settings.PORT):
+        print(f"Port {settings.PORT} is taken. Choose another: PORT=8001 make run", file=sys.stderr)  # noqa: T201  # a terminal
+        return 1
+    bring_up_to_date()
+    _greet()
+    _serve(settings.HOST, settings.PORT)
+    return 0
+
+
+def _taken(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False
+
+
+def bring_up_to_date() -> None:
+    """Apply missing migrations; on PostgreSQL one process does it while the others wait."""
+    from django.core.management import call_command
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        return
+    if connection.vendor != "postgresql":
+        call_command("migrate", interactive=False, verbosity=0)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [MIGRATION_LOCK])
+
+
+MIGRATION_LOCK = 0x0DA5_4404
+
+
+def _greet() -> None:
+    from django.utils import timezone
+
+    from apps.operations.addresses import base_url
+    from apps.operations.sign_up import has_accounts
+    from apps.workspaces.services import new_first_run_token
+
+    print(f"Dashmon answers at {base_url()}/", flush=True)  # noqa: T201  # a terminal
+    if not has_accounts():
+        token = new_first_run_token(now=timezone.now())
+        print(f"Create the first account: {base_url()}/first-run/{token}", flush=True)  # noqa: T201  # a terminal
+
+
+def _serve(host: str, port: int) -> None:
+    import uvicorn
+
+    uvicorn.run(
+        "dashmon.asgi:application",
+        host=host,
+        port=port,
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=3,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
