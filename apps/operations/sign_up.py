@@ -60,6 +60,22 @@ def sign_up(
     return user
 
 
+@transaction.atomic
+def invited_account(*, email: str, password: str, name: str = "") -> User:
+    """An account for somebody who was invited: no workspace of its own, the invitation gives a seat.
+
+    ConflictError when the address is registered; InvalidInputError for a short password.
+    """
+    address = checked_address(email)
+    if len(password) < SHORTEST_PASSWORD:
+        raise InvalidInputError(fields={"password": f"At least {SHORTEST_PASSWORD} characters."})
+    try:
+        with transaction.atomic():
+            return User.objects.create_user(address, password, name=name.strip()[:120])
+    except IntegrityError:
+        raise ConflictError("This e-mail address is already registered.") from None
+
+
 def checked_address(email: str) -> str:
     """The address in lower case, or InvalidInputError."""
     address = email.strip().lower()
@@ -80,6 +96,13 @@ def open_workspace(
     ensure_builtin_rules(workspace=workspace)
     record(workspace=workspace, actor=owner.email, verb="workspace.create", subject=workspace.name, at=now)
     return workspace
+
+
+@transaction.atomic
+def ensure_own_workspace(*, user: User, now: datetime) -> Workspace:
+    """The workspace a user owns, made when there is none: every user owns one."""
+    own = Workspace.objects.filter(public_id=user.public_id).first()
+    return own or open_workspace(owner=user, now=now)
 
 
 def first_run_pending(token: str, *, now: datetime) -> bool:
