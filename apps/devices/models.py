@@ -78,6 +78,8 @@ class Device(TenantModel):
                 include=["id"],
                 condition=models.Q(enabled=True),
             ),
+            # The scheduler steps through the distinct intervals with it, one probe each.
+            models.Index(fields=["interval_s"], name="device_intervals", condition=models.Q(enabled=True)),
             models.Index(fields=["project", "name"], name="device_of_project"),
         ]
 
@@ -110,6 +112,9 @@ class DeviceState(TenantModel):
     since = models.DateTimeField()
     # Failures in a row since the last success, while retries confirm a fault.
     streak = models.PositiveSmallIntegerField(default=0)
+    failed_at = models.DateTimeField(null=True, blank=True)
+    # The state people were last told of, where it differs: while a fault is confirmed or a heartbeat is late.
+    announced = models.CharField(max_length=8, choices=State, blank=True, default="")
     cause = models.CharField(max_length=32, blank=True)
     cause_text = models.CharField(max_length=500, blank=True)
     # The newest result of each batch that changed nothing else is not written here: metrics knows it.

@@ -67,6 +67,8 @@ class MaintenanceWindow(TenantModel):
     # The one window per target that the Dashmon API sets and clears; None once it is history.
     manual = models.BooleanField(null=True)
     created_at = models.DateTimeField()
+    # When its end was looked at: whatever is down then has its incident opened (contract Dashmon 8).
+    settled_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -95,6 +97,11 @@ class MaintenanceWindow(TenantModel):
                 fields=["workspace", "subject_kind", "subject_id", "starts_at"], name="maintenance_of_subject"
             ),
             models.Index(fields=["project", "starts_at"], name="maintenance_of_project"),
+            models.Index(
+                fields=["ends_at"],
+                name="maintenance_to_settle",
+                condition=models.Q(settled_at__isnull=True, ends_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
