@@ -2,6 +2,18 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from apps.web.views import entry
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", entry.landing, name="landing"),
+    path("first-run/<str:token>", entry.FirstRun.as_view(), name="first-run"),
+    path("invitations/<str:token>", entry.AcceptInvitation.as_view(), name="invitation"),
     path("accounts/", include("allauth.urls")),
+    path("app/", include("apps.web.urls")),
 ]
+
+handler400 = "apps.web.errors.bad_request"
+handler403 = "apps.web.errors.permission_denied"
+handler404 = "apps.web.errors.page_not_found"
+handler429 = "apps.web.errors.too_many"
+handler500 = "apps.web.errors.server_error"
