@@ -1,9 +1,11 @@
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
 
 from apps.accounts.models import User
+from apps.common.ids import digest
 from apps.workspaces.models import Installation, Invitation, Membership, Workspace
 
 
@@ -33,6 +35,15 @@ def members_of(workspace: Workspace) -> Sequence[Membership]:
 def invitations_of(workspace: Workspace) -> Sequence[Invitation]:
     """Invitations of every status, newest first."""
     return list(Invitation.objects.of(workspace).select_related("invited_by").order_by("-created_at", "-id")[:200])
+
+
+def pending_invitation(token: str, *, now: datetime) -> Invitation | None:
+    """The invitation this raw token opens now; None when it is unknown, used, withdrawn or has run out."""
+    rows = Invitation.objects.select_related("workspace", "invited_by")
+    invitation: Invitation | None = rows.filter(token_hash=digest(token)).first()
+    if invitation is None or invitation.status_at(now) != Invitation.Status.PENDING:
+        return None
+    return invitation
 
 
 def owner_of(workspace: Workspace) -> User:
