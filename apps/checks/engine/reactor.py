@@ -1,0 +1,126 @@
+"""One epoll and one heap of timers: everything a probe can wait for."""
+
+import heapq
+import os
+import select
+import time
+from collections.abc import Callable
+from typing import Any
+
+from apps.checks.engine.flow import Waiter
+
+READ = select.EPOLLIN
+WRITE = select.EPOLLOUT
+FAULT = select.EPOLLERR | select.EPOLLHUP
+Handler = Callable[[int], None]
+
+
+class TimedOutError(Exception):
+    """The deadline passed before the thing that was awaited happened."""
+
+
+class Timer:
+    """A call that is due at an instant of the monotonic clock."""
+
+    __slots__ = ("callback", "when")
+
+    def __init__(self, when: float, callback: Callable[[], None] | None) -> None:
+        self.when = when
+        self.callback = callback
+
+    def cancel(self) -> None:
+        self.callback = None
+
+    def __lt__(self, other: "Timer") -> bool:
+        return self.when < other.when
+
+
+class Reactor:
+    """Waits for sockets and instants and calls whoever asked. Only `wake` may be called by other threads."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._handlers: dict[int, Handler] = {}
+        self._timers: list[Timer] = []
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._epoll.register(self._bell, READ)
+        self.woken = False
+
+    @staticmethod
+    def now() -> float:
+        """Seconds of the monotonic clock, which deadlines are spelled in."""
+        return time.monotonic()
+
+    def watch(self, fd: int, events: int, handler: Handler) -> None:
+        """Call `handler(events)` whenever one of the events happens; a second call changes both."""
+        if fd in self._handlers:
+            self._epoll.modify(fd, events)
+        else:
+            self._epoll.register(fd, events)
+        self._handlers[fd] = handler
+
+    def forget(self, fd: int) -> None:
+        """Stop watching; call it before the descriptor is closed."""
+        if self._handlers.pop(fd, None) is not None:
+            try:
+                self._epoll.unregister(fd)
+            except OSError:
+                # The owner closed it first; the kernel has forgotten it already.
+                return
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
+        timer = Timer(when, callback)
+        heapq.heappush(self._timers, timer)
+        return timer
+
+    async def until(self, waiter: Waiter[Any], deadline: float) -> Any:
+        """What the waiter brings, or TimedOutError at the deadline."""
+        if not waiter.done:
+            timer = self.call_at(deadline, lambda: waiter.fail(TimedOutError()))
+            try:
+                return await waiter
+            finally:
+                timer.cancel()
+        return waiter.result()
+
+    async def ready(self, fd: int, events: int, deadline: float) -> int:
+        """The events a descriptor is ready for, errors included; TimedOutError at the deadline."""
+        waiter: Waiter[int] = Waiter()
+        self.watch(fd, events, waiter.resolve)
+        try:
+            happened: int = await self.until(waiter, deadline)
+            return happened
+        finally:
+            self.forget(fd)
+
+    def turn(self, timeout_s: float) -> None:
+        """Wait once, at most so long, and call everyone whose event or instant has come."""
+        for fd, events in self._epoll.poll(self._patience(timeout_s)):
+            if fd == self._bell:
+                os.eventfd_read(self._bell)
+                self.woken = True
+            elif handler := self._handlers.get(fd):
+                handler(events)
+        now = self.now()
+        while self._timers and self._timers[0].when <= now:
+            if callback := heapq.heappop(self._timers).callback:
+                callback()
+
+    def _patience(self, timeout_s: float) -> float:
+        timers = self._timers
+        while timers and timers[0].callback is None:
+            heapq.heappop(timers)
+        if timers:
+            timeout_s = min(timeout_s, timers[0].when - self.now())
+        # Rounded up by a hair: epoll counts whole milliseconds and would turn idly before a timer is due.
+        return max(0.0, timeout_s) and timeout_s + 0.0005
+
+    def wake(self) -> None:
+        """Make a waiting `turn` return; safe from any thread."""
+        os.eventfd_write(self._bell, 1)
+
+    def close(self) -> None:
+        self._handlers.clear()
+        self._timers.clear()
+        self._epoll.close()
+        os.close(self._bell)
