@@ -1,0 +1,1 @@
+"""Pure verdicts on facts that a probe brought home: no network, no clock, no database."""

@@ -1,0 +1,71 @@
+"""Replay every vector file of a folder: `python -m tests.replay DIR`."""
+
+import importlib
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import django
+
+Replay = Callable[[dict[str, Any], dict[str, Any]], None]
+
+MODULES = ("heartbeat", "assertions", "alert_rules", "rollups", "uptime", "permissions")
+FAILED, UNUSABLE = 1, 2
+
+
+def replays() -> dict[str, Replay]:
+    """Every known file stem and the function that replays one of its cases."""
+    known: dict[str, Replay] = {}
+    for name in MODULES:
+        if importlib.util.find_spec(f"tests.replay.{name}"):
+            known |= importlib.import_module(f"tests.replay.{name}").CASES
+    return known
+
+
+def run(folder: Path) -> int:
+    """Replay the folder and print what came of it; 0 all passed, 1 failures, 2 nothing to go by."""
+    files, known = sorted(folder.glob("*.json")), replays()
+    unknown = [file.name for file in files if file.stem not in known]
+    if not files or unknown:
+        print("\n".join(f"{name}: unknown vector file" for name in unknown) or f"{folder}: no vector files")
+        return UNUSABLE
+    passed = failed = 0
+    for file in files:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        faults = faults_of(document, known[file.stem])
+        count = len(document["cases"])
+        passed, failed = passed + count - len(faults), failed + len(faults)
+        lines = [f"  {name}: {fault}" for name, fault in faults.items()]
+        summary = f"{file.stem}: {count - len(faults)} passed, {len(faults)} failed"
+        print("\n".join([summary, *lines]))
+    print(f"{passed} passed, {failed} failed")
+    return FAILED if failed else 0
+
+
+def faults_of(document: dict[str, Any], replay: Replay) -> dict[str, str]:
+    """The cases that differ, and how; an exception is a difference too."""
+    faults: dict[str, str] = {}
+    for index, case in enumerate(document["cases"]):
+        try:
+            replay(document, case)
+        except Exception as error:  # noqa: BLE001  # the edge of a process: one broken case must not hide the rest
+            faults[str(case.get("id", index))] = f"{type(error).__name__}: {error}"
+    return faults
+
+
+def main(arguments: list[str]) -> int:
+    """Set Django up and replay the folder named on the command line."""
+    if len(arguments) != 1 or not Path(arguments[0]).is_dir():
+        print("usage: python -m tests.replay DIR")
+        return UNUSABLE
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashmon.settings")
+    django.setup()
+    return run(Path(arguments[0]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
