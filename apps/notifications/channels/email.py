@@ -1,0 +1,46 @@
+"""E-mail over whatever Django's mail settings name."""
+
+import smtplib
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+
+from apps.notifications.channels.errors import ChannelError
+from apps.notifications.types import Envelope, Receipt
+
+CONSOLE = "django.core.mail.backends.console.EmailBackend"
+
+
+def send(envelope: Envelope) -> Receipt:
+    """Hand one message to the mail server. A repeat carries the same Message-ID, which readers show once."""
+    payload = envelope.payload
+    message = EmailMultiAlternatives(
+        subject=payload["subject"],
+        body=payload["text"],
+        to=[envelope.recipient],
+        headers={
+            "Message-ID": payload["message_id"],
+            "X-Dashmon-Event": envelope.event_name,
+            "X-Dashmon-Delivery": envelope.id,
+            # RFC 3834: no out-of-office answer to a machine.
+            "Auto-Submitted": "auto-generated",
+        },
+    )
+    message.attach_alternative(payload["html"], "text/html")
+    try:
+        message.send()
+    except smtplib.SMTPRecipientsRefused as error:
+        code, words = next(iter(error.recipients.values()))
+        raise ChannelError(f"The mail server refused the recipient: {code} {_text(words)}") from error
+    except smtplib.SMTPResponseException as error:
+        answer = f"{error.smtp_code} {_text(error.smtp_error)}"
+        raise ChannelError(f"The mail server refused the message: {answer}") from error
+    except (OSError, smtplib.SMTPException) as error:
+        raise ChannelError(f"The mail server could not be used: {error or type(error).__name__}") from error
+    if settings.EMAIL_BACKEND == CONSOLE:
+        return Receipt("Written to the server's own output: no mail server is configured.")
+    return Receipt("Accepted by the mail server.")
+
+
+def _text(words: bytes | str) -> str:
+    return words.decode("utf-8", "replace") if isinstance(words, bytes) else words

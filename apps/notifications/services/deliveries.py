@@ -1,0 +1,267 @@
+"""Sending: a delivery is leased in one transaction, sent outside of any, and recorded in another.
+
+A process that dies between sending and recording leaves its lease to run out; the message is then sent again
+under the same identity. Nothing else repeats a message, and nothing loses one.
+"""
+
+import time
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from apps.common.errors import ConflictError, InvalidInputError
+from apps.incidents import services as incidents
+from apps.notifications import channels, messages
+from apps.notifications.channels import ChannelError
+from apps.notifications.models import Delivery, DeliveryAttempt, Route
+from apps.notifications.notices import recipients_of
+from apps.notifications.retries import ATTEMPTS, next_try
+from apps.notifications.services.outbox import recipient_key
+from apps.notifications.services.rules import clean_address
+from apps.notifications.types import Envelope, TestOutcome
+from apps.workspaces.models import Workspace
+
+logger = structlog.get_logger(__name__)
+
+# Longer than any channel may take, so that only a dead or frozen worker's lease runs out.
+LEASE = timedelta(minutes=3)
+RESULT_LENGTH = 500
+LOST = "The sender stopped before the result was known."
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    ok: bool
+    result: str
+    http_status: int | None = None
+
+
+class _Clock:
+    """The handed-in instant, moved on by the time that sending takes."""
+
+    def __init__(self, now: datetime) -> None:
+        self.start, self.mark = now, time.monotonic()
+
+    def now(self) -> datetime:
+        return self.start + timedelta(seconds=time.monotonic() - self.mark)
+
+
+def deliver_due(*, now: datetime, limit: int) -> int:
+    """Send up to `limit` deliveries whose time has come; how many were tried.
+
+    Any number of workers may run this at once. A recipient's messages leave in the order in which they were
+    planned: an older one that waits for its next try holds the newer ones back. An unforeseen error counts as a
+    failed try, and is raised once the others are done.
+    """
+    clock = _Clock(now)
+    tried = 0
+    errors: list[Exception] = []
+    while tried < limit:
+        delivery = _claim(now=clock.now())
+        if delivery is None:
+            break
+        tried += 1
+        try:
+            _attempt(delivery, clock=clock, final=False)
+        except Exception as error:  # noqa: BLE001  # kept, and raised below
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return tried
+
+
+@transaction.atomic
+def retry(*, delivery: Delivery, now: datetime) -> Delivery:
+    """Try a delivery that was given up again, with the full number of attempts; ConflictError for any other."""
+    current: Delivery = Delivery.objects.of(delivery.workspace_id).select_for_update().get(pk=delivery.pk)
+    if current.status != Delivery.Status.FAILED:
+        raise ConflictError("Only a delivery that was given up can be tried again.")
+    current.status = Delivery.Status.PLANNED
+    current.attempts = 0
+    current.next_at = now
+    current.save(update_fields=["status", "attempts", "next_at"])
+    return current
+
+
+def send_test(*, workspace: Workspace, kind: Route.Kind, now: datetime, to: str | None = None) -> Sequence[TestOutcome]:
+    """Send a test message at once, one try for each recipient, and say what really came of it.
+
+    E-mail goes to `to`, else to the rule's recipients, enabled or not; a webhook to its URL. The tries are in the
+    log. InvalidInputError when there is nobody to send to.
+    """
+    clock = _Clock(now)
+    outcomes = []
+    for delivery in _plan_test(workspace=workspace, kind=kind, to=to, now=now):
+        outcome = _attempt(delivery, clock=clock, final=True)
+        outcomes.append(
+            TestOutcome(
+                delivery_id=delivery.wire_id,
+                recipient=delivery.shown_recipient,
+                ok=outcome.ok,
+                result=outcome.result,
+                http_status=outcome.http_status,
+            )
+        )
+    return outcomes
+
+
+@transaction.atomic
+def _claim(*, now: datetime) -> Delivery | None:
+    """Lease the next due delivery, or None. The try counts from here on: a message that kills is given up too."""
+    while (delivery := _next_due(now)) is not None:
+        if delivery.attempts >= ATTEMPTS:
+            # Its last permitted try died with its worker.
+            _settle(delivery, _Outcome(ok=False, result=LOST), at=now)
+            continue
+        delivery.lease_token = uuid.uuid4()
+        delivery.lease_until = now + LEASE
+        delivery.attempts += 1
+        delivery.save(update_fields=["lease_token", "lease_until", "attempts"])
+        return delivery
+    return None
+
+
+def _next_due(now: datetime) -> Delivery | None:
+    planned = Delivery.objects.filter(status=Delivery.Status.PLANNED)
+    older = planned.filter(
+        workspace_id=OuterRef("workspace_id"), recipient_key=OuterRef("recipient_key"), pk__lt=OuterRef("pk")
+    )
+    free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
+    rows = planned.filter(free, ~Exists(older), next_at__lte=now)
+    delivery: Delivery | None = rows.select_for_update(skip_locked=True).order_by("next_at", "pk").first()
+    return delivery
+
+
+def _attempt(delivery: Delivery, *, clock: _Clock, final: bool) -> _Outcome:
+    """Send a leased delivery and record what came of it; an unforeseen error is recorded, then raised."""
+    try:
+        receipt = channels.send(delivery.kind, _envelope(delivery, at=clock.now()))
+        outcome = _Outcome(ok=True, result=receipt.result, http_status=receipt.http_status)
+    except ChannelError as error:
+        outcome = _Outcome(ok=False, result=error.reason, http_status=error.http_status)
+    except Exception:
+        logger.exception("delivery broke", delivery=delivery.wire_id, kind=delivery.kind)
+        _record(delivery, _Outcome(ok=False, result="Internal error."), at=clock.now(), final=final)
+        raise
+    _record(delivery, outcome, at=clock.now(), final=final)
+    return outcome
+
+
+def _envelope(delivery: Delivery, *, at: datetime) -> Envelope:
+    # Read anew: a webhook's secret may have been replaced since the message was planned.
+    route = delivery.route if delivery.kind == Route.Kind.WEBHOOK else None
+    return Envelope(
+        id=delivery.wire_id,
+        event_name=delivery.event_name,
+        recipient=delivery.recipient,
+        payload=delivery.payload,
+        secret=route.secret if route is not None else None,
+        at=at,
+    )
+
+
+@transaction.atomic
+def _record(delivery: Delivery, outcome: _Outcome, *, at: datetime, final: bool) -> None:
+    """Write the result, unless the lease was lost meanwhile: then another worker's result counts."""
+    rows = Delivery.objects.of(delivery.workspace_id).select_for_update()
+    current = rows.filter(pk=delivery.pk, lease_token=delivery.lease_token).first()
+    if current is None:
+        logger.warning("delivery lease lost", delivery=delivery.wire_id)
+        return
+    _note_try(current, outcome, at=at)
+    again = None if final or outcome.ok else next_try(attempts=current.attempts, now=at)
+    if again is None:
+        _settle(current, outcome, at=at)
+    else:
+        _postpone(current, outcome, until=again)
+
+
+def _note_try(delivery: Delivery, outcome: _Outcome, *, at: datetime) -> None:
+    DeliveryAttempt.objects.create(
+        workspace_id=delivery.workspace_id,
+        delivery=delivery,
+        at=at,
+        ok=outcome.ok,
+        result=outcome.result[:RESULT_LENGTH],
+        http_status=outcome.http_status,
+    )
+
+
+def _settle(delivery: Delivery, outcome: _Outcome, *, at: datetime) -> None:
+    """Sent or given up: the delivery's end, told in the incident's timeline."""
+    delivery.status = Delivery.Status.SENT if outcome.ok else Delivery.Status.FAILED
+    delivery.sent_at = at if outcome.ok else None
+    delivery.next_at = None
+    _save_result(delivery, outcome)
+    if delivery.incident is not None:
+        incidents.record_notice(
+            incident=delivery.incident,
+            recipient=delivery.shown_recipient,
+            channel=delivery.kind,
+            result="delivered" if outcome.ok else outcome.result,
+            delivery=delivery.wire_id,
+            at=at,
+        )
+
+
+def _postpone(delivery: Delivery, outcome: _Outcome, *, until: datetime) -> None:
+    delivery.next_at = until
+    _save_result(delivery, outcome)
+    # Those behind it cannot leave earlier; moving them keeps the queue of due rows short and honest.
+    behind = Delivery.objects.of(delivery.workspace_id).filter(
+        recipient_key=delivery.recipient_key, status=Delivery.Status.PLANNED, pk__gt=delivery.pk
+    )
+    behind.filter(next_at__lt=until, lease_until__isnull=True).update(next_at=until)
+
+
+def _save_result(delivery: Delivery, outcome: _Outcome) -> None:
+    delivery.result = outcome.result[:RESULT_LENGTH]
+    delivery.http_status = outcome.http_status
+    delivery.lease_token = None
+    delivery.lease_until = None
+    delivery.save(update_fields=["status", "sent_at", "next_at", "result", "http_status", "lease_token", "lease_until"])
+
+
+@transaction.atomic
+def _plan_test(*, workspace: Workspace, kind: Route.Kind, to: str | None, now: datetime) -> list[Delivery]:
+    """Leased from birth, so that no worker takes it away; it waits for nothing that is queued."""
+    route = Route.objects.of(workspace).filter(kind=kind).first()
+    planned = []
+    for recipient in _test_recipients(workspace, route, kind=kind, to=to):
+        delivery = Delivery(
+            workspace=workspace,
+            route=route,
+            kind=kind,
+            event_name="test",
+            recipient=recipient,
+            recipient_key=recipient_key(kind, recipient),
+            created_at=now,
+            next_at=now,
+            attempts=1,
+            lease_token=uuid.uuid4(),
+            lease_until=now + LEASE,
+        )
+        delivery.dedupe_key = recipient_key("test", delivery.wire_id)
+        words = messages.mail_for_test if kind == Route.Kind.EMAIL else messages.body_for_test
+        delivery.payload = words(workspace=workspace, delivery_id=delivery.wire_id, at=now)
+        delivery.save()
+        planned.append(delivery)
+    return planned
+
+
+def _test_recipients(workspace: Workspace, route: Route | None, *, kind: Route.Kind, to: str | None) -> Iterable[str]:
+    if kind == Route.Kind.WEBHOOK:
+        if route is None or not route.url:
+            raise InvalidInputError("No webhook is set.")
+        return [route.url]
+    if to:
+        return [clean_address(to)]
+    addresses = recipients_of(route, workspace)
+    if not addresses:
+        raise InvalidInputError("There is no address to send to.")
+    return addresses

@@ -1,0 +1,150 @@
+"""The workspace's two rules: who gets e-mail, and which webhook hears of incidents."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+
+from apps.audit import services as audit
+from apps.common.egress import forbidden_reason
+from apps.common.errors import InvalidInputError
+from apps.common.ids import new_secret
+from apps.notifications.models import Route
+from apps.notifications.types import EmailRule, WebhookRule
+from apps.workspaces.models import Workspace
+
+LONGEST_COOLDOWN_MIN = 7 * 24 * 60
+MOST_RECIPIENTS = 50
+LONGEST_URL = 2048
+LONGEST_SECRET = 200
+
+
+def email_rule(workspace: Workspace) -> EmailRule:
+    """The rule as it stands; the defaults where nobody has set one."""
+    route = _route(workspace, Route.Kind.EMAIL)
+    if route is None:
+        return EmailRule()
+    return EmailRule(enabled=route.enabled, cooldown_minutes=route.cooldown_min, to=tuple(route.recipients))
+
+
+def webhook_rule(workspace: Workspace) -> WebhookRule:
+    """The webhook as it stands, without its secret."""
+    route = _route(workspace, Route.Kind.WEBHOOK)
+    if route is None:
+        return WebhookRule()
+    return WebhookRule(enabled=route.enabled, url=route.url, has_secret=route.secret is not None)
+
+
+@transaction.atomic
+def set_email_rule(
+    *,
+    workspace: Workspace,
+    enabled: object,
+    cooldown_minutes: object,
+    to: Sequence[object] | str | None,
+    actor: str,
+    now: datetime,
+) -> EmailRule:
+    """Set the e-mail rule, in the words of contract Dashmon 9.
+
+    Values come as the client sent them: only a literal True enables, `to` is a list or a comma string and is
+    stored lower-cased without repeats, the cooldown is 1 to 10080 minutes. InvalidInputError otherwise.
+    """
+    minutes = _cooldown(cooldown_minutes)
+    addresses = _addresses(to)
+    route, _ = Route.objects.of(workspace).update_or_create(
+        kind=Route.Kind.EMAIL,
+        defaults={
+            "workspace": workspace,
+            "enabled": enabled is True,
+            "cooldown_min": minutes,
+            "recipients": addresses,
+            "updated_at": now,
+        },
+    )
+    changes = {"enabled": route.enabled, "cooldownMinutes": minutes, "to": addresses}
+    audit.record(
+        workspace=workspace, actor=actor, verb="alerts.email.update", subject="e-mail rule", changes=changes, at=now
+    )
+    return email_rule(workspace)
+
+
+@transaction.atomic
+def set_webhook_rule(
+    *, workspace: Workspace, enabled: object, url: str, secret: str | None, actor: str, now: datetime
+) -> WebhookRule:
+    """Set the webhook. Without a `secret` the stored one stays; where there is none, one is made and returned once.
+
+    InvalidInputError when the URL is missing, malformed or leads where nothing may be reached from here.
+    """
+    address = _url(url)
+    if secret is not None and not 1 <= len(secret) <= LONGEST_SECRET:
+        raise InvalidInputError(fields={"secret": f"1 to {LONGEST_SECRET} characters."})
+    before = _route(workspace, Route.Kind.WEBHOOK)
+    kept = secret or (before.secret if before is not None else None)
+    made = None if kept else new_secret("whsec_")
+    Route.objects.of(workspace).update_or_create(
+        kind=Route.Kind.WEBHOOK,
+        defaults={
+            "workspace": workspace,
+            "enabled": enabled is True,
+            "url": address,
+            "secret": kept or made,
+            "updated_at": now,
+        },
+    )
+    changes = {"enabled": enabled is True, "secretChanged": made is not None or secret is not None}
+    audit.record(
+        workspace=workspace, actor=actor, verb="alerts.webhook.update", subject="webhook", changes=changes, at=now
+    )
+    return WebhookRule(enabled=enabled is True, url=address, has_secret=True, new_secret=made)
+
+
+def _route(workspace: Workspace, kind: Route.Kind) -> Route | None:
+    route: Route | None = Route.objects.of(workspace).filter(kind=kind).first()
+    return route
+
+
+def _cooldown(value: object) -> int:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if isinstance(value, float) and value.is_integer():
+        value, whole = int(value), True
+    if whole and isinstance(value, int) and 1 <= value <= LONGEST_COOLDOWN_MIN:
+        return value
+    sentence = f"cooldownMinutes must be between 1 and {LONGEST_COOLDOWN_MIN}"
+    raise InvalidInputError(fields={"cooldownMinutes": sentence})
+
+
+def _addresses(to: Sequence[object] | str | None) -> list[str]:
+    words = to.split(",") if isinstance(to, str) else list(to or ())
+    addresses: list[str] = []
+    for word in words:
+        address = clean_address(word)
+        if address and address not in addresses:
+            addresses.append(address)
+    if len(addresses) > MOST_RECIPIENTS:
+        raise InvalidInputError(fields={"to": f"At most {MOST_RECIPIENTS} addresses."})
+    return addresses
+
+
+def clean_address(word: object) -> str:
+    """One address, trimmed and in lower case; "" for blanks; InvalidInputError when it is none."""
+    address = word.strip().lower() if isinstance(word, str) else str(word)
+    if not address and isinstance(word, str):
+        return ""
+    try:
+        validate_email(address)
+    except ValidationError as error:
+        raise InvalidInputError(fields={"to": f"Invalid email address: {address}"}) from error
+    return address
+
+
+def _url(text: str) -> str:
+    address = text.strip()
+    if not address.lower().startswith(("http://", "https://")) or len(address) > LONGEST_URL:
+        raise InvalidInputError(fields={"url": "An address that begins with http:// or https://."})
+    if reason := forbidden_reason(address):
+        raise InvalidInputError(fields={"url": reason})
+    return address

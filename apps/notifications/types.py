@@ -1,0 +1,74 @@
+"""Plain values of notifications: rules as people set them, messages, and how sending one ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class EmailRule:
+    """The workspace's e-mail rule (contract Dashmon 9). An empty `to` means the owner's address."""
+
+    enabled: bool = False
+    cooldown_minutes: int = 30
+    to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRule:
+    """The workspace's webhook. `new_secret` is filled once, in the answer to the call that made it."""
+
+    enabled: bool = False
+    url: str = ""
+    has_secret: bool = False
+    new_secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One message on its way: everything a channel needs, decided before it is sent.
+
+    `id` is the delivery's public id (`dlv_...`); `payload` is the message as planned; `at` is the instant of
+    this attempt.
+    """
+
+    id: str
+    event_name: str
+    recipient: str
+    payload: Mapping[str, Any]
+    secret: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The other side took the message; what it said, for the log."""
+
+    result: str
+    http_status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TestOutcome:
+    """One recipient's real answer to a test message."""
+
+    __test__ = False  # pytest collects classes whose name begins like this one
+
+    delivery_id: str
+    recipient: str
+    ok: bool
+    result: str
+    http_status: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits, for health and the operator's page. Instants are None when nothing waits."""
+
+    events: int  # changes and acts that are not planned into deliveries yet
+    oldest_event_at: datetime | None
+    planned: int  # deliveries that are neither sent nor given up
+    due: int  # those among them whose time has come
+    oldest_due_at: datetime | None
+    failed_last_day: int

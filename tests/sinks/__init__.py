@@ -1,0 +1,1 @@
+"""Receivers for what the product sends: a mail server and a web server that can be told to misbehave."""

@@ -1,0 +1,78 @@
+"""A web server on a loopback port that keeps every request and answers as it is told."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass(frozen=True)
+class Received:
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class HttpSink:
+    """`answers` are used up one by one, then `status` for good. An answer is a status or a way to misbehave:
+
+    `hang` (no answer until the sink closes), `drop` (reads the request, then hangs up), `garbage` (not HTTP),
+    `redirect` (302 to `/elsewhere` of the same sink).
+    """
+
+    port: int = 0
+    status: int = 200
+    answers: list[int | str] = field(default_factory=list)
+    requests: list[Received] = field(default_factory=list)
+    closing: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/in"
+
+    def take(self, request: Received) -> int | str:
+        with self.lock:
+            self.requests.append(request)
+            return self.answers.pop(0) if self.answers else self.status
+
+
+@contextmanager
+def running_http() -> Iterator[HttpSink]:
+    """A started web server; its port is the system's choice."""
+    sink = HttpSink()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:  # noqa: N802  # the standard library's name
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            answer = sink.take(Received(self.path, dict(self.headers.items()), body))
+            if answer == "hang":
+                sink.closing.wait(30)
+            elif answer == "garbage":
+                self.wfile.write(b"what do you want\r\n\r\n")
+            elif answer == "redirect":
+                self.send_response(302)
+                self.send_header("Location", "/elsewhere")
+                self.end_headers()
+            elif isinstance(answer, int):
+                self.send_response(answer)
+                self.end_headers()
+            self.close_connection = True
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the standard library's name
+            """Tests say what they saw; the server keeps quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    sink.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield sink
+    finally:
+        sink.closing.set()
+        server.shutdown()
+        server.server_close()
+        thread.join(5)

@@ -1,0 +1,69 @@
+"""A mail server on a loopback port that keeps what it accepts and misbehaves on demand."""
+
+import asyncio
+import email
+import email.policy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from typing import Any, cast
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+
+@dataclass
+class SmtpSink:
+    """`messages` is what was accepted, oldest first; the rest says how to behave from now on."""
+
+    port: int = 0
+    messages: list[tuple[str, EmailMessage]] = field(default_factory=list)  # recipient, message
+    refuse_recipient: str = ""  # an SMTP answer such as "550 no such user"
+    refuse_message: str = ""
+    hang_s: float = 0.0
+    keep_then_drop: bool = False  # the message is accepted, but the sender never learns it
+
+    def to(self, recipient: str) -> list[EmailMessage]:
+        return [message for address, message in self.messages if address == recipient]
+
+    async def handle_RCPT(  # noqa: N802  # aiosmtpd calls it so
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[Any]
+    ) -> str:
+        if self.refuse_recipient:
+            return self.refuse_recipient
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd calls it so
+        if self.hang_s:
+            await asyncio.sleep(self.hang_s)
+        if self.refuse_message:
+            return self.refuse_message
+        content = envelope.original_content or b""
+        message = email.message_from_bytes(content, policy=email.policy.default)
+        self.messages += [(address, cast("EmailMessage", message)) for address in envelope.rcpt_tos]
+        if self.keep_then_drop and server.transport is not None:
+            server.transport.abort()
+        return "250 OK"
+
+
+@contextmanager
+def running_smtp() -> Iterator[SmtpSink]:
+    """A started mail server; its port is the system's choice."""
+    sink = SmtpSink()
+    controller = _FreePortController(sink, hostname="127.0.0.1", port=0)
+    controller.start()
+    try:
+        sink.port = controller.server.sockets[0].getsockname()[1]
+        yield sink
+    finally:
+        controller.stop()
+
+
+class _FreePortController(Controller):  # type: ignore[misc]  # aiosmtpd ships no types
+    """Lets the system choose the port; the original insists on connecting to the port it was given."""
+
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
