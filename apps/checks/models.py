@@ -27,6 +27,8 @@ class CheckBatch(models.Model):
     expires_ms = models.BigIntegerField()
     lease_until = models.DateTimeField(null=True)
     token = models.UUIDField(null=True)
+    # Who holds the lease, so that a worker that starts or stops can give back its own at once.
+    owner = models.CharField(max_length=120, blank=True, default="")
     attempt = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
@@ -55,6 +57,7 @@ class CheckRequest(TenantModel):
     created_at = models.DateTimeField()
     lease_until = models.DateTimeField(null=True)
     token = models.UUIDField(null=True)
+    owner = models.CharField(max_length=120, blank=True, default="")
     attempt = models.PositiveSmallIntegerField(default=0)
     done_at = models.DateTimeField(null=True)
     result = models.JSONField(null=True)
@@ -67,11 +70,7 @@ class CheckRequest(TenantModel):
                 name="check_request_one_retry",
             ),
         ]
-        indexes = [
-            models.Index(
-                fields=["due_at"], name="check_request_due", condition=models.Q(done_at__isnull=True)
-            )
-        ]
+        indexes = [models.Index(fields=["due_at"], name="check_request_due", condition=models.Q(done_at__isnull=True))]
 
     def __str__(self) -> str:
         return f"{self.reason} {self.public_id}"

@@ -1,0 +1,112 @@
+"""The one door: facts come in, results are stored, states move, rules judge, incidents follow. One transaction."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+
+from apps.common.values import Observation
+from apps.devices.models import DeviceState
+from apps.devices.state import CODE, CONFIRMING, Flip, Snapshot, advance
+from apps.metrics import services as metrics
+from apps.pipeline.states import (
+    announce,
+    changes_of,
+    lock_states,
+    save_states,
+    snapshot_of,
+    source_of,
+    write_snapshot,
+)
+from apps.pipeline.types import DeviceFact, Submitted
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is gathered while facts are applied one after the other."""
+
+    rows: list[Observation] = field(default_factory=list)
+    flips: list[tuple[DeviceState, Flip]] = field(default_factory=list)
+    changed: dict[int, DeviceState] = field(default_factory=dict)
+    # The state after the newest measured fact of each device.
+    after: dict[int, Snapshot] = field(default_factory=dict)
+
+
+@transaction.atomic
+def submit(*, observations: Sequence[DeviceFact], now: datetime) -> Submitted:
+    """Store up to 500 facts about devices and let everything follow from them, in the caller's transaction.
+
+    Facts of one device are applied in the order of their instants. A fact that came before changes nothing; facts
+    about devices that are gone are dropped. Only states that changed are written (design: state on change).
+    """
+    states = lock_states({fact.device_id for fact in observations})
+    known = [fact for fact in observations if _belongs(fact, states)]
+    batch = _Batch()
+    for fact in sorted(known, key=lambda fact: fact.at):
+        _apply(fact, states[fact.device_id], batch)
+    if batch.changed:
+        save_states(batch.changed.values())
+    metrics.append(rows=batch.rows, now=now)
+    changes = changes_of(batch.flips) if batch.flips else []
+    announce(changes, now=now)
+    confirming = frozenset(device for device, after in batch.after.items() if after.confirming)
+    return Submitted(len(batch.rows), tuple(changes), confirming, frozenset(batch.after) - confirming)
+
+
+def _belongs(fact: DeviceFact, states: dict[int, DeviceState]) -> bool:
+    row = states.get(fact.device_id)
+    return row is not None and row.workspace_id == fact.workspace_id
+
+
+def _apply(fact: DeviceFact, row: DeviceState, batch: _Batch) -> None:
+    before = snapshot_of(row)
+    if fact.outcome is None or not fact.outcome.measured:
+        batch.rows.append(_observation(fact, code=CODE["unknown"]))
+        return
+    after, flip = advance(before, fact.outcome)
+    if write_snapshot(row, after) | _write_expiries(row, fact):
+        batch.changed[row.pk] = row
+    if flip is not None:
+        batch.flips.append((row, flip))
+    batch.after[row.pk] = after
+    batch.rows.append(_judged(fact, after))
+
+
+def _judged(fact: DeviceFact, after: Snapshot) -> Observation:
+    """The fact as history shows it: a failure that is still being confirmed is a warning."""
+    assert fact.outcome is not None
+    if fact.outcome.status == "down" and after.confirming and after.failed_at == fact.outcome.at:
+        return _observation(fact, code=CODE["warning"], confirming=True)
+    return _observation(fact, code=CODE[fact.outcome.status])
+
+
+def _observation(fact: DeviceFact, *, code: int, confirming: bool = False) -> Observation:
+    return Observation(
+        workspace_id=fact.workspace_id,
+        source=source_of(fact.device_id),
+        at=fact.at,
+        values={**fact.values, "state": code},
+        detail={**fact.detail, CONFIRMING: True} if confirming else fact.detail,
+    )
+
+
+def _write_expiries(row: DeviceState, fact: DeviceFact) -> bool:
+    """Remember when the certificate and the name run out; a check that did not see them says nothing about them."""
+    seen = {
+        "certificate_expires_at": fact.certificate_expires_at,
+        "certificate_issuer": fact.certificate_issuer[:200],
+        "domain_expires_at": fact.domain_expires_at,
+    }
+    fresh = {name: value for name, value in seen.items() if value and value != getattr(row, name)}
+    for name, value in fresh.items():
+        setattr(row, name, value)
+    return bool(fresh)
+
+
+def submit_in_chunks(*, observations: Iterable[DeviceFact], now: datetime, size: int = 500) -> int:
+    """Submit many facts in portions that keep statements short, all in the caller's transaction."""
+    facts = list(observations)
+    for start in range(0, len(facts), size):
+        submit(observations=facts[start : start + size], now=now)
+    return len(facts)

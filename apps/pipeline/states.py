@@ -1,0 +1,120 @@
+"""Between rows of DeviceState and the pure rule that advances them."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from apps.alerts import services as alerts
+from apps.common.values import Ref, SourceRef
+from apps.devices.models import DeviceState
+from apps.devices.state import RANK, Flip, Snapshot
+from apps.devices.types import Change
+from apps.incidents import services as incidents
+from apps.projects.models import MaintenanceWindow
+from apps.projects.windows import windows_between
+
+HEAVY = ("device__synthetic", "device__dns", "device__notes", "device__url")
+COLUMNS = (
+    "state",
+    "rank",
+    "since",
+    "streak",
+    "failed_at",
+    "announced",
+    "cause",
+    "cause_text",
+    "certificate_expires_at",
+    "certificate_issuer",
+    "domain_expires_at",
+    "heartbeat",
+    "due_at",
+    "version",
+)
+
+
+def lock_states(device_ids: Collection[int]) -> dict[int, DeviceState]:
+    """The state rows of these devices with their device, locked in one order so that writers queue, not block."""
+    rows = DeviceState.objects.select_for_update(of=("self",)).select_related("device").defer(*HEAVY)
+    return {row.pk: row for row in rows.filter(pk__in=device_ids).order_by("pk")}
+
+
+def source_of(device_id: int) -> SourceRef:
+    """The metrics source of a device that we probe ourselves, or that pings us."""
+    return SourceRef(Ref("device", device_id))
+
+
+def snapshot_of(row: DeviceState) -> Snapshot:
+    """The row as the pure rule wants it."""
+    return Snapshot(
+        state=row.state,  # type: ignore[arg-type]  # the column's choices are the names of StateName
+        since=row.since,
+        streak=row.streak,
+        cause=row.cause,
+        cause_text=row.cause_text,
+        announced=row.announced,  # type: ignore[arg-type]  # likewise, or empty
+        failed_at=row.failed_at,
+        retries=row.device.retries,
+    )
+
+
+def write_snapshot(row: DeviceState, snapshot: Snapshot) -> bool:
+    """Put a snapshot into the row, unsaved; answers whether anything changed."""
+    if snapshot == snapshot_of(row):
+        return False
+    row.state, row.rank = snapshot.state, RANK[snapshot.state]
+    row.since, row.streak, row.failed_at = snapshot.since, snapshot.streak, snapshot.failed_at
+    row.announced = snapshot.announced
+    row.cause, row.cause_text = snapshot.cause[:32], snapshot.cause_text[:500]
+    return True
+
+
+def save_states(rows: Collection[DeviceState]) -> None:
+    """Write the rows that changed, each with a higher version."""
+    for row in rows:
+        row.version += 1
+    DeviceState.objects.bulk_update(rows, COLUMNS)
+
+
+def changes_of(flips: Sequence[tuple[DeviceState, Flip]]) -> list[Change]:
+    """Flips as the changes that rules judge, each with whether it falls into a maintenance window."""
+    windows = windows_of([row for row, _ in flips], [flip.at for _, flip in flips])
+    return [
+        Change(
+            workspace_id=row.workspace_id,
+            device_id=row.pk,
+            at=flip.at,
+            before=flip.before,
+            after=flip.after,
+            cause=flip.cause,
+            cause_text=flip.cause_text,
+            severity=flip.severity,
+            in_maintenance=any(window.covers(flip.at) for window in windows[row.pk]),
+        )
+        for row, flip in flips
+    ]
+
+
+def windows_of(
+    rows: Iterable[DeviceState], instants: Collection[datetime]
+) -> dict[int, list[MaintenanceWindow]]:
+    """The windows of each device, its project's included, that touch the span of these instants."""
+    by_workspace: dict[int, dict[int, int]] = {}
+    for row in rows:
+        by_workspace.setdefault(row.workspace_id, {})[row.pk] = row.device.project_id
+    found: dict[int, list[MaintenanceWindow]] = {}
+    for workspace_id, subjects in by_workspace.items():
+        found |= windows_between(
+            workspace_id=workspace_id,
+            kind="device",
+            subjects=subjects,
+            start=min(instants),
+            end=max(instants),
+        )
+    return found
+
+
+def announce(changes: Sequence[Change], *, now: datetime) -> None:
+    """Let the rules judge changes, oldest first, and incidents follow; a repeated change does nothing."""
+    if not changes:
+        return
+    in_order = sorted(changes, key=lambda change: (change.at, change.device_id))
+    incidents.apply(verdicts=alerts.evaluate(changes=in_order), now=now)

@@ -1,0 +1,43 @@
+"""What enters through the one door, and what came of it: plain frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from apps.devices.state import Outcome
+from apps.devices.types import Change
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFact:
+    """One check of one device, on its way in.
+
+    `at` is the check's slot, or the start of a check that somebody asked for. `values` are the columns of the
+    metrics store without `state`, which the pipeline adds; `detail` holds the wire words of contract Dashmon 6.1.
+    `outcome` is None for slots that never ran: such a fact is stored and changes nothing.
+    """
+
+    workspace_id: int
+    device_id: int
+    at: datetime
+    outcome: Outcome | None
+    values: Mapping[str, int | float | None]
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    certificate_expires_at: datetime | None = None
+    certificate_issuer: str = ""
+    domain_expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What a batch of facts did.
+
+    `confirming` names the devices whose newest failure wants to be confirmed; `settled` those that answered or are
+    known to be down, so nothing is left to confirm. Devices that no longer exist are in neither.
+    """
+
+    stored: int
+    changes: tuple[Change, ...]
+    confirming: frozenset[int]
+    settled: frozenset[int]
