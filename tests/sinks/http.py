@@ -16,9 +16,9 @@ class Received:
 
 @dataclass
 class HttpSink:
-    """`answers` are used up one by one, then `status` for good. An answer is a status or a way to misbehave:
+    """What came in, and what to answer: `answers` one by one, then `status` for good.
 
-    `hang` (no answer until the sink closes), `drop` (reads the request, then hangs up), `garbage` (not HTTP),
+    An answer is a status or a way to misbehave: `hang` (no answer until the sink closes), `drop` (reads the request, then hangs up), `garbage` (not HTTP),
     `redirect` (302 to `/elsewhere` of the same sink).
     """
 
@@ -45,7 +45,7 @@ def running_http() -> Iterator[HttpSink]:
     sink = HttpSink()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802  # the standard library's name
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             answer = sink.take(Received(self.path, dict(self.headers.items()), body))
             if answer == "hang":

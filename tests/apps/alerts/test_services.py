@@ -17,7 +17,12 @@ def test_built_in_rules_are_made_once(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize(
     ("after", "kind", "severity"),
-    [("down", "bad", "critical"), ("warning", "bad", "warning"), ("up", "ok", "warning"), ("unknown", "missing", "warning")],
+    [
+        ("down", "bad", "critical"),
+        ("warning", "bad", "warning"),
+        ("up", "ok", "warning"),
+        ("unknown", "missing", "warning"),
+    ],
 )
 def test_the_state_decides_kind_and_severity(device: Device, after: str, kind: str, severity: str) -> None:
     before = "warning" if after == "up" else "up"
