@@ -1,0 +1,104 @@
+"""Finished checks as the facts the pipeline takes in."""
+
+from datetime import datetime
+from typing import Any
+
+from apps.checks.types import CheckResult
+from apps.common.clock import from_epoch_ms
+from apps.devices.state import Outcome
+from apps.pipeline.types import DeviceFact
+
+DAY_S = 86_400
+NOT_MEASURED = {"reason": "not_measured"}
+Values = dict[str, int | float | None]
+
+
+def fact_of(
+    *, workspace_id: int, device_id: int, at: datetime, interval_ms: int, run_ms: int, result: CheckResult
+) -> DeviceFact:
+    """One finished check. `at` is its slot, `interval_ms` the interval in force, `run_ms` how long it took."""
+    certificate = result.certificate
+    return DeviceFact(
+        workspace_id=workspace_id,
+        device_id=device_id,
+        at=at,
+        outcome=outcome_of(result, at=at),
+        values=_values(result, interval_ms=interval_ms, run_ms=run_ms),
+        detail=dict(result.detail) if result.measured else {**NOT_MEASURED, **result.detail},
+        certificate_expires_at=certificate.not_after if certificate else None,
+        certificate_issuer=certificate.issuer if certificate else "",
+        domain_expires_at=result.domain_expires_at,
+    )
+
+
+def missed(*, workspace_id: int, device_id: int, slot_ms: int, interval_ms: int, count: int = 1) -> DeviceFact:
+    """`count` slots in a row, `interval_ms` apart from `slot_ms` on, that were never run (contract Dashmon 6)."""
+    return DeviceFact(
+        workspace_id=workspace_id,
+        device_id=device_id,
+        at=from_epoch_ms(slot_ms),
+        outcome=None,
+        values={"interval_ms": interval_ms, "missed": count},
+        detail=NOT_MEASURED,
+    )
+
+
+def outcome_of(result: CheckResult, *, at: datetime) -> Outcome:
+    """What the result says about the device's state."""
+    return Outcome(
+        at=at,
+        status=result.status,
+        cause="" if result.status == "up" else _cause(result)[:32],
+        cause_text="" if result.status == "up" else result.message[:500],
+        severity=result.severity if result.status != "up" else "",
+        measured=result.measured,
+    )
+
+
+def _cause(result: CheckResult) -> str:
+    """The finer reason, else the coarse error, else that it was slow (contract Dashmon 6.1)."""
+    detail = result.detail
+    word = detail.get("reason") or detail.get("error") or ("degraded" if result.status == "warning" else "down")
+    return str(word)
+
+
+def _values(result: CheckResult, *, interval_ms: int, run_ms: int) -> Values:
+    phases = result.phases
+    seen: dict[str, int | None] = {
+        "dns_us": phases.dns_us,
+        "connect_us": phases.connect_us,
+        "tls_us": phases.tls_us,
+        "ttfb_us": phases.ttfb_us,
+        "total_us": phases.total_us,
+        "http.status": result.status_code,
+        "dns.ttl_s": result.ttl_s,
+        "cert.days": _days(result.certificate.not_after if result.certificate else None, result.started_at),
+        "domain.days": _days(result.domain_expires_at, result.started_at),
+    }
+    values: Values = {name: value for name, value in seen.items() if value is not None}
+    values |= {"latency_us": result.latency_us, "run_ms": run_ms, "interval_ms": interval_ms}
+    return values
+
+
+def _days(end: datetime | None, now: datetime) -> int | None:
+    """Whole days left, rounded down: an hour after the end is -1."""
+    return None if end is None else int((end - now).total_seconds() // DAY_S)
+
+
+def draft_answer(result: CheckResult) -> dict[str, Any]:
+    """What the asker of a draft check gets to see: nothing of it is stored anywhere else."""
+    phases = result.phases
+    return {
+        "status": result.status if result.measured else "unknown",
+        "latency_us": result.latency_us,
+        "status_code": result.status_code,
+        "message": result.message,
+        "detail": dict(result.detail),
+        "phases": {
+            "dns_us": phases.dns_us,
+            "connect_us": phases.connect_us,
+            "tls_us": phases.tls_us,
+            "ttfb_us": phases.ttfb_us,
+            "total_us": phases.total_us,
+        },
+    }

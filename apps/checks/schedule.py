@@ -1,0 +1,158 @@
+"""Due checks as batches: cursor windows over a pure function of (interval, phase). No row per check.
+
+A shard's cursor says up to which instant its slots have been handed out. A tick takes the window from the cursor to
+now, finds the devices whose slot begins in it by one index range per distinct interval, writes one row per 500 of
+them, and moves the cursor, all in one transaction: a tick happens wholly or not at all, and any number of tickers
+may run. Creating, resuming or re-timing a device writes nothing here; the next window finds it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Min, Q
+
+from apps.checks.facts import missed
+from apps.checks.models import CheckBatch, ShardCursor
+from apps.common.clock import epoch_ms
+from apps.devices.models import SHARDS, Device
+from apps.pipeline.services import submit_in_chunks
+from apps.pipeline.types import DeviceFact
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One slot of one device; both times in epoch milliseconds."""
+
+    slot_ms: int
+    device_id: int
+    shard: int
+    interval_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What one tick did: slots handed out, batches written, slots recorded as never run."""
+
+    due: int
+    batches: int
+    missed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A half-open stretch of time that some shards still have to hand out, in epoch milliseconds."""
+
+    start_ms: int
+    end_ms: int
+    shards: tuple[int, ...]
+
+
+def slot_of(*, phase_ms: int, interval_ms: int, start_ms: int) -> int:
+    """The first slot of this phase at or after `start_ms`."""
+    return start_ms + (phase_ms - start_ms) % interval_ms
+
+
+def slots_between(*, phase_ms: int, interval_ms: int, start_ms: int, end_ms: int) -> tuple[int, int]:
+    """The first slot in [start, end) and how many there are; (first slot after it, 0) when there is none."""
+    first = slot_of(phase_ms=phase_ms, interval_ms=interval_ms, start_ms=start_ms)
+    return first, max(0, -(-(end_ms - first) // interval_ms))
+
+
+@transaction.atomic
+def materialise(*, now: datetime) -> Tick:
+    """Hand out everything that became due since the last tick.
+
+    After an outage each device is due once, for its newest slot; the older slots become one `missed` fact per
+    device. Shards that another ticker holds are left to it.
+    """
+    due: list[Due] = []
+    lost: list[DeviceFact] = []
+    windows = _claim_windows(end_ms=epoch_ms(now))
+    for window in windows:
+        for interval_s in _intervals():
+            due.extend(_due_in(window, interval_s=interval_s))
+            lost.extend(_lost_in(window, interval_s=interval_s))
+    submit_in_chunks(observations=lost, now=now)
+    batches = _write_batches(due)
+    for window in windows:
+        ShardCursor.objects.filter(shard__in=window.shards).update(cursor_ms=window.end_ms)
+    return Tick(len(due), batches, sum(int(fact.values["missed"] or 0) for fact in lost))
+
+
+def _claim_windows(*, end_ms: int) -> list[Window]:
+    """Lock the shards nobody else works on; those with one cursor share a window, so batches do not get tiny."""
+    if ShardCursor.objects.count() < SHARDS:
+        # The first tick of an installation: nothing before it was ever due.
+        fresh = [ShardCursor(shard=shard, cursor_ms=end_ms) for shard in range(SHARDS)]
+        ShardCursor.objects.bulk_create(fresh, ignore_conflicts=True)
+    cursors = ShardCursor.objects.select_for_update(skip_locked=True).order_by("shard")
+    by_start: dict[int, list[int]] = {}
+    for cursor in cursors:
+        # A clock that was set back must not hand a slot out twice.
+        if cursor.cursor_ms < end_ms:
+            by_start.setdefault(cursor.cursor_ms, []).append(cursor.shard)
+    return [Window(start, end_ms, tuple(shards)) for start, shards in sorted(by_start.items())]
+
+
+def _intervals() -> Iterator[int]:
+    """The distinct intervals in use, by one index probe each."""
+    enabled = Device.objects.filter(enabled=True)
+    interval = enabled.aggregate(least=Min("interval_s"))["least"]
+    while interval is not None:
+        yield interval
+        interval = enabled.filter(interval_s__gt=interval).aggregate(least=Min("interval_s"))["least"]
+
+
+def _due_in(window: Window, *, interval_s: int) -> Iterator[Due]:
+    """Slots in the window, each device once: a window longer than the interval is cut to its newest part."""
+    interval_ms = interval_s * 1000
+    start_ms = max(window.start_ms, window.end_ms - interval_ms)
+    low, high = start_ms % interval_ms, window.end_ms % interval_ms
+    phases = Q()
+    if window.end_ms - start_ms < interval_ms:
+        reach = Q(phase_ms__gte=low), Q(phase_ms__lt=high)
+        phases = reach[0] & reach[1] if low < high else reach[0] | reach[1]
+    devices = Device.objects.filter(phases, shard__in=window.shards, enabled=True, interval_s=interval_s)
+    for device_id, shard, phase_ms in devices.values_list("pk", "shard", "phase_ms"):
+        slot = slot_of(phase_ms=phase_ms, interval_ms=interval_ms, start_ms=start_ms)
+        yield Due(slot, device_id, shard, interval_ms)
+
+
+def _lost_in(window: Window, *, interval_s: int) -> Iterator[DeviceFact]:
+    """One fact per device for its slots before the part of the window that is still worth running."""
+    interval_ms = interval_s * 1000
+    end_ms = window.end_ms - interval_ms
+    if window.start_ms >= end_ms:
+        return
+    devices = Device.objects.filter(shard__in=window.shards, enabled=True, interval_s=interval_s)
+    columns = ("pk", "workspace_id", "phase_ms", "created_at")
+    for device_id, workspace_id, phase_ms, created_at in devices.values_list(*columns):
+        # Nothing was due before the device was there.
+        start_ms = max(window.start_ms, epoch_ms(created_at))
+        slot, count = slots_between(phase_ms=phase_ms, interval_ms=interval_ms, start_ms=start_ms, end_ms=end_ms)
+        if count:
+            yield missed(
+                workspace_id=workspace_id, device_id=device_id, slot_ms=slot, interval_ms=interval_ms, count=count
+            )
+
+
+def _write_batches(due: Iterable[Due]) -> int:
+    in_order = sorted(due, key=lambda item: (item.slot_ms, item.device_id))
+    batches = [_batch(in_order[start : start + BATCH]) for start in range(0, len(in_order), BATCH)]
+    CheckBatch.objects.bulk_create(batches)
+    return len(batches)
+
+
+def _batch(part: list[Due]) -> CheckBatch:
+    return CheckBatch(
+        shard=part[0].shard,
+        device_ids=[item.device_id for item in part],
+        slots=[item.slot_ms for item in part],
+        first_slot=part[0].slot_ms,
+        # From here on every member's next slot has begun, so nothing in the batch is worth running.
+        expires_ms=max(item.slot_ms + item.interval_ms for item in part),
+    )
