@@ -93,9 +93,7 @@ def changes_of(flips: Sequence[tuple[DeviceState, Flip]]) -> list[Change]:
     ]
 
 
-def windows_of(
-    rows: Iterable[DeviceState], instants: Collection[datetime]
-) -> dict[int, list[MaintenanceWindow]]:
+def windows_of(rows: Iterable[DeviceState], instants: Collection[datetime]) -> dict[int, list[MaintenanceWindow]]:
     """The windows of each device, its project's included, that touch the span of these instants."""
     by_workspace: dict[int, dict[int, int]] = {}
     for row in rows:

@@ -1,0 +1,218 @@
+"""Heartbeats through the door: signals move the machine, deadlines pass, and the rest follows as for checks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from django.db import transaction
+
+from apps.common.values import Observation
+from apps.devices import heartbeat
+from apps.devices import services as devices
+from apps.devices.heartbeat import Flip, HeartbeatConfig, HeartbeatState, Recorded, Signal
+from apps.devices.models import Device, DeviceState
+from apps.devices.state import CODE, Outcome, advance
+from apps.devices.state import Flip as StateFlip
+from apps.metrics import services as metrics
+from apps.pipeline.states import (
+    HEAVY,
+    announce,
+    changes_of,
+    lock_states,
+    save_states,
+    snapshot_of,
+    source_of,
+    write_snapshot,
+)
+
+MS = timedelta(milliseconds=1)
+# What the machine shows, as the device's state; new and paused have no row of their own.
+STATUS: Mapping[str, Literal["up", "warning", "down"]] = {"up": "up", "late": "warning", "down": "down"}
+SENTENCES = {
+    "timeout": "No signal arrived by the deadline",
+    "overrun": "The job did not finish in time",
+    "fail": "The job reported a failure",
+    "late": "The expected signal is late",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What became of a signal: its effect (contract Dashmon 6.3: ignored included) and the state shown after it."""
+
+    effect: str
+    state: str
+    received_at: datetime
+
+
+@transaction.atomic
+def submit_heartbeat(*, device: Device, signal: Signal, keep: bool = True, now: datetime) -> Heard | None:
+    """Take one signal: log it, move the machine, store what history shows, announce flips. None: device gone.
+
+    The caller's answer may go out once this has committed. With `keep=False` (a sender over its limit) everything
+    moves, but the signal leaves no row in the log.
+    """
+    row = lock_states({device.pk}).get(device.pk)
+    if row is None:
+        return None
+    config = HeartbeatConfig.parse(row.device.heartbeat or {})
+    state, flips = _in_step(row, config, now=now)
+    signal = _after_all_before(signal, state)
+    state, more, recorded = heartbeat.apply_signal(state, config, signal)
+    if keep:
+        _log(row, signal, recorded)
+    if row.device.paused and state.phase != "paused":
+        # A success or a failure ends a pause by hand, unless the monitor wants to be resumed by hand too.
+        devices.set_paused(device=row.device, paused=False, now=now)
+    _settle([(row, state, [*flips, *more])], signals={row.pk: (signal, recorded)}, now=now)
+    return Heard(recorded.effect, state.shown, signal.at)
+
+
+@transaction.atomic
+def sweep_heartbeats(*, now: datetime, limit: int = 500, hold: bool = False) -> int:
+    """Let time pass for heartbeats that have something due; answers how many were looked at.
+
+    Flips are dated by the machine, not by the sweep. With `hold`, heartbeats that would go down are left for the
+    next sweep: after an outage of our own, jobs get one chance to be heard first.
+    """
+    due = DeviceState.objects.filter(due_at__lte=now).order_by("due_at", "pk")
+    locked = due.select_for_update(skip_locked=True, of=("self",)).select_related("device").defer(*HEAVY)
+    moved = []
+    for row in locked[:limit]:
+        config = HeartbeatConfig.parse(row.device.heartbeat or {})
+        state, flips = _in_step(row, config, now=now)
+        state, more = heartbeat.sweep(state, config, now)
+        flips = [*flips, *more]
+        if not (hold and any(flip.after == "down" for flip in flips)):
+            moved.append((row, state, flips))
+    _settle(moved, signals={}, now=now)
+    return len(moved)
+
+
+@transaction.atomic
+def rearm_heartbeat(*, device: Device, now: datetime) -> None:
+    """Take a changed heartbeat configuration into account: the deadline moves, what is late may not be any more."""
+    row = lock_states({device.pk}).get(device.pk)
+    if row is None or row.device.kind != Device.Kind.HEARTBEAT:
+        return
+    config = HeartbeatConfig.parse(row.device.heartbeat or {})
+    state, flips = _in_step(row, config, now=now)
+    state, more = heartbeat.reconfigure(state, config, now)
+    _settle([(row, state, [*flips, *more])], signals={}, now=now)
+
+
+def _in_step(row: DeviceState, config: HeartbeatConfig, *, now: datetime) -> tuple[HeartbeatState, list[Flip]]:
+    """The stored machine, paused or resumed as its device is: plans pause devices without asking the machine."""
+    state = HeartbeatState.from_dict(row.heartbeat)
+    if row.device.paused and state.phase != "paused":
+        return heartbeat.pause(state, config, now)
+    if not row.device.paused and state.phase == "paused":
+        return heartbeat.resume(state, now), []
+    return state, []
+
+
+def _after_all_before(signal: Signal, state: HeartbeatState) -> Signal:
+    # One instant has one row in history, so two signals of one millisecond are told one after the other.
+    whole = signal.at.replace(microsecond=signal.at.microsecond // 1000 * 1000)
+    if state.settled_at is not None and whole <= state.settled_at:
+        whole = state.settled_at + MS
+    return replace(signal, at=whole)
+
+
+def _log(row: DeviceState, signal: Signal, recorded: Recorded) -> None:
+    metrics.record_ping(
+        workspace_id=row.workspace_id,
+        device_id=row.pk,
+        received_at=signal.at,
+        kind=signal.kind,
+        rid=signal.rid,
+        exit_code=signal.exit_code,
+        duration_ms=recorded.duration_ms,
+        method=signal.method,
+        body=signal.body,
+    )
+
+
+def _settle(
+    moved: Sequence[tuple[DeviceState, HeartbeatState, list[Flip]]],
+    *,
+    signals: dict[int, tuple[Signal, Recorded]],
+    now: datetime,
+) -> None:
+    """Write machines, states and history of heartbeats that moved, and announce their flips."""
+    rows: list[Observation] = []
+    announced: list[tuple[DeviceState, StateFlip]] = []
+    for row, state, flips in moved:
+        signal = signals.get(row.pk)
+        for flip in flips:
+            announced.extend((row, told) for told in _advance(row, flip, signal))
+        config = HeartbeatConfig.parse(row.device.heartbeat or {})
+        row.heartbeat = state.to_dict()
+        row.due_at = heartbeat.next_look(state, config)
+        rows.extend(_history(row, flips, signal))
+    save_states([row for row, _, _ in moved])
+    if rows:
+        metrics.append(rows=rows, now=now)
+    if announced:
+        announce(changes_of(announced), now=now)
+
+
+def _advance(row: DeviceState, flip: Flip, signal: tuple[Signal, Recorded] | None) -> list[StateFlip]:
+    """Move the device's state along one flip of its machine; what is to be announced of it."""
+    status = STATUS.get(flip.after)
+    if status is None:
+        return []
+    outcome = Outcome(
+        at=flip.at,
+        status=status,
+        cause="" if status == "up" else flip.reason,
+        cause_text=_sentence(flip, signal),
+        held=flip.after == "late",
+    )
+    # A deadline is not a failed try, so there is nothing to confirm by trying again.
+    after, told = advance(replace(snapshot_of(row), retries=0), outcome)
+    write_snapshot(row, after)
+    return [] if told is None else [told]
+
+
+def _sentence(flip: Flip, signal: tuple[Signal, Recorded] | None) -> str:
+    if flip.reason == "fail" and signal is not None and signal[0].exit_code:
+        return f"The job ended with exit status {signal[0].exit_code}"
+    return SENTENCES.get(flip.reason, "")
+
+
+def _history(row: DeviceState, flips: Sequence[Flip], signal: tuple[Signal, Recorded] | None) -> list[Observation]:
+    """One row per flip and per success or failure; each state holds until the next row (interval 0)."""
+    by_instant: dict[datetime, Observation] = {}
+    if signal is not None and signal[1].effect in {"success", "fail"}:
+        recorded = signal[1]
+        up = recorded.effect == "success"
+        by_instant[recorded.at] = _row(
+            row,
+            at=recorded.at,
+            code=CODE["up" if up else "down"],
+            detail={} if up else {"reason": "fail"},
+            run_ms=recorded.duration_ms,
+        )
+    for flip in flips:
+        if flip.at not in by_instant and flip.after in STATUS:
+            code = CODE[STATUS[flip.after]]
+            detail = {} if flip.after == "up" else {"reason": flip.reason}
+            by_instant[flip.at] = _row(row, at=flip.at, code=code, detail=detail)
+    return [by_instant[at] for at in sorted(by_instant)]
+
+
+def _row(
+    row: DeviceState, *, at: datetime, code: int, detail: dict[str, str], run_ms: int | None = None
+) -> Observation:
+    values: dict[str, int | float | None] = {"state": code, "interval_ms": 0}
+    if run_ms is not None:
+        values["run_ms"] = run_ms
+    return Observation(
+        workspace_id=row.workspace_id,
+        source=source_of(row.pk),
+        at=at,
+        values=values,
+        detail=detail,
+    )

@@ -1,0 +1,79 @@
+"""Pausing and forgetting a subject: writes that span devices, metrics and incidents."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from apps.common.clock import epoch_ms, from_epoch_ms
+from apps.common.values import Observation, Ref
+from apps.devices import heartbeat
+from apps.devices import services as devices
+from apps.devices.heartbeat import HeartbeatConfig, HeartbeatState
+from apps.devices.models import Device, DeviceState
+from apps.devices.state import CODE, Snapshot
+from apps.incidents import services as incidents
+from apps.metrics import services as metrics
+from apps.pipeline.states import lock_states, save_states, source_of, write_snapshot
+from apps.projects.models import MaintenanceWindow
+from apps.tokens.models import AgentKey
+
+
+@transaction.atomic
+def set_paused(*, device: Device, paused: bool, now: datetime) -> Device:
+    """Pause or resume a device by hand.
+
+    A paused device is in no state: what is open about it closes silently, its time counts as unknown, and after
+    resuming its first result is news again.
+    """
+    row = lock_states({device.pk}).get(device.pk)
+    device = devices.set_paused(device=device, paused=paused, now=now)
+    if row is None:
+        return device
+    at = from_epoch_ms(epoch_ms(now))
+    if device.kind == Device.Kind.HEARTBEAT:
+        _pause_machine(row, paused=paused, now=at)
+    write_snapshot(row, Snapshot(state="unknown", since=at, retries=row.device.retries))
+    save_states([row])
+    if paused:
+        metrics.append(rows=[_paused_from(row, at=at)], now=now)
+        incidents.close_silently(ref=device.ref, reason="paused", now=now)
+    return device
+
+
+def _pause_machine(row: DeviceState, *, paused: bool, now: datetime) -> None:
+    config = HeartbeatConfig.parse(row.device.heartbeat or {})
+    state = HeartbeatState.from_dict(row.heartbeat)
+    # What was due before the pause and nobody has seen yet ends with it: the device is in no state now.
+    state = heartbeat.pause(state, config, now)[0] if paused else heartbeat.resume(state, now)
+    row.heartbeat = state.to_dict()
+    row.due_at = heartbeat.next_look(state, config)
+
+
+def _paused_from(row: DeviceState, *, at: datetime) -> Observation:
+    return Observation(
+        workspace_id=row.workspace_id,
+        source=source_of(row.pk),
+        at=at,
+        # Interval 0: unknown until the next row.
+        values={"state": CODE["unknown"], "interval_ms": 0},
+        detail={"reason": "paused"},
+    )
+
+
+@transaction.atomic
+def forget(*, ref: Ref, now: datetime) -> bool:
+    """Remove a device and all that hangs on it: incidents close silently, series, keys and windows go, then the row.
+
+    This is the cascade where no foreign key can be (docs/architecture.md). False when it is gone already.
+    """
+    device = Device.objects.select_for_update().filter(pk=ref.id).first() if ref.kind == "device" else None
+    if device is None:
+        return False
+    incidents.close_silently(ref=ref, reason="subject_deleted", now=now)
+    metrics.forget(workspace_id=device.workspace_id, ref=ref)
+    keys = AgentKey.objects.of(device.workspace_id)
+    keys.filter(subject=AgentKey.Subject.DEVICE, subject_id=ref.id).delete()
+    windows = MaintenanceWindow.objects.of(device.workspace_id)
+    windows.filter(subject_kind=ref.kind, subject_id=ref.id).delete()
+    device.delete()
+    return True
