@@ -23,5 +23,5 @@ def incident_url(incident: Incident) -> str:
 
 def mail_domain() -> str:
     """The right half of a Message-ID: the host of the sender's address, else of the product itself."""
-    sender = str(settings.DEFAULT_FROM_EMAIL).rpartition("@")[2].strip(" >")
-    return sender or urlsplit(base_url()).hostname or "localhost"
+    _, at, host = str(settings.DEFAULT_FROM_EMAIL).rpartition("@")
+    return host.strip(" >") if at else urlsplit(base_url()).hostname or "localhost"

@@ -12,6 +12,7 @@ from apps.common.ids import encode_uuid
 from apps.devices.models import Device
 from apps.incidents.models import Incident, IncidentEvent
 from apps.notifications.links import base_url, incident_url, mail_domain
+from apps.projects.models import Project
 from apps.workspaces.models import Workspace
 
 WORDS = {"down": ("Down", "is down."), "up": ("Up", "is up again.")}
@@ -38,6 +39,13 @@ class News:
         return str(self.event.detail.get("name") or (self.incident.subject_name if self.incident else ""))
 
     @property
+    def project(self) -> Project | None:
+        """Where it belongs, or belonged when its incident opened."""
+        if self.device is not None:
+            return self.device.project
+        return self.incident.project if self.incident else None
+
+    @property
     def cause_text(self) -> str:
         return str(self.event.detail.get("cause_text") or (self.incident.cause_text if self.incident else ""))
 
@@ -50,7 +58,7 @@ def message_id(delivery_id: str) -> str:
 def state_mail(news: News, *, word: str, delivery_id: str) -> dict[str, str]:
     """Subject, text and HTML of a state e-mail; `word` is `down` or `up`."""
     title, sentence = WORDS[word]
-    place = f" ({news.device.project.name})" if news.device else ""
+    place = f" ({news.project.name})" if news.project else ""
     incident = news.incident
     context = {
         "headline": f"{news.name}{place} {sentence}",
@@ -96,7 +104,7 @@ def event_body(news: News, *, event_name: str) -> dict[str, Any]:
         "id": encode_uuid("evt", news.event.public_id),
         "occurredAt": iso_ms(news.event.at),
         "workspace": {"ownerUserId": str(news.workspace.public_id)},
-        "project": _project(news.device),
+        "project": _project(news.project),
         "device": _device(news, incident),
         "incident": _incident(news, incident),
         "step": 0,
@@ -121,8 +129,8 @@ def body_for_test(*, workspace: Workspace, delivery_id: str, at: datetime) -> di
     }
 
 
-def _project(device: Device | None) -> dict[str, str] | None:
-    return {"id": device.project.key, "name": device.project.name} if device else None
+def _project(project: Project | None) -> dict[str, str] | None:
+    return {"id": project.key, "name": project.name} if project else None
 
 
 def _device(news: News, incident: Incident) -> dict[str, Any]:
@@ -140,7 +148,9 @@ def _incident(news: News, incident: Incident) -> dict[str, Any]:
     event = news.event
     closing = event.kind == IncidentEvent.Kind.CLOSED
     # The row may have moved on before this was planned; what came later is not part of this event.
-    acknowledged = incident.acknowledged_at if incident.acknowledged_at and _by(incident, event) else None
+    acknowledged = incident.acknowledged_at
+    if acknowledged is not None and acknowledged > event.at:
+        acknowledged = None
     return {
         "id": incident.wire_id,
         "severity": incident.severity if closing else event.detail.get("severity", incident.severity),
@@ -151,10 +161,6 @@ def _incident(news: News, incident: Incident) -> dict[str, Any]:
         "cause": {"kind": event.detail.get("cause") or incident.cause, "message": news.cause_text},
         "url": incident_url(incident),
     }
-
-
-def _by(incident: Incident, event: IncidentEvent) -> bool:
-    return incident.acknowledged_at is not None and incident.acknowledged_at <= event.at
 
 
 def local_time(at: datetime, zone: str) -> str:

@@ -76,7 +76,7 @@ def _plan_or_name(event: IncidentEvent, *, now: datetime) -> None:
         _plan(event, now=now)
         IncidentEvent.objects.of(event.workspace_id).filter(pk=event.pk).update(fanned_out_at=now)
     except Exception as error:
-        logger.exception("event not planned", event=event.pk, workspace=event.workspace_id)
+        logger.exception("event not planned", event_id=event.pk, workspace_id=event.workspace_id)
         raise _StuckError(event.pk) from error
 
 

@@ -1,8 +1,13 @@
+from datetime import datetime
+from typing import Any
+
 import pytest
 
 from apps.devices.models import Device
+from apps.notifications import services
 from apps.workspaces.models import Workspace
-from tests.apps.incidents.scene import make_device, make_workspace
+from tests.apps.incidents.scene import T0, make_device, make_workspace
+from tests.sinks.http import HttpSink
 
 
 @pytest.fixture
@@ -13,3 +18,23 @@ def workspace(db: None) -> Workspace:
 @pytest.fixture
 def device(workspace: Workspace) -> Device:
     return make_device(workspace)
+
+
+def mail_to(workspace: Workspace, *to: str, now: datetime = T0) -> None:
+    services.set_email_rule(workspace=workspace, enabled=True, cooldown_minutes=30, to=list(to), actor="owner", now=now)
+
+
+@pytest.fixture
+def mails(workspace: Workspace) -> None:
+    """The e-mail rule is on, for one address."""
+    mail_to(workspace, "ops@acme.example")
+
+
+@pytest.fixture
+def hook(workspace: Workspace, http_sink: HttpSink, settings: Any) -> HttpSink:
+    """The webhook is on and leads to a web server of the test."""
+    settings.BASE_URL = "https://watch.example"
+    services.set_webhook_rule(
+        workspace=workspace, enabled=True, url=http_sink.url, secret="s3cret", actor="owner", now=T0
+    )
+    return http_sink
