@@ -63,4 +63,5 @@ def _wall_clock(zone: str) -> tzinfo:
 
 @lru_cache(maxsize=1)
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    # Two names in the database mean no zone of the world.
+    return frozenset(available_timezones() - {"localtime", "Factory"})
