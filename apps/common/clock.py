@@ -19,8 +19,8 @@ def from_epoch_ms(ms: int) -> datetime:
 
 def iso_ms(at: datetime) -> str:
     """ISO 8601 in UTC with exactly three decimals and a Z: `2026-02-16T11:23:00.000Z`."""
-    utc = at.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    # Not strftime: it writes the year 800 with three digits.
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def parse_iso(text: str) -> datetime:
@@ -28,4 +28,7 @@ def parse_iso(text: str) -> datetime:
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError("a time needs its zone")
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("a time outside the calendar") from error
