@@ -1,11 +1,14 @@
 """Which kind of host a request came to (docs/architecture.md, hosts and paths)."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
 LOCAL_SUFFIXES = (".local", ".lan", ".internal", ".home.arpa")
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,46})[a-z0-9]")
+RESERVED_SLUGS = frozenset({"www", "app", "api", "admin", "status", "mail", "ns1", "ns2"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,11 @@ class Host:
     slug: str | None = None
 
 
+def is_slug(text: str) -> bool:
+    """3..48 of a-z, 0-9 and single dashes, and no name the installation keeps: it must do as a host's label."""
+    return bool(SLUG.fullmatch(text)) and "--" not in text and text not in RESERVED_SLUGS
+
+
 def is_local_name(host: str) -> bool:
     """Address literals, localhost, names without a dot and names that only a local network knows."""
     try:
@@ -57,10 +65,11 @@ def classify(header: str, rules: HostRules) -> Host:
     """First match wins: workspace host, app host, else unknown (answered 421: this stops DNS rebinding)."""
     host = without_port(header)
     label, _, parent = host.partition(".")
-    if parent == rules.domain and label and host != rules.app_host:
-        return Host("workspace", label)
     if host == rules.app_host:
         return Host("app")
+    if parent == rules.domain:
+        # What cannot be a slug is no workspace's name: `www`, and `acme--dash` of another kind of host.
+        return Host("workspace", label) if is_slug(label) else Host("unknown")
     if (rules.self_hosted or not rules.base_url) and is_local_name(host):
         return Host("app")
     return Host("unknown")

@@ -33,6 +33,16 @@ class Workspace(models.Model):
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        indexes = [
+            # The sweep that ends terms looks at nothing else.
+            models.Index(
+                fields=["premium_until"],
+                name="workspace_term_ends",
+                condition=models.Q(premium_until__isnull=False, plan="premium", plan_status="active"),
+            ),
+        ]
+
     def __str__(self) -> str:
         return self.name
 

@@ -9,24 +9,18 @@ from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from apps.accounts.models import User
-from apps.common.errors import ForbiddenError, InvalidInputError
+from apps.common.errors import ConflictError, ForbiddenError, InvalidInputError
+from apps.common.hosts import is_slug
 from apps.common.ids import digest
 from apps.workspaces.models import Counter, Installation, Membership, Workspace
 from apps.workspaces.usage import register_counter
 
-SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,46})[a-z0-9]")
-RESERVED_SLUGS = frozenset({"www", "app", "api", "admin", "status", "mail", "ns1", "ns2"})
-
-
-def is_slug(text: str) -> bool:
-    """3..48 of a-z, 0-9 and single dashes, and no name the installation keeps (docs: hosts and paths)."""
-    return bool(SLUG.fullmatch(text)) and "--" not in text and text not in RESERVED_SLUGS
-
 
 def free_slug(wanted: str) -> str:
     """A slug near to what was wanted that nobody has."""
-    base = re.sub(r"-+", "-", slugify(wanted)).strip("-")[:40]
-    if len(base) < 3 or base in RESERVED_SLUGS:
+    # A slug is a host's label too: no underscore, and no dash where the text is cut.
+    base = re.sub(r"[^a-z0-9]+", "-", slugify(wanted))[:40].strip("-")
+    if not is_slug(base):
         base = f"team-{base}".strip("-")
     slug, suffix = base, 2
     while Workspace.objects.filter(slug=slug).exists():
@@ -51,9 +45,15 @@ def next_number(*, workspace_id: int, kind: str) -> int:
 def create_workspace(
     *, owner: User, name: str, now: datetime, slug: str | None = None, plan: Workspace.Plan | None = None
 ) -> Workspace:
-    """Make a workspace and its owner's seat. A person's first workspace carries that person's public id."""
+    """Make a workspace and its owner's seat. A person's first workspace carries that person's public id.
+
+    Raises InvalidInputError for a bad slug, ConflictError for a taken one; nothing is changed then.
+    """
     if slug is not None and not is_slug(slug):
         raise InvalidInputError(fields={"slug": "3 to 48 of a-z, 0-9 and single dashes; some names are kept."})
+    installation = lock_installation(now=now)
+    if slug is not None and Workspace.objects.filter(slug=slug).exists():
+        raise ConflictError(f"The name {slug} is taken.")
     first = not Workspace.objects.filter(public_id=owner.public_id).exists()
     if plan is None:
         plan = Workspace.Plan.PREMIUM if settings.PROFILE == "self_hosted" else Workspace.Plan.FREE
@@ -63,16 +63,33 @@ def create_workspace(
     workspace.full_clean()
     workspace.save()
     add_seat(workspace=workspace, user=owner, role=Membership.Role.OWNER, now=now)
-    installation = installation_settings(now=now)
     if installation.default_workspace_id is None and settings.PROFILE == "self_hosted":
         installation.default_workspace = workspace
         installation.save(update_fields=["default_workspace"])
     return workspace
 
 
+@transaction.atomic
+def rename_workspace(*, workspace: Workspace, name: str, timezone: str) -> Workspace:
+    """Call a workspace something else, or let it live by another clock; its slug and addresses stay."""
+    workspace.name, workspace.timezone = name.strip(), timezone
+    workspace.full_clean()
+    workspace.save(update_fields=["name", "timezone"])
+    return workspace
+
+
 def installation_settings(*, now: datetime) -> Installation:
     """The installation's one row, made on first use."""
     installation, _ = Installation.objects.get_or_create(pk=1, defaults={"created_at": now})
+    return installation
+
+
+def lock_installation(*, now: datetime) -> Installation:
+    """The installation's row, locked until the transaction ends.
+
+    It queues whoever makes accounts' workspaces: two at once agree on slugs, on who is first and on the default.
+    """
+    installation: Installation = Installation.objects.select_for_update().get(pk=installation_settings(now=now).pk)
     return installation
 
 
@@ -95,9 +112,9 @@ def add_seat(*, workspace: Workspace, user: User, role: str, now: datetime) -> M
 
 @transaction.atomic
 def change_role(*, seat: Membership, role: str, by: str) -> Membership:
-    """Give a seat another role. The owner's seat stays the owner's; only owners make admins of others.
+    """Give a seat another role. The owner's seat stays the owner's, and nobody else becomes one.
 
-    `by` is the acting role: an admin may neither touch the owner nor raise anybody above admin.
+    `by` is the acting role, told in the refusal.
     """
     if Membership.Role.OWNER in {seat.role, role}:
         raise ForbiddenError("The owner's seat cannot be changed.", details={"required": "billing", "role": by})
@@ -125,8 +142,9 @@ def new_first_run_token(*, now: datetime) -> str:
     return token
 
 
-def _seats_and_offers(workspace_id: int) -> int:
-    return Membership.objects.of(workspace_id).filter(user__isnull=False).count()
+def count_members(workspace_id: int) -> int:
+    """Seats that people sit in. Pending invitations take places too, but nobody is over the plan because of them."""
+    return int(Membership.objects.of(workspace_id).filter(user__isnull=False).count())
 
 
-register_counter("members", _seats_and_offers)
+register_counter("members", count_members)
