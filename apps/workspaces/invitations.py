@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
+from django.core.validators import MaxLengthValidator, validate_email
 from django.db import transaction
 
 from apps.accounts.models import User
@@ -37,7 +37,9 @@ def invite(
     Workspace.objects.select_for_update().get(pk=workspace.pk)
     if Membership.objects.of(workspace).filter(user__email=address).exists():
         raise ConflictError("This address already has a seat in this workspace.")
-    pending = Invitation.objects.of(workspace).filter(email=address, status=Invitation.Status.PENDING).first()
+    # Locked, so that one who accepts at this moment is not made pending again.
+    offers = Invitation.objects.of(workspace).select_for_update()
+    pending = offers.filter(email=address, status=Invitation.Status.PENDING).first()
     if pending is None or pending.expires_at <= now:
         ensure_room("members", used=_taken(workspace, now=now), limits=limits_in_force(workspace, now=now))
     token = new_secret("inv_")
@@ -57,6 +59,7 @@ def _clean(*, email: str, role: str) -> str:
     address = email.strip().lower()
     try:
         validate_email(address)
+        MaxLengthValidator(254)(address)
     except ValidationError:
         fields["email"] = f"Invalid email address: {email}"
     if role not in OFFERED:
@@ -83,14 +86,31 @@ def cancel_invitation(*, invitation: Invitation, now: datetime) -> Invitation:
     return locked
 
 
+def _locked_offer(token: str) -> Invitation | None:
+    """The invitation of a raw token, locked behind its workspace as in `invite`; None also when that is closed."""
+    hashed = digest(token)
+    where = Invitation.objects.filter(token_hash=hashed).values("workspace")
+    if Workspace.objects.select_for_update().filter(pk__in=where, closed_at__isnull=True).first() is None:
+        return None
+    invitation: Invitation | None = Invitation.objects.select_for_update().filter(token_hash=hashed).first()
+    return invitation
+
+
 @transaction.atomic
 def accept_invitation(*, token: str, user: User, now: datetime) -> tuple[Membership, Invitation]:
-    """Take the offered seat. The address must be the invited one; a dead or unknown token is GoneError."""
-    invitation = Invitation.objects.select_for_update().filter(token_hash=digest(token)).first()
+    """Take the offered seat. The address must be the invited one; a dead or unknown token is GoneError.
+
+    PlanLimitError when the plan has shrunk since the offer; the invitation stays pending then.
+    """
+    invitation = _locked_offer(token)
     if invitation is None or invitation.status_at(now) != Invitation.Status.PENDING:
         raise GoneError("This invitation has been used, cancelled or has expired.")
     if invitation.email.lower() != user.email.lower():
         raise ForbiddenError("This invitation is for another e-mail address.")
+    seats = Membership.objects.of(invitation.workspace)
+    if not seats.filter(user=user).exists():
+        limits = limits_in_force(invitation.workspace, now=now)
+        ensure_room("members", used=seats.filter(user__isnull=False).count(), limits=limits)
     seat = add_seat(workspace=invitation.workspace, user=user, role=invitation.role, now=now)
     invitation.status = Invitation.Status.ACCEPTED
     invitation.save(update_fields=["status"])

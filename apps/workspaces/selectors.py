@@ -39,7 +39,7 @@ def invitations_of(workspace: Workspace) -> Sequence[Invitation]:
 
 def pending_invitation(token: str, *, now: datetime) -> Invitation | None:
     """The invitation this raw token opens now; None when it is unknown, used, withdrawn or has run out."""
-    rows = Invitation.objects.select_related("workspace", "invited_by")
+    rows = Invitation.objects.select_related("workspace", "invited_by").filter(workspace__closed_at__isnull=True)
     invitation: Invitation | None = rows.filter(token_hash=digest(token)).first()
     if invitation is None or invitation.status_at(now) != Invitation.Status.PENDING:
         return None
@@ -54,6 +54,8 @@ def owner_of(workspace: Workspace) -> User:
 
 def default_workspace() -> Workspace | None:
     """Who answers for credentials that name no workspace on the bare host; None in the saas profile."""
+    if settings.PROFILE == "saas":
+        return None
     if settings.DEFAULT_WORKSPACE:
         return Workspace.objects.filter(slug=settings.DEFAULT_WORKSPACE).first()
     installation = Installation.objects.select_related("default_workspace").filter(pk=1).first()
