@@ -35,9 +35,9 @@ class WriteLock:
 def write_lock(workspace: Workspace, *, now: datetime) -> WriteLock:
     """The lock as it stands; remembers when it began, forgets that the moment usage fits."""
     limits = limits_in_force(workspace, now=now)
-    if all(limits[name] is None for name in ("projects", "devicesPerProject", "members", "statusPages")):
-        return WriteLock((), None)
-    over = tuple(excesses(usage_of(workspace), limits))
+    counted = any(limits[name] is not None for name in ("projects", "devicesPerProject", "members", "statusPages"))
+    # Where nothing is limited nothing has to be counted.
+    over = tuple(excesses(usage_of(workspace), limits)) if counted else ()
     since = (workspace.locked_since or now) if over else None
     if since != workspace.locked_since:
         Workspace.objects.filter(pk=workspace.pk).update(locked_since=since)

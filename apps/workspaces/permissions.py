@@ -61,8 +61,11 @@ ROLE: dict[RoleName, frozenset[str]] = {
 # What a bearer token may do: a viewer or an editor with these differences.
 TOKEN_READ_ONLY = _READ | {"posture.read"}
 TOKEN_READ_WRITE = (_EDITOR | {"projects.delete", "alerts.write"}) - {"preferences.self"}
-# Workspace-wide writes: a seat that reaches only some projects never has them.
-WORKSPACE_WIDE = frozenset({"projects.create", "devices.refreshAll", "statusPages.write"})
+# Workspace-wide writes: a seat that reaches only some projects never has them. Tokens reach every project and a team
+# can be widened, so an admin of some projects would otherwise help themselves to the rest.
+WORKSPACE_WIDE = frozenset(
+    {"projects.create", "devices.refreshAll", "statusPages.write", "alerts.write", "tokens.manage", "team.manage"}
+)
 
 
 @dataclass(frozen=True, slots=True)
