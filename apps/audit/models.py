@@ -14,7 +14,7 @@ class AuditEntry(TenantModel):
     request_id = models.CharField(max_length=64, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["workspace", "-at"], name="audit_newest")]
+        indexes = [models.Index(fields=["workspace", "-id"], name="audit_newest")]
 
     def __str__(self) -> str:
         return f"{self.actor} {self.verb} {self.subject}"

@@ -72,12 +72,20 @@ def renew_agent_key(
     *, workspace: Workspace, subject: AgentKey.Subject, subject_id: int, prefix: str, now: datetime
 ) -> str:
     """Give a subject a fresh key and answer it; the older key is dead from this transaction on."""
-    AgentKey.objects.of(workspace).filter(subject=subject, subject_id=subject_id).delete()
     raw = new_secret(prefix, size=20)
-    AgentKey.objects.create(
-        workspace=workspace, subject=subject, subject_id=subject_id, hash=digest(raw), secret=raw, created_at=now
+    # One row per subject, updated under its lock: of two renewals at once the later one counts.
+    AgentKey.objects.update_or_create(
+        workspace=workspace,
+        subject=subject,
+        subject_id=subject_id,
+        defaults={"hash": digest(raw), "secret": raw, "created_at": now},
     )
     return raw
+
+
+def drop_agent_key(*, workspace: Workspace | int, subject: AgentKey.Subject, subject_id: int) -> None:
+    """End a subject's key: whoever still sends with it is a stranger from now on."""
+    AgentKey.objects.of(workspace).filter(subject=subject, subject_id=subject_id).delete()
 
 
 def count_tokens(workspace_id: int) -> int:
