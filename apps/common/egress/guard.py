@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from apps.common.egress.addresses import LOOPBACK, PRIVATE, Address, Class, Network, class_of, unwrap
 from apps.common.egress.errors import ForbiddenTargetError
-from apps.common.egress.targets import Host, Target, parse_host, parse_url
+from apps.common.egress.targets import Host, Target, parse_host, parse_url, split_port
 
 # A name in DATABASE_URL is looked up again after this long: containers move.
 SERVICE_LOOKUP_S = 60
@@ -195,6 +195,7 @@ def current_guard() -> Guard:
 def forbidden_reason(url_or_host: str, port: int | None = None, *, guard: Guard | None = None) -> str | None:
     """Why a target may not be saved, or None: spelling and literal addresses only, no DNS.
 
+    Takes an http(s) URL, a host, or `host:port` as resolvers are spelled; `port` is the host's otherwise.
     A name that resolves to a forbidden address is found by the check itself, which says `blocked`.
     """
     guard = guard or current_guard()
@@ -203,7 +204,8 @@ def forbidden_reason(url_or_host: str, port: int | None = None, *, guard: Guard 
             target: Target = parse_url(url_or_host)
             guard.check_host(target.host, target.port)
         else:
-            guard.check_host(parse_host(url_or_host), port)
+            host, own_port = split_port(url_or_host)
+            guard.check_host(parse_host(host), own_port or port)
     except ForbiddenTargetError as error:
         return error.message
     return None

@@ -107,12 +107,19 @@ def parse_host(text: str) -> Host:
         return _ipv6(text[1:-1])
     if ":" in text:
         return _ipv6(text)
-    name = _ascii_name(text)
+    name = ascii_name(text)
     if NUMERIC.fullmatch(name.rpartition(".")[2]):
         return _legacy_ipv4(name)
     if len(name) > 253 or not all(LABEL.fullmatch(label) for label in name.split(".")):
         raise ForbiddenTargetError("This is not a host name.")
     return Host(name)
+
+
+def split_port(text: str) -> tuple[str, int | None]:
+    """`host:port` or `[v6]:port` into its parts; a bare host or bare IPv6 address has no port."""
+    if text.startswith("[") or text.count(":") == 1:
+        return _split_authority(text)
+    return text, None
 
 
 def _refuse_unreadable(text: str) -> None:
@@ -151,7 +158,8 @@ def _ipv6(text: str) -> Host:
     return Host(str(address), address)
 
 
-def _ascii_name(text: str) -> str:
+def ascii_name(text: str) -> str:
+    """A name in lower-case A-labels without its final dot; what its labels hold is not judged here."""
     if not text.isascii():
         try:
             text = idna.encode(text, uts46=True).decode("ascii")

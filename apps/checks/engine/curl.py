@@ -1,0 +1,314 @@
+"""libcurl on the reactor: one multi handle, persistent easy handles, a fresh connection for every hop."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pycurl
+
+from apps.checks.engine.certificate import CertInfo
+from apps.checks.engine.faults import Fault
+from apps.checks.engine.flow import Waiter
+from apps.checks.engine.reactor import FAULT, READ, WRITE, Reactor, Timer
+from apps.checks.engine.transport_faults import transport_fault
+from apps.common.egress import Target
+from apps.common.egress.addresses import Address
+
+BODY_LIMIT = 1024 * 1024
+HEADER_LIMIT = 64 * 1024
+# A packed body is unpacked further than it is kept, to tell a long page from a bomb: ordinary text
+# shrinks 5 to 20 fold, deflate's limit is about 1 030.
+UNPACK_LIMIT = 8 * BODY_LIMIT
+BOMB_RATIO = 100
+TLS_VERSIONS: Mapping[str, int] = {
+    "TLSv1": pycurl.SSLVERSION_TLSv1_0,
+    "TLSv1.0": pycurl.SSLVERSION_TLSv1_0,
+    "TLSv1.1": pycurl.SSLVERSION_TLSv1_1,
+    "TLSv1.2": pycurl.SSLVERSION_TLSv1_2,
+    "TLSv1.3": pycurl.SSLVERSION_TLSv1_3,
+}
+DEFAULT_TLS = "TLSv1.2"
+# OpenSSL speaks TLS 1.0 and 1.1 at its lowest security level only.
+OLD_CIPHERS = "DEFAULT:@SECLEVEL=0"
+OWN_HEADERS = frozenset({"content-length", "transfer-encoding"})
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One request to one checked address."""
+
+    target: Target
+    address: Address
+    timeout_ms: int
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+    verify_chain: bool = True
+    verify_host: bool = True
+    min_tls: str = DEFAULT_TLS
+    handshake_only: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Nothing but a GET with the usual settings: the handle needs no reset for it."""
+        usual = self.verify_chain and self.verify_host and self.min_tls == DEFAULT_TLS
+        return self.method == "GET" and not self.headers and self.body is None and usual
+
+    @property
+    def observes_version(self) -> bool:
+        """Whether the spoken TLS version is read from libcurl's own log, which is not cheap."""
+        return self.handshake_only or self.min_tls in {"TLSv1", "TLSv1.0", "TLSv1.1"}
+
+
+@dataclass(frozen=True, slots=True)
+class HopAnswer:
+    """How one hop went. Times are microseconds; `fault` is None when an answer came."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    connect_us: int
+    tls_us: int
+    ttfb_us: int
+    total_us: int
+    chain: CertInfo
+    verify_result: int
+    tls_version: str
+    fault: Fault | None
+
+
+class Lane:
+    """Runs hops. Everything it calls back happens inside `Reactor.turn`."""
+
+    def __init__(self, reactor: Reactor, *, ca_bundle: str, user_agent: str) -> None:
+        self._reactor = reactor
+        self._ca_bundle = ca_bundle
+        self._user_agent = user_agent
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
+        self._timer: Timer | None = None
+        self._idle: list[_Slot] = []
+        self._busy: dict[Any, tuple[_Slot, Waiter[HopAnswer]]] = {}
+
+    async def send(self, hop: Hop) -> HopAnswer:
+        """Send one request; never raises, the answer carries the fault."""
+        slot = self._idle.pop() if self._idle and not hop.handshake_only else _Slot()
+        slot.prepare(hop, ca_bundle=self._ca_bundle, user_agent=self._user_agent)
+        waiter: Waiter[HopAnswer] = Waiter()
+        self._busy[slot.curl] = (slot, waiter)
+        self._multi.add_handle(slot.curl)
+        return await waiter
+
+    def close(self) -> None:
+        for curl, (slot, _) in self._busy.items():
+            self._multi.remove_handle(curl)
+            slot.curl.close()
+        for slot in self._idle:
+            slot.curl.close()
+        self._busy.clear()
+        self._idle.clear()
+        self._multi.close()
+
+    def _on_socket(self, event: int, fd: int, _multi: Any, _data: Any) -> None:
+        if event == pycurl.POLL_REMOVE:
+            self._reactor.forget(fd)
+            return
+        events = (READ if event & pycurl.POLL_IN else 0) | (WRITE if event & pycurl.POLL_OUT else 0)
+        self._reactor.watch(fd, events, lambda happened: self._act(fd, happened))
+
+    def _on_timer(self, delay_ms: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        if delay_ms >= 0:
+            self._timer = self._reactor.call_at(self._reactor.now() + delay_ms / 1000, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self._reap()
+
+    def _act(self, fd: int, events: int) -> None:
+        mask = (pycurl.CSELECT_IN if events & (READ | FAULT) else 0) | (
+            pycurl.CSELECT_OUT if events & (WRITE | FAULT) else 0
+        )
+        self._multi.socket_action(fd, mask)
+        self._reap()
+
+    def _reap(self) -> None:
+        left = 1
+        while left:
+            left, finished, failed = self._multi.info_read()
+            for curl in finished:
+                self._finish(curl, 0, "")
+            for curl, code, message in failed:
+                self._finish(curl, code, message)
+
+    def _finish(self, curl: Any, code: int, message: str) -> None:
+        slot, waiter = self._busy.pop(curl)
+        answer = slot.answer(code, message)
+        self._multi.remove_handle(curl)
+        if slot.hop.handshake_only:
+            # Such a handle would keep its connection for later reading.
+            curl.close()
+        else:
+            self._idle.append(slot)
+        waiter.resolve(answer)
+
+
+class _Slot:
+    """One easy handle and what its callbacks have collected."""
+
+    def __init__(self) -> None:
+        self.curl = pycurl.Curl()
+        self.hop: Hop
+        self._fresh = True
+        self._clear()
+
+    def _clear(self) -> None:
+        self._body = bytearray()
+        self._lines: list[bytes] = []
+        self._header_bytes = 0
+        self._overflow = ""
+        self._version = ""
+        self._decoded = 0
+
+    def prepare(self, hop: Hop, *, ca_bundle: str, user_agent: str) -> None:
+        """Set what this hop needs; most hops differ in address, URL and time only."""
+        self._clear()
+        if self._fresh:
+            self._set_usual(ca_bundle, user_agent)
+        self.hop = hop
+        host = f"[{hop.address}]" if hop.address.version == 6 else str(hop.address)
+        self.curl.setopt(pycurl.URL, hop.target.url)
+        self.curl.setopt(pycurl.CONNECT_TO, [f"::{host}:{hop.target.port}"])
+        self.curl.setopt(pycurl.TIMEOUT_MS, max(1, hop.timeout_ms))
+        self._fresh = not hop.plain or hop.handshake_only
+        if self._fresh:
+            self._set_special(hop)
+
+    def _set_usual(self, ca_bundle: str, user_agent: str) -> None:
+        self.curl.reset()
+        for option, value in (
+            (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
+            (pycurl.FOLLOWLOCATION, 0),
+            (pycurl.FRESH_CONNECT, 1),
+            (pycurl.FORBID_REUSE, 1),
+            (pycurl.SSL_SESSIONID_CACHE, 0),  # a resumed handshake shows no certificate
+            (pycurl.DNS_CACHE_TIMEOUT, 0),  # its cache makes every check dearer with every host
+            (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
+            (pycurl.PROXY, ""),
+            (pycurl.NOPROXY, "*"),
+            (pycurl.NOSIGNAL, 1),
+            (pycurl.ACCEPT_ENCODING, ""),
+            (pycurl.USERAGENT, user_agent),
+            (pycurl.CAINFO, ca_bundle),
+            (pycurl.OPT_CERTINFO, 1),
+            (pycurl.SSLVERSION, TLS_VERSIONS[DEFAULT_TLS]),
+            (pycurl.WRITEFUNCTION, self._on_body),
+            (pycurl.HEADERFUNCTION, self._on_header),
+        ):
+            self.curl.setopt(option, value)
+
+    def _set_special(self, hop: Hop) -> None:
+        curl = self.curl
+        curl.setopt(pycurl.SSL_VERIFYPEER, int(hop.verify_chain))
+        curl.setopt(pycurl.SSL_VERIFYHOST, 2 if hop.verify_host else 0)
+        curl.setopt(pycurl.SSLVERSION, TLS_VERSIONS[hop.min_tls])
+        if hop.observes_version:
+            curl.setopt(pycurl.SSL_CIPHER_LIST, OLD_CIPHERS)
+            curl.setopt(pycurl.VERBOSE, 1)
+            curl.setopt(pycurl.DEBUGFUNCTION, self._on_log)
+        if hop.handshake_only:
+            curl.setopt(pycurl.CONNECT_ONLY, 1)
+        if hop.method == "HEAD":
+            curl.setopt(pycurl.NOBODY, 1)
+        elif hop.body is not None:
+            curl.setopt(pycurl.POSTFIELDS, hop.body)
+        if hop.method not in {"GET", "HEAD"} or hop.body is not None:
+            curl.setopt(pycurl.CUSTOMREQUEST, hop.method)
+        curl.setopt(pycurl.HTTPHEADER, header_lines(hop.headers))
+
+    def _on_body(self, chunk: bytes) -> int:
+        self._decoded += len(chunk)
+        self._body += chunk[: BODY_LIMIT - len(self._body)]
+        if self._decoded > BODY_LIMIT and (self._decoded > UNPACK_LIMIT or not self._packed):
+            self._overflow = "body"
+            return 0
+        return len(chunk)
+
+    @property
+    def _packed(self) -> bool:
+        return any(line[:17].lower() == b"content-encoding:" for line in self._lines)
+
+    def _on_header(self, line: bytes) -> int:
+        if line.startswith(b"HTTP/"):
+            self._lines.clear()  # what came before was interim (100, 103)
+        self._header_bytes += len(line)
+        if self._header_bytes > HEADER_LIMIT:
+            self._overflow = "headers"
+            return 0
+        self._lines.append(line)
+        return len(line)
+
+    def _on_log(self, kind: int, text: bytes) -> None:
+        if kind == pycurl.INFOTYPE_TEXT and text.startswith(b"SSL connection using "):
+            self._version = text.split()[3].decode("ascii", "replace")
+
+    def answer(self, code: int, message: str) -> HopAnswer:
+        info = self.curl.getinfo
+        connect = info(pycurl.CONNECT_TIME_T)
+        tls = info(pycurl.APPCONNECT_TIME_T)
+        first = info(pycurl.STARTTRANSFER_TIME_T)
+        secure = self.hop.target.scheme == "https"
+        return HopAnswer(
+            status=info(pycurl.RESPONSE_CODE),
+            headers=parse_headers(self._lines),
+            body=bytes(self._body),
+            connect_us=connect,
+            tls_us=max(0, tls - connect),
+            ttfb_us=max(0, first - max(connect, tls)),
+            total_us=info(pycurl.TOTAL_TIME_T),
+            chain=self.curl.getinfo_raw(pycurl.INFO_CERTINFO) if secure else (),
+            verify_result=info(pycurl.SSL_VERIFYRESULT),
+            tls_version=self._version or (self.hop.min_tls if secure else ""),
+            fault=self._fault(code, message, connected=connect > 0, secured=tls > 0 or not secure),
+        )
+
+    def _fault(self, code: int, message: str, *, connected: bool, secured: bool) -> Fault | None:
+        if self._overflow == "headers":
+            return Fault("protocol", "too_large", "The response headers exceed 64 KiB")
+        received = self.curl.getinfo(pycurl.SIZE_DOWNLOAD)
+        if self._decoded > BODY_LIMIT and self._packed and received * BOMB_RATIO < self._decoded:
+            return Fault("protocol", "too_large", "The compressed body unpacks to far more than its size")
+        if not code or self._overflow == "body":
+            # A long body is no fault: rules look at its first mebibyte.
+            return None
+        return transport_fault(
+            code,
+            message,
+            os_error=self.curl.getinfo(pycurl.OS_ERRNO),
+            verify_result=self.curl.getinfo(pycurl.SSL_VERIFYRESULT),
+            connected=connected,
+            secured=secured,
+            answered=bool(self._lines),
+        )
+
+
+def parse_headers(lines: list[bytes]) -> tuple[tuple[str, str], ...]:
+    """Names in lower case and values, as they came; the status line and trailers' blank lines left out."""
+    pairs = (line.decode("latin-1").partition(":") for line in lines[1:])
+    return tuple((name.strip().lower(), value.strip()) for name, colon, value in pairs if colon)
+
+
+def header_lines(headers: tuple[tuple[str, str], ...]) -> list[str]:
+    """Lines for libcurl: `Name;` sends an empty value, and lengths are its own business."""
+    lines = ["Expect:"]
+    given = {name.lower() for name, _ in headers}
+    if "content-type" not in given:
+        lines.append("Content-Type:")
+    for name, value in headers:
+        if name.lower() not in OWN_HEADERS:
+            lines.append(f"{name}: {value}" if value else f"{name};")
+    return lines

@@ -1,0 +1,135 @@
+"""The probe engine: many checks under way in one thread, none of them waiting for another."""
+
+import logging
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+
+from apps.checks.engine.clock import Clock, wall_clock
+from apps.checks.engine.curl import Lane
+from apps.checks.engine.dns_check import check_dns
+from apps.checks.engine.flow import Task
+from apps.checks.engine.host_checks import check_ladder, check_ping, check_tcp
+from apps.checks.engine.http_check import check_http
+from apps.checks.engine.icmp import Pinger
+from apps.checks.engine.places import PER_ADDRESS, Places
+from apps.checks.engine.reactor import Reactor
+from apps.checks.engine.registry import Registry
+from apps.checks.engine.resolver import Resolver
+from apps.checks.engine.tools import Tools
+from apps.checks.engine.trust_checks import check_domain, check_tls
+from apps.checks.engine.verdicts import not_measured
+from apps.checks.plans import DnsPlan, DomainPlan, HttpPlan, LadderPlan, PingPlan, Plan, TcpPlan, TlsPlan
+from apps.checks.types import CheckResult
+from apps.common.egress import Guard, current_guard
+from apps.common.trust import ca_bundle
+
+logger = logging.getLogger(__name__)
+
+Check = Coroutine[Any, None, CheckResult]
+
+
+class Engine:
+    """Runs plans and hands back judged results. One per thread; only `wake` may come from elsewhere."""
+
+    def __init__(
+        self,
+        *,
+        slots: int = 256,
+        per_address: int = PER_ADDRESS,
+        guard: Guard | None = None,
+        resolvers: Sequence[str] | None = None,
+        rdap_url: str | None = None,
+        whois_server: Callable[[str], str] | None = None,
+        whois_port: int = 43,
+        clock: Clock = wall_clock,
+    ) -> None:
+        """What is not handed in comes from the settings. `slots` bounds the checks under way."""
+        self._slots = slots
+        self._clock = clock
+        self._reactor = Reactor()
+        guard = guard or current_guard()
+        servers = settings.PROBE_RESOLVERS if resolvers is None else resolvers
+        self._tools = Tools(
+            reactor=self._reactor,
+            guard=guard,
+            resolver=Resolver(self._reactor, guard, servers),
+            lane=Lane(self._reactor, ca_bundle=ca_bundle(), user_agent=f"Dashmon/{settings.VERSION}"),
+            places=Places(self._reactor, per_address),
+        )
+        self._pinger = Pinger(self._reactor)
+        options: dict[str, Any] = {"whois_server": whois_server} if whois_server else {}
+        self._registry = Registry(
+            self._tools,
+            rdap_url=settings.PROBE_RDAP_URL if rdap_url is None else rdap_url,
+            whois_port=whois_port,
+            **options,
+        )
+        self._running: dict[int, Task[CheckResult]] = {}
+        self._finished: list[tuple[Hashable, CheckResult]] = []
+        self._count = 0
+
+    @property
+    def free(self) -> int:
+        """How many more checks can start now."""
+        return self._slots - len(self._running)
+
+    def start(self, plan: Plan, ticket: Hashable) -> None:
+        """Begin a check; its result comes out of `wait` with the ticket. Never blocks, never raises."""
+        self._count += 1
+        number = self._count
+        task = Task(self._guarded(plan))
+        self._running[number] = task
+        task.then(lambda: self._finish(number, ticket))
+
+    def wait(self, timeout_s: float) -> list[tuple[Hashable, CheckResult]]:
+        """Results since the last call. Waits for the first one, for `wake`, or at most `timeout_s` seconds."""
+        until = self._reactor.now() + timeout_s
+        patience = 0.0 if self._finished else timeout_s
+        while True:
+            self._reactor.turn(patience)
+            patience = until - self._reactor.now()
+            if self._finished or self._reactor.woken or patience <= 0:
+                break
+        self._reactor.woken = False
+        finished, self._finished = self._finished, []
+        return finished
+
+    def wake(self) -> None:
+        """Make a waiting `wait` return; safe from any thread."""
+        self._reactor.wake()
+
+    def close(self) -> None:
+        """Drop everything in flight at once; nothing of it is ever reported."""
+        for task in self._running.values():
+            task.cancel()
+        self._running.clear()
+        self._finished.clear()
+        self._pinger.close()
+        self._tools.lane.close()
+        self._reactor.close()
+
+    def _finish(self, number: int, ticket: Hashable) -> None:
+        task = self._running.pop(number)
+        self._finished.append((ticket, task.result()))
+
+    async def _guarded(self, plan: Plan) -> CheckResult:
+        try:
+            return await self._check(plan)
+        except Exception:  # the edge of one check: a fault of ours must not end the others
+            logger.exception("check failed by itself", extra={"plan": type(plan).__name__})
+            return not_measured(self._clock(), "internal", "The check could not be run")
+
+    def _check(self, plan: Plan) -> Check:
+        tools, clock = self._tools, self._clock
+        kinds: Mapping[type, Callable[[Any], Check]] = {
+            HttpPlan: lambda it: check_http(tools, self._registry, it, clock),
+            TcpPlan: lambda it: check_tcp(tools, it, clock),
+            PingPlan: lambda it: check_ping(tools, self._pinger, it, clock),
+            LadderPlan: lambda it: check_ladder(tools, self._pinger, it, clock),
+            DnsPlan: lambda it: check_dns(tools, it, clock),
+            TlsPlan: lambda it: check_tls(tools, it, clock),
+            DomainPlan: lambda it: check_domain(self._registry, it, clock, tools),
+        }
+        return kinds[type(plan)](plan)

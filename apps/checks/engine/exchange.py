@@ -1,0 +1,113 @@
+"""One DNS question to one server: UDP with a fresh port and id, TCP when the answer does not fit."""
+
+import secrets
+import socket
+import struct
+from dataclasses import dataclass
+
+from apps.checks.engine.faults import Fault
+from apps.checks.engine.message import (
+    FORMERR,
+    NOTIMP,
+    MalformedError,
+    Message,
+    encode_query,
+    parse,
+)
+from apps.checks.engine.reactor import READ, Reactor, TimedOutError
+from apps.checks.engine.stream import Stream
+from apps.common.egress.addresses import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A name server that may be asked: its address has passed the guard, or the operator named it."""
+
+    address: Address
+    port: int = 53
+
+
+class UnansweredError(Exception):
+    """The server's port is closed, or it hung up: waiting longer brings nothing."""
+
+
+async def ask(reactor: Reactor, server: Server, name: str, number: int, deadline: float) -> Message:
+    """The server's answer, whatever its code; TimedOutError or UnansweredError when there is none."""
+    message = await _by_udp(reactor, server, name, number, deadline, edns=True)
+    if message.rcode in {FORMERR, NOTIMP}:
+        # A server older than EDNS (RFC 6891, 7) is asked again in the words of 1987.
+        message = await _by_udp(reactor, server, name, number, deadline, edns=False)
+    if message.truncated:
+        message = await _by_tcp(reactor, server, name, number, deadline)
+    return message
+
+
+async def _by_udp(reactor: Reactor, server: Server, name: str, number: int, deadline: float, *, edns: bool) -> Message:
+    ident = secrets.randbelow(1 << 16)
+    family = socket.AF_INET if server.address.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
+        try:
+            # Connected: the kernel picks a random port and drops what others send to it.
+            sock.connect((str(server.address), server.port))
+            sock.send(encode_query(ident, name, number, edns=edns))
+            while True:
+                await reactor.ready(sock.fileno(), READ, deadline)
+                message = _accepted(sock.recv(65535), ident, name, number)
+                if message is not None:
+                    return message
+        except OSError as error:
+            raise UnansweredError(str(error)) from error
+
+
+async def _by_tcp(reactor: Reactor, server: Server, name: str, number: int, deadline: float) -> Message:
+    ident = secrets.randbelow(1 << 16)
+    query = encode_query(ident, name, number)
+    try:
+        stream = await Stream.open(reactor, server.address, server.port, deadline)
+    except Fault as fault:
+        raise UnansweredError(str(fault)) from fault
+    try:
+        await stream.send(struct.pack("!H", len(query)) + query, deadline)
+        (length,) = struct.unpack("!H", await stream.receive_exactly(2, deadline))
+        message = _accepted(await stream.receive_exactly(length, deadline), ident, name, number)
+    except (Fault, EOFError) as error:
+        raise UnansweredError(str(error)) from error
+    finally:
+        stream.close()
+    if message is None or message.truncated:
+        raise UnansweredError("no answer to the question")
+    return message
+
+
+def _accepted(data: bytes, ident: int, name: str, number: int) -> Message | None:
+    """The message when it answers this very question; None for a stray or forged one."""
+    try:
+        message = parse(data)
+    except MalformedError:
+        return None
+    asked = (name.rstrip(".").lower(), number)
+    # Some servers leave the question out of a refusal; the id and the connected port still bind it.
+    if message.id != ident or message.question not in {asked, None}:
+        return None
+    if message.question is None and message.rcode == 0:
+        return None
+    return message
+
+
+async def ask_again(
+    reactor: Reactor, server: Server, name: str, number: int, *, timeout_s: float, attempts: int
+) -> Message | None:
+    """Up to `attempts` tries of `timeout_s` each; None when all stayed without an answer.
+
+    A failing server (SERVFAIL) is tried again too; what it says last counts.
+    """
+    message: Message | None = None
+    for _ in range(attempts):
+        try:
+            message = await ask(reactor, server, name, number, reactor.now() + timeout_s)
+        except (TimedOutError, UnansweredError):
+            message = None
+            continue
+        if message.status != "SERVFAIL":
+            return message
+    return message

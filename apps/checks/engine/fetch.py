@@ -1,0 +1,181 @@
+"""An HTTP exchange with its redirects, each hop resolved, judged by the guard and pinned."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from apps.checks.engine.curl import DEFAULT_TLS, Hop, HopAnswer
+from apps.checks.engine.faults import NEXT_ADDRESS, Fault, blocked
+from apps.checks.engine.tools import Budget, Tools, tried
+from apps.checks.types import Phases
+from apps.common.egress import ForbiddenTargetError, Target, parse_url
+from apps.common.egress.addresses import Address
+from apps.common.egress.targets import parse_redirect
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# What a client tells one origin only.
+CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization", "host"})
+BODY_HEADERS = frozenset({"content-type", "content-encoding", "content-language", "content-location"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to ask for, and how far to go for it."""
+
+    url: str
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+    follow: bool = True
+    max_redirects: int = 10
+    verify_chain: bool = True
+    verify_host: bool = True
+    min_tls: str = DEFAULT_TLS
+    family: str = "auto"
+    handshake_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """How it went: the last hop, and the times of all hops added up.
+
+    A redirect's time belongs to the check, so every phase is the sum over the hops; `total_us` is the
+    look-ups plus what libcurl measured per hop, without the time spent waiting for a place.
+    """
+
+    target: Target | None
+    last: HopAnswer | None
+    redirects: int
+    phases: Phases
+    fault: Fault | None
+
+    @property
+    def status(self) -> int | None:
+        return self.last.status or None if self.last else None
+
+
+class _Sums:
+    """Phases over the hops so far, in microseconds."""
+
+    def __init__(self) -> None:
+        self.dns = self.connect = self.tls = self.ttfb = self.total = 0
+        self.hops = 0
+
+    def add(self, answer: HopAnswer) -> None:
+        self.hops += 1
+        self.connect += answer.connect_us
+        self.tls += answer.tls_us
+        self.ttfb += answer.ttfb_us
+        self.total += answer.total_us
+
+    def phases(self) -> Phases:
+        return Phases(
+            dns_us=self.dns,
+            connect_us=self.connect if self.hops else None,
+            tls_us=self.tls or None,
+            ttfb_us=self.ttfb or None,
+            total_us=self.dns + self.total,
+        )
+
+
+async def fetch(tools: Tools, request: Request, budget: Budget) -> Fetched:
+    """Run the exchange; never raises, the answer carries the fault."""
+    return await _Fetch(tools, request, budget).run()
+
+
+class _Fetch:
+    def __init__(self, tools: Tools, request: Request, budget: Budget) -> None:
+        self.tools = tools
+        self.request = request
+        self.budget = budget
+        self.sums = _Sums()
+        self.redirects = 0
+        self.target: Target | None = None
+        self.last: HopAnswer | None = None
+
+    async def run(self) -> Fetched:
+        fault = None
+        try:
+            self.target = parse_url(self.request.url)
+            while await self._hop(self.target):
+                self._turn()
+        except Fault as error:
+            fault = error
+        except ForbiddenTargetError as error:
+            fault = blocked(error.message)
+        return Fetched(self.target, self.last, self.redirects, self.sums.phases(), fault)
+
+    async def _hop(self, target: Target) -> bool:
+        """One request to one target; whether its answer is a redirect to follow."""
+        reactor = self.tools.reactor
+        started = reactor.now()
+        try:
+            addresses = await self.tools.resolver.addresses(
+                target.host, target.port, family=self.request.family, deadline=self.budget.deadline
+            )
+        finally:
+            self.sums.dns += int((reactor.now() - started) * 1_000_000)
+        answer = self.last = await self._first_answer(target, tried(addresses))
+        if answer.fault is not None:
+            raise answer.fault
+        return self.request.follow and answer.status in REDIRECTS and self._location is not None
+
+    async def _first_answer(self, target: Target, addresses: Sequence[Address]) -> HopAnswer:
+        """Connect to each address in turn until one takes the connection."""
+        for address in addresses:
+            self.budget.grant(await self.tools.places.take(address))
+            try:
+                answer = await self.tools.lane.send(self._spelled(target, address))
+            finally:
+                self.tools.places.give(address)
+            self.sums.add(answer)
+            if answer.fault is None or answer.fault.failure.reason not in NEXT_ADDRESS:
+                break
+        return answer
+
+    def _spelled(self, target: Target, address: Address) -> Hop:
+        request = self.request
+        return Hop(
+            target=target,
+            address=address,
+            timeout_ms=self.budget.left_ms,
+            method=request.method,
+            headers=request.headers,
+            body=request.body,
+            verify_chain=request.verify_chain,
+            verify_host=request.verify_host,
+            min_tls=request.min_tls,
+            handshake_only=request.handshake_only,
+        )
+
+    @property
+    def _location(self) -> str | None:
+        headers = self.last.headers if self.last else ()
+        return next((value for name, value in headers if name == "location" and value), None)
+
+    def _turn(self) -> None:
+        """Prepare the next hop."""
+        assert self.target is not None
+        assert self.last is not None
+        if self.redirects >= self.request.max_redirects:
+            raise Fault("too_many_redirects", "too_many_redirects", "Too many redirects")
+        target = parse_redirect(self.target, self._location or "")
+        self.request = redirected(self.request, self.last.status, same_origin=target.origin == self.target.origin)
+        self.target = target
+        self.redirects += 1
+
+
+def redirected(request: Request, status: int, *, same_origin: bool) -> Request:
+    """The request after a redirect (RFC 9110, 15.4, as browsers read it).
+
+    303 turns everything but HEAD into GET, 301 and 302 turn POST into GET; a body goes with its headers.
+    Credentials and a hand-made Host stay with the origin they were written for.
+    """
+    becomes_get = (status == 303 and request.method != "HEAD") or (status in {301, 302} and request.method == "POST")
+    dropped: set[str] = set()
+    if becomes_get:
+        dropped |= BODY_HEADERS
+        request = replace(request, method="GET", body=None)
+    if not same_origin:
+        dropped |= CREDENTIALS
+    kept = tuple(pair for pair in request.headers if pair[0].lower() not in dropped)
+    return replace(request, headers=kept)

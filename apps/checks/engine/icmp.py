@@ -1,0 +1,163 @@
+"""ICMP echoes (RFC 792, RFC 4443) over one shared socket per address family."""
+
+import contextlib
+import secrets
+import socket
+import struct
+from dataclasses import dataclass
+
+from apps.checks.engine.faults import Fault, os_fault
+from apps.checks.engine.flow import Waiter
+from apps.checks.engine.reactor import READ, Reactor, TimedOutError
+from apps.common.egress.addresses import Address
+
+ECHO = {4: 8, 6: 128}
+REPLY = {4: 0, 6: 129}
+COOKIE = 16
+PADDING = 40  # with the header the 64 bytes that ping sends
+ICMP_FILTER = 1  # linux/icmp.h: a mask of types to drop
+ICMP6_FILTER = 1  # linux/icmpv6.h: likewise, 256 bits
+RECEIVE_BUFFER = 4 << 20
+
+
+class NoIcmpError(Exception):
+    """This process may not open an ICMP socket; nothing is known about any target."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    address: Address
+    at: float
+    waiter: Waiter[int]
+
+
+class Pinger:
+    """Sends echoes and hands each reply to whoever waits for it.
+
+    A raw socket sees every echo reply of the machine, so a reply counts only when it carries a cookie
+    of ours and comes from the address the cookie was sent to.
+    """
+
+    def __init__(self, reactor: Reactor) -> None:
+        self._reactor = reactor
+        self._sockets: dict[int, tuple[socket.socket, bool]] = {}
+        self._sent: dict[bytes, _Sent] = {}
+        self._ident = secrets.randbelow(1 << 16)
+        self._sequence = 0
+
+    async def ping(self, address: Address, deadline: float, packets: int) -> int:
+        """Microseconds to the first reply; packets are spread evenly until the deadline.
+
+        Fault `timeout` without a reply, NoIcmpError when this process cannot ping at all.
+        """
+        waiter: Waiter[int] = Waiter()
+        cookies: list[bytes] = []
+        gap = max(0.0, deadline - self._reactor.now()) / packets
+        try:
+            for number in range(1, packets + 1):
+                cookies.append(self._send(address, waiter))
+                wait_until = deadline if number == packets else self._reactor.now() + gap
+                reply = await self._reply(waiter, wait_until)
+                if reply is not None:
+                    return reply
+        finally:
+            for cookie in cookies:
+                self._sent.pop(cookie, None)
+        raise Fault("timeout", "timeout", "No answer to ping")
+
+    async def _reply(self, waiter: Waiter[int], until: float) -> int | None:
+        """The reply, or None when the time for this packet is over; the waiter lives on."""
+        turn: Waiter[None] = Waiter()
+        waiter.then(lambda: turn.resolve(None))
+        with contextlib.suppress(TimedOutError):
+            await self._reactor.until(turn, until)
+            return waiter.result()
+        return None
+
+    def _send(self, address: Address, waiter: Waiter[int]) -> bytes:
+        sock, raw = self._socket(address.version)
+        cookie = secrets.token_bytes(COOKIE)
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        body = cookie + b"\0" * PADDING
+        packet = echo(address.version, self._ident, self._sequence, body, with_checksum=raw)
+        self._sent[cookie] = _Sent(address, self._reactor.now(), waiter)
+        try:
+            sock.sendto(packet, (str(address), 0))
+        except BlockingIOError:
+            # The send buffer is full; the next packet of the series may pass.
+            return cookie
+        except OSError as error:
+            self._sent.pop(cookie, None)
+            raise os_fault(error.errno or 0) from error
+        return cookie
+
+    def _socket(self, version: int) -> tuple[socket.socket, bool]:
+        if version not in self._sockets:
+            sock, raw = open_socket(version)
+            sock.setblocking(False)
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            self._sockets[version] = (sock, raw)
+            has_header = raw and version == 4
+            self._reactor.watch(sock.fileno(), READ, lambda _: self._read(sock, version, has_header))
+        return self._sockets[version]
+
+    def _read(self, sock: socket.socket, version: int, has_header: bool) -> None:
+        while True:
+            try:
+                data, sender = sock.recvfrom(2048)
+            except BlockingIOError:
+                return
+            except OSError:
+                # An ICMP error for some earlier packet; its own deadline will tell.
+                continue
+            packet = data[(data[0] & 15) * 4 :] if has_header else data
+            if len(packet) < 8 + COOKIE or packet[0] != REPLY[version]:
+                continue
+            sent = self._sent.get(packet[8 : 8 + COOKIE])
+            if sent is not None and str(sent.address) == sender[0].partition("%")[0]:
+                sent.waiter.resolve(int((self._reactor.now() - sent.at) * 1_000_000))
+
+    def close(self) -> None:
+        for sock, _ in self._sockets.values():
+            self._reactor.forget(sock.fileno())
+            sock.close()
+        self._sockets.clear()
+
+
+def open_socket(version: int) -> tuple[socket.socket, bool]:
+    """A datagram ICMP socket where ping_group_range allows it, else a raw one with a filter; NoIcmpError."""
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    protocol = socket.IPPROTO_ICMP if version == 4 else socket.IPPROTO_ICMPV6
+    with contextlib.suppress(OSError):
+        return socket.socket(family, socket.SOCK_DGRAM, protocol), False
+    try:
+        sock = socket.socket(family, socket.SOCK_RAW, protocol)
+    except OSError as error:
+        raise NoIcmpError(str(error)) from error
+    # Without the filter every reply of the machine is copied to us; with a kernel that has none we sort.
+    with contextlib.suppress(OSError):
+        if version == 4:
+            sock.setsockopt(255, ICMP_FILTER, struct.pack("I", ~(1 << REPLY[4]) & 0xFFFFFFFF))
+        else:
+            mask = bytearray(b"\xff" * 32)
+            mask[REPLY[6] >> 5 << 2 | (REPLY[6] & 31) >> 3] &= ~(1 << (REPLY[6] & 7)) & 0xFF
+            sock.setsockopt(socket.IPPROTO_ICMPV6, ICMP6_FILTER, bytes(mask))
+    return sock, True
+
+
+def echo(version: int, ident: int, sequence: int, body: bytes, *, with_checksum: bool) -> bytes:
+    """An echo request; the kernel fills in what it owns (checksums of datagram and IPv6 sockets)."""
+    head = struct.pack("!BBHHH", ECHO[version], 0, 0, ident, sequence)
+    if not with_checksum or version == 6:
+        return head + body
+    return head[:2] + struct.pack("!H", checksum(head + body)) + head[4:] + body
+
+
+def checksum(data: bytes) -> int:
+    """The Internet checksum of RFC 1071."""
+    data += b"\0" * (len(data) % 2)
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total >> 16) + (total & 0xFFFF)
+    total += total >> 16
+    return ~total & 0xFFFF

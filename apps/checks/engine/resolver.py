@@ -1,0 +1,173 @@
+"""From a target's name to the addresses the guard lets pass: the one place where the engine resolves."""
+
+import contextlib
+import ipaddress
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from apps.checks.engine.exchange import Server, UnansweredError, ask
+from apps.checks.engine.faults import Fault, blocked
+from apps.checks.engine.message import TYPES, Message
+from apps.checks.engine.reactor import Reactor, TimedOutError
+from apps.common.egress import ForbiddenTargetError, Guard, Host
+from apps.common.egress.addresses import Address
+
+HOSTS_FILE = Path("/etc/hosts")
+RESOLV_CONF = Path("/etc/resolv.conf")
+REREAD_S = 5.0
+TRY_S = 2.0  # per server and round, as long as there is time
+ROUNDS = 2
+FAMILIES: Mapping[str, tuple[str, ...]] = {"auto": ("A", "AAAA"), "4": ("A",), "6": ("AAAA",)}
+VERSIONS: Mapping[str, frozenset[int]] = {
+    "auto": frozenset({4, 6}),
+    "4": frozenset({4}),
+    "6": frozenset({6}),
+}
+
+
+class SystemFiles:
+    """The hosts file and the resolver configuration of this machine, read again when they change."""
+
+    def __init__(self, hosts: Path = HOSTS_FILE, resolv: Path = RESOLV_CONF) -> None:
+        self._paths = (hosts, resolv)
+        self._read_at = float("-inf")
+        self._seen: tuple[float, ...] = ()
+        self.hosts: Mapping[str, tuple[Address, ...]] = {}
+        self.servers: tuple[Server, ...] = ()
+
+    def refresh(self) -> None:
+        if time.monotonic() - self._read_at < REREAD_S:
+            return
+        self._read_at = time.monotonic()
+        seen = tuple(path.stat().st_mtime if path.exists() else 0.0 for path in self._paths)
+        if seen != self._seen:
+            self._seen = seen
+            hosts, resolv = self._paths
+            self.hosts = parse_hosts(_text(hosts))
+            self.servers = parse_nameservers(_text(resolv)) or (Server(ipaddress.IPv4Address("127.0.0.1")),)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+
+def parse_hosts(text: str) -> dict[str, tuple[Address, ...]]:
+    """Addresses by name, as hosts(5) has them."""
+    found: dict[str, tuple[Address, ...]] = {}
+    for line in text.splitlines():
+        address, *names = line.partition("#")[0].split() or [""]
+        with contextlib.suppress(ValueError):
+            parsed = ipaddress.ip_address(address.partition("%")[0])
+            for name in names:
+                key = name.lower().rstrip(".")
+                found[key] = (*found.get(key, ()), parsed)
+    return found
+
+
+def parse_nameservers(text: str) -> tuple[Server, ...]:
+    """The name servers of resolv.conf(5), in order."""
+    found = []
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) >= 2 and words[0] == "nameserver":
+            with contextlib.suppress(ValueError):
+                found.append(Server(ipaddress.ip_address(words[1].partition("%")[0])))
+    return tuple(found)
+
+
+def parse_server(text: str) -> Server:
+    """`192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` or `[2001:db8::1]:5353`; ValueError otherwise."""
+    host, port = text, 53
+    if text.startswith("["):
+        host, _, tail = text[1:].partition("]")
+        port = int(tail.removeprefix(":") or 53)
+    elif text.count(":") == 1:
+        host, _, tail = text.partition(":")
+        port = int(tail)
+    if not 0 < port < 65536:
+        raise ValueError("a port is a number from 1 to 65535")
+    return Server(ipaddress.ip_address(host), port)
+
+
+class Resolver:
+    """Looks names up by the hosts file and the operator's name servers; nothing is cached.
+
+    A cache would hide a broken name server for as long as a TTL lasts, and it would make the DNS
+    phase of a check a fiction; the recursive resolver behind it has one anyway.
+    """
+
+    def __init__(self, reactor: Reactor, guard: Guard, servers: Sequence[str] = ()) -> None:
+        self._reactor = reactor
+        self._guard = guard
+        self._servers = tuple(map(parse_server, servers))
+        self._files = SystemFiles()
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """What `system` means: DASHMON_PROBE_RESOLVERS, else this machine's own name servers."""
+        if self._servers:
+            return self._servers
+        self._files.refresh()
+        return self._files.servers
+
+    async def addresses(self, host: Host, port: int | None, *, family: str, deadline: float) -> tuple[Address, ...]:
+        """Addresses that may be connected to, IPv4 first; Fault `dns` or `blocked`.
+
+        Of a localhost name the allowed addresses remain. A name that has even one forbidden address is
+        refused as a whole: who mixes public and inner addresses tries to reach the inner one.
+        """
+        try:
+            self._guard.check_host(host, port)
+        except ForbiddenTargetError as error:
+            raise blocked(error.message) from error
+        if host.fixed:
+            allowed = [address for address in host.fixed if not self._guard.refusal(address, port)]
+            return _of_family(host, allowed, family)
+        self._files.refresh()
+        found = self._files.hosts.get(host.name) or await self._look_up(host.name, family, deadline)
+        for address in found:
+            if reason := self._guard.refusal(address, port):
+                raise blocked(f"{host.name} leads to a forbidden address. {reason}")
+        return _of_family(host, found, family)
+
+    async def _look_up(self, name: str, family: str, deadline: float) -> tuple[Address, ...]:
+        for record_type in FAMILIES[family]:
+            message = await self._ask_any(name, TYPES[record_type], deadline)
+            if message.status == "NXDOMAIN":
+                raise Fault("dns", "nxdomain", f"The name {name} does not exist")
+            if found := message.records(TYPES[record_type]):
+                return tuple(ipaddress.ip_address(record.text) for record in found)
+        raise Fault("dns", "no_answer", f"The name {name} has no address")
+
+    async def _ask_any(self, name: str, number: int, deadline: float) -> Message:
+        """The first definite answer of the servers in turn; the failure of the last one otherwise."""
+        failed: Message | None = None
+        for _ in range(ROUNDS):
+            for server in self.servers:
+                message = await self._ask_one(server, name, number, deadline)
+                if message is not None and message.status in {"NOERROR", "NXDOMAIN"}:
+                    return message
+                failed = message or failed
+                if self._reactor.now() >= deadline:
+                    break
+        if failed is None:
+            raise Fault("dns", "timeout", f"No name server answered for {name}")
+        reason = failed.status.lower()
+        raise Fault("dns", reason, f"The name server could not answer for {name} ({failed.status})")
+
+    async def _ask_one(self, server: Server, name: str, number: int, deadline: float) -> Message | None:
+        until = min(deadline, self._reactor.now() + TRY_S)
+        try:
+            return await ask(self._reactor, server, name, number, until)
+        except (TimedOutError, UnansweredError):
+            return None
+        except ValueError as error:
+            raise Fault("dns", "nxdomain", f"{name} is not a name that DNS knows") from error
+
+
+def _of_family(host: Host, found: Sequence[Address], family: str) -> tuple[Address, ...]:
+    wanted = [address for address in found if address.version in VERSIONS[family]]
+    if not wanted:
+        raise Fault("dns", "no_answer", f"{host.name} has no IPv{family} address")
+    return tuple(sorted(wanted, key=lambda address: address.version))
