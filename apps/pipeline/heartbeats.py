@@ -27,6 +27,7 @@ from apps.pipeline.states import (
 )
 
 MS = timedelta(milliseconds=1)
+CHUNK = 500
 # What the machine shows, as the device's state; new and paused have no row of their own.
 STATUS: Mapping[str, Literal["up", "warning", "down"]] = {"up": "up", "late": "warning", "down": "down"}
 SENTENCES = {
@@ -152,8 +153,8 @@ def _settle(
         row.due_at = heartbeat.next_look(state, config)
         rows.extend(_history(row, flips, signal))
     save_states([row for row, _, _ in moved])
-    if rows:
-        metrics.append(rows=rows, now=now)
+    for start in range(0, len(rows), CHUNK):
+        metrics.append(rows=rows[start : start + CHUNK], now=now)
     if announced:
         announce(changes_of(announced), now=now)
 

@@ -3,7 +3,10 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
+from django.db import transaction
+
 from apps.alerts import services as alerts
+from apps.common import bus
 from apps.common.values import Ref, SourceRef
 from apps.devices.models import DeviceState
 from apps.devices.state import RANK, Flip, Snapshot
@@ -116,3 +119,4 @@ def announce(changes: Sequence[Change], *, now: datetime) -> None:
         return
     in_order = sorted(changes, key=lambda change: (change.at, change.device_id))
     incidents.apply(verdicts=alerts.evaluate(changes=in_order), now=now)
+    transaction.on_commit(lambda: bus.publish(bus.NOTIFICATIONS))

@@ -1,0 +1,39 @@
+"""Scale-out: the same functions as the embedded background, called by Celery workers on any number of machines.
+
+Messages are nudges: what is due is read from the database, so one that is lost costs a tick, and one that comes
+twice finds nothing to do. `celery -A dashmon.celery worker` takes every queue, `... beat` gives the rhythm.
+"""
+
+import os
+
+from celery import Celery
+from django.conf import settings
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashmon.settings")
+
+QUEUES = ("default", "checks", "metrics", "notifications")
+# Processes beside the pumps, of which there is at most one per core (apps.checks.tasks).
+BESIDE_PUMPS = 3
+
+app = Celery("dashmon")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.task_queues = [Queue(name) for name in QUEUES]
+app.conf.worker_concurrency = (os.cpu_count() or 1) + BESIDE_PUMPS
+# A pump runs for a minute: nothing may wait behind it in the same process.
+app.conf.worker_prefetch_multiplier = 1
+app.conf.beat_schedule_filename = str(settings.DATA_DIR / "beat-schedule")
+app.conf.timezone = "UTC"
+app.conf.beat_schedule = {
+    "schedule": {"task": "apps.checks.tasks.schedule_checks", "schedule": 1.0},
+    "pump": {"task": "apps.checks.tasks.pump_checks", "schedule": 5.0},
+    "heartbeats": {"task": "apps.checks.tasks.sweep_silent_heartbeats", "schedule": 1.0},
+    "windows": {"task": "apps.checks.tasks.sweep_ended_windows", "schedule": 5.0},
+    "requests": {"task": "apps.checks.tasks.prune_requests", "schedule": 600.0},
+    "fan-out": {"task": "apps.notifications.tasks.fan_out_events", "schedule": 1.0},
+    "deliver": {"task": "apps.notifications.tasks.deliver", "schedule": 1.0},
+    "seal": {"task": "apps.metrics.tasks.seal_results", "schedule": 15.0},
+    "rebuild": {"task": "apps.metrics.tasks.rebuild_rollups", "schedule": 15.0},
+    "expire": {"task": "apps.metrics.tasks.expire_results", "schedule": 600.0},
+}
+app.autodiscover_tasks()
