@@ -1,0 +1,318 @@
+"""Column blocks: many rows of one source in a few hundred bytes, each column packed on its own, stdlib only.
+
+A block is a header (version, CRC-32 of the rest, columns, rows), a directory with one entry a column, and the columns.
+Integers are stored as the offset from their minimum, as differences or as differences of differences, whichever has the
+fewest bits, in the narrowest of 1, 2, 4 or 8 bytes, byte plane by byte plane, deflated. A constant and an arithmetic
+progression have no payload. Floats become integers with the least decimal scale that restores every one bit for bit,
+else raw planes. Text is a dictionary of the distinct strings of the block and a column of integers, so a text that does
+not change costs next to nothing. Missing values are a bitmap in front. Encoding is a pure function of rows and columns.
+"""
+
+import json
+import math
+import struct
+import sys
+import zlib
+from array import array
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from operator import sub
+from typing import Any
+
+from apps.common.errors import DomainError
+
+VERSION = 1
+TS_KEY = 65535
+MAX_KEY = TS_KEY - 1
+MAX_SCALE = 6
+INT64 = 2**63
+EXACT_FLOAT = 2**53
+LEVEL = 6
+
+INTEGER, SCALED, RAW_FLOAT, TEXT = range(4)
+OFFSET, DELTA, DELTA2 = range(3)
+
+_HEADER = struct.Struct("<BIHI")  # version, crc of the rest, columns, rows
+_ENTRY = struct.Struct("<HBBBBqqII")  # key, kind, scale, order, width, first, step, bytes of bitmap, bytes of data
+_DICTIONARY = struct.Struct("<I")
+_UNSIGNED = {1: "B", 2: "H", 4: "I", 8: "Q"}
+_SIGNED = {1: "b", 2: "h", 4: "i", 8: "q"}
+
+
+class BlockError(DomainError):
+    """A block that cannot be read, or values that no block can hold."""
+
+    code = "storage_error"
+
+
+class UnknownVersionError(BlockError):
+    """Written by a later release: refused, never guessed."""
+
+
+class DamagedBlockError(BlockError):
+    """Bytes that are not what was written."""
+
+
+class UnstorableError(BlockError):
+    """NaN, infinity, an integer beyond 64 bits, or a column that mixes text and numbers."""
+
+
+@dataclass(slots=True)
+class Table:
+    """Rows by column: `ts` in milliseconds, `columns` of the same length by key, None where a value is missing."""
+
+    ts: list[int] = field(default_factory=list)
+    columns: dict[int, list[Any]] = field(default_factory=dict)
+
+    def column(self, key: int) -> list[Any]:
+        """The column, or as many None when the block has never seen it."""
+        return self.columns.get(key) or [None] * len(self.ts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """Integers as the directory describes them."""
+
+    order: int
+    width: int
+    first: int
+    step: int
+    data: bytes
+
+
+def encode(table: Table) -> bytes:
+    """The block of a table; a column of nothing but None is left out. UnstorableError when a value has no exact form.
+
+    Integers must fit 64 bits, floats be finite. A column that holds any float is a column of floats.
+    """
+    entries: list[bytes] = []
+    payloads: list[bytes] = []
+    for key, values in [(TS_KEY, table.ts), *sorted(table.columns.items())]:
+        if key != TS_KEY and not 0 <= key <= MAX_KEY:
+            raise UnstorableError(f"column key {key} does not fit 16 bits")
+        if len(values) != len(table.ts):
+            raise UnstorableError(f"column {key} has {len(values)} values for {len(table.ts)} rows")
+        present = [value for value in values if value is not None]
+        if not present and key != TS_KEY:
+            continue
+        bitmap = b"" if len(present) == len(values) else _deflate(_bitmap(values))
+        kind, scale, packed = _encode_column(present)
+        entries.append(
+            _ENTRY.pack(
+                key, kind, scale, packed.order, packed.width, packed.first, packed.step, len(bitmap), len(packed.data)
+            )
+        )
+        payloads += [bitmap, packed.data]
+    rest = struct.pack("<HI", len(entries), len(table.ts)) + b"".join(entries) + b"".join(payloads)
+    return struct.pack("<BI", VERSION, zlib.crc32(rest)) + rest
+
+
+def decode(block: "bytes | memoryview[int]", keys: Collection[int] | None = None) -> Table:
+    """The table of a block; with `keys`, only those columns are inflated.
+
+    Raises UnknownVersionError for a version this release does not know, DamagedBlockError for anything else amiss.
+    """
+    data = bytes(block)
+    if not data:
+        raise DamagedBlockError("the block is empty")
+    if data[0] != VERSION:
+        raise UnknownVersionError(f"block version {data[0]} is not known")
+    if len(data) < _HEADER.size or zlib.crc32(memoryview(data)[5:]) != _HEADER.unpack_from(data)[1]:
+        raise DamagedBlockError("the block's checksum does not match")
+    try:
+        return _decode(data, keys)
+    except (struct.error, zlib.error, ValueError, IndexError, EOFError, OverflowError) as error:
+        raise DamagedBlockError(f"the block cannot be read: {error}") from error
+
+
+def _decode(data: bytes, keys: Collection[int] | None) -> Table:
+    _, _, columns, rows = _HEADER.unpack_from(data)
+    offset = _HEADER.size + columns * _ENTRY.size
+    table = Table()
+    for entry in _ENTRY.iter_unpack(data[_HEADER.size : offset]):
+        key, bitmap_size, size = entry[0], entry[7], entry[8]
+        body = data[offset : offset + bitmap_size + size]
+        offset += bitmap_size + size
+        if key == TS_KEY:
+            table.ts = _decode_column(entry, body, rows)
+        elif keys is None or key in keys:
+            table.columns[key] = _decode_column(entry, body, rows)
+    return table
+
+
+def _decode_column(entry: tuple[Any, ...], body: bytes, rows: int) -> list[Any]:
+    _, kind, scale, order, width, first, step, bitmap_size, _ = entry
+    flags = _flags(_inflate(body[:bitmap_size], (rows + 7) // 8), rows) if bitmap_size else None
+    count = rows if flags is None else sum(flags)
+    data = body[bitmap_size:]
+    values: list[Any]
+    if kind == RAW_FLOAT:
+        values = _planes_to_array(_inflate(data, count * 8), 8, "d").tolist()
+    else:
+        words: list[str] = []
+        if kind == TEXT:
+            words, data = _read_dictionary(data)
+        values = _unpack(_Packed(order, width, first, step, data), count)
+        if kind == SCALED:
+            power = 10.0**scale
+            values = [value / power for value in values]
+        elif kind == TEXT:
+            values = [words[index] for index in values]
+    if flags is None:
+        return values
+    source = iter(values)
+    return [next(source) if flag else None for flag in flags]
+
+
+def _encode_column(present: Sequence[Any]) -> tuple[int, int, _Packed]:
+    """Kind, decimal scale and packed integers of the values that are there."""
+    if any(isinstance(value, str) for value in present):
+        return TEXT, 0, _pack_text(present)
+    if not any(isinstance(value, float) for value in present):
+        return INTEGER, 0, _pack(present)
+    floats = [float(value) for value in present]
+    if not all(map(math.isfinite, floats)):
+        raise UnstorableError("NaN and infinity are not measurements")
+    for scale in range(MAX_SCALE + 1):
+        scaled = _scaled(floats, scale)
+        if scaled is not None:
+            return SCALED, scale, _pack(scaled)
+    return RAW_FLOAT, 0, _Packed(OFFSET, 8, 0, 0, _deflate(_array_to_planes(array("d", floats), 8)))
+
+
+def _scaled(floats: Sequence[float], scale: int) -> list[int] | None:
+    """Every float times 10^scale as an integer, or None when one would not come back bit for bit."""
+    power = 10.0**scale
+    scaled: list[int] = []
+    for value in floats:
+        product = value * power
+        if not abs(product) < EXACT_FLOAT or (value == 0.0 and math.copysign(1.0, value) < 0):
+            return None
+        number = round(product)
+        if number / power != value:
+            return None
+        scaled.append(number)
+    return scaled
+
+
+def _pack(values: Sequence[int]) -> _Packed:
+    """Integers in the order with the fewest bits; differences beyond 64 bits rule an order out."""
+    if not values:
+        return _Packed(OFFSET, 0, 0, 0, b"")
+    low, high = min(values), max(values)
+    if low < -INT64 or high >= INT64:
+        raise UnstorableError("an integer does not fit 64 bits")
+    first = list(map(sub, values[1:], values))
+    step = first[0] if first else 0
+    if -INT64 <= step < INT64 and all(difference == step for difference in first):
+        return _Packed(OFFSET, 0, values[0], step, b"")
+    offsets = [value - low for value in values]
+    second = list(map(sub, first[1:], first))
+    candidates = [(_bits(offsets), OFFSET, offsets, low, 0)]
+    if _fits(first):
+        candidates.append((_bits(first), DELTA, first, values[0], 0))
+        if _fits(second):
+            candidates.append((_bits(second), DELTA2, second, values[0], step))
+    _, order, stream, start, step = min(candidates, key=lambda candidate: candidate[:2])
+    codes = _UNSIGNED if order == OFFSET else _SIGNED
+    width = _width(stream, signed=order != OFFSET)
+    return _Packed(order, width, start, step, _deflate(_array_to_planes(array(codes[width], stream), width)))
+
+
+def _unpack(packed: _Packed, count: int) -> list[int]:
+    if packed.width == 0:
+        return [packed.first + index * packed.step for index in range(count)]
+    codes = _UNSIGNED if packed.order == OFFSET else _SIGNED
+    length = count - packed.order
+    stream = _planes_to_array(_inflate(packed.data, length * packed.width), packed.width, codes[packed.width])
+    if packed.order == OFFSET:
+        return [value + packed.first for value in stream]
+    if packed.order == DELTA:
+        return list(accumulate(stream, initial=packed.first))
+    if packed.order == DELTA2:
+        return list(accumulate(accumulate(stream, initial=packed.step), initial=packed.first))
+    raise ValueError(f"unknown order {packed.order}")
+
+
+def _pack_text(present: Sequence[Any]) -> _Packed:
+    if not all(isinstance(value, str) for value in present):
+        raise UnstorableError("a column holds text or numbers, not both")
+    words = {word: index for index, word in enumerate(dict.fromkeys(present))}
+    packed = _pack([words[word] for word in present])
+    dictionary = _deflate(json.dumps(list(words), separators=(",", ":")).encode())
+    data = _DICTIONARY.pack(len(dictionary)) + dictionary + packed.data
+    return _Packed(packed.order, packed.width, packed.first, packed.step, data)
+
+
+def _read_dictionary(data: bytes) -> tuple[list[str], bytes]:
+    (size,) = _DICTIONARY.unpack_from(data)
+    end = _DICTIONARY.size + size
+    return json.loads(zlib.decompress(data[_DICTIONARY.size : end], -15)), data[end:]
+
+
+def _fits(values: Sequence[int]) -> bool:
+    return not values or (min(values) >= -INT64 and max(values) < INT64)
+
+
+def _bits(values: Sequence[int]) -> int:
+    return sum(map(int.bit_length, values))
+
+
+def _width(values: Sequence[int], *, signed: bool) -> int:
+    low, high = min(values), max(values)
+    for width in (1, 2, 4):
+        limit = 1 << (8 * width - signed)
+        if high < limit and low >= (-limit if signed else 0):
+            return width
+    return 8
+
+
+def _bitmap(values: Sequence[Any]) -> bytes:
+    bits = 0
+    for index, value in enumerate(values):
+        if value is not None:
+            bits |= 1 << index
+    return bits.to_bytes((len(values) + 7) // 8, "little")
+
+
+def _flags(bitmap: bytes, rows: int) -> list[bool]:
+    return [bool(bitmap[index >> 3] >> (index & 7) & 1) for index in range(rows)]
+
+
+def _array_to_planes(values: "array[Any]", width: int) -> bytes:
+    if sys.byteorder == "big":
+        values.byteswap()
+    plain = values.tobytes()
+    return plain if width == 1 else b"".join(plain[plane::width] for plane in range(width))
+
+
+def _planes_to_array(planes: bytes, width: int, code: str) -> "array[Any]":
+    count = len(planes) // width
+    plain = bytearray(len(planes))
+    for plane in range(width):
+        plain[plane::width] = planes[plane * count : (plane + 1) * count]
+    values = array(code)
+    values.frombytes(bytes(plain))
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values
+
+
+def _deflate(data: bytes) -> bytes:
+    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -15)
+    return packer.compress(data) + packer.flush()
+
+
+def _inflate(data: bytes, size: int) -> bytes:
+    plain = zlib.decompressobj(-15).decompress(data, size + 1)
+    if len(plain) != size:
+        raise ValueError(f"a column of {len(plain)} bytes where {size} belong")
+    return plain
+
+
+def sizes(block: bytes) -> Mapping[int, int]:
+    """Bytes each column takes in a block, bitmap and directory entry included."""
+    _, _, columns, _ = _HEADER.unpack_from(block)
+    entries = _ENTRY.iter_unpack(block[_HEADER.size : _HEADER.size + columns * _ENTRY.size])
+    return {entry[0]: _ENTRY.size + entry[7] + entry[8] for entry in entries}

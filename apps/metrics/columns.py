@@ -1,0 +1,95 @@
+"""Names, numbers and spelling of columns. A number is never given to another name."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from apps.metrics.codec import INT64
+
+# Raw rows of a device. Units: microseconds for phases, milliseconds for run and interval, days, seconds.
+STATE = 1
+LATENCY = 2
+DNS = 3
+CONNECT = 4
+TLS = 5
+TTFB = 6
+TOTAL = 7
+HTTP_STATUS = 8
+CERT_DAYS = 9
+DOMAIN_DAYS = 10
+DNS_TTL = 11
+RUN = 12
+INTERVAL = 13
+MISSED = 14
+DETAIL = 15
+
+STANDARD: Mapping[str, int] = {
+    "state": STATE,
+    "latency_us": LATENCY,
+    "dns_us": DNS,
+    "connect_us": CONNECT,
+    "tls_us": TLS,
+    "ttfb_us": TTFB,
+    "total_us": TOTAL,
+    "http.status": HTTP_STATUS,
+    "cert.days": CERT_DAYS,
+    "domain.days": DOMAIN_DAYS,
+    "dns.ttl_s": DNS_TTL,
+    "run_ms": RUN,
+    "interval_ms": INTERVAL,
+    "missed": MISSED,
+}
+PHASES: Mapping[str, int] = {"dns_us": DNS, "connect_us": CONNECT, "tls_us": TLS, "ttfb_us": TTFB, "total_us": TOTAL}
+FIRST_OWN_KEY = 100
+
+# Buckets of a device (tiers 1 to 3): milliseconds per state, counts, then the parts of each gauge.
+UP_MS = 1
+WARNING_MS = 2  # a part of UP_MS
+DOWN_MS = 3
+MAINTENANCE_MS = 4
+CHECKS = 5
+FAILS = 6
+SAMPLES = 7
+AVAILABLE = 8
+COUNTED = (UP_MS, WARNING_MS, DOWN_MS, MAINTENANCE_MS, CHECKS, FAILS, SAMPLES, AVAILABLE)
+_FIRST_GAUGE_KEY = 64
+_PARTS = 8
+
+
+def gauge_key(column: int, part: int) -> int:
+    """The bucket column that holds one part (sum, minimum ...) of a raw column."""
+    return _FIRST_GAUGE_KEY + column * _PARTS + part
+
+
+def gauge_part(key: int) -> int | None:
+    """Which part a bucket column holds, None for the plain sums of states and counts."""
+    return None if key < _FIRST_GAUGE_KEY else (key - _FIRST_GAUGE_KEY) % _PARTS
+
+
+def is_storable(value: int | float) -> bool:
+    """Finite, and within 64 bits when it is an integer."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return -INT64 <= value < INT64
+
+
+def write_row(cells: Mapping[int, Any]) -> bytes:
+    """A stored row as compact JSON by column number; the same cells always give the same bytes."""
+    ordered = {str(key): cells[key] for key in sorted(cells)}
+    return json.dumps(ordered, separators=(",", ":"), allow_nan=False).encode()
+
+
+def read_row(payload: "bytes | memoryview[int]") -> dict[int, Any]:
+    """The cells of a stored row by column number."""
+    return {int(key): value for key, value in json.loads(bytes(payload)).items()}
+
+
+def write_detail(detail: Mapping[str, Any]) -> str | None:
+    """The few facts that are text, as JSON whose bytes depend on nothing but the facts; None for no facts."""
+    return json.dumps(detail, separators=(",", ":"), sort_keys=True, ensure_ascii=False) if detail else None
+
+
+def read_detail(text: str | None) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(text) if text else {}
+    return facts

@@ -1,0 +1,87 @@
+"""Gauges in buckets: integer sum, minimum, maximum, last and count, merged exactly (vectors rollup_gauge)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import groupby
+
+
+class Part(IntEnum):
+    """What a bucket keeps of a gauge."""
+
+    SUM = 0
+    MIN = 1
+    MAX = 2
+    LAST = 3
+    COUNT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class GaugeBucket:
+    """One bucket that holds at least one sample; values are scaled integers."""
+
+    bucket_ms: int
+    count: int
+    sum: int
+    min: int
+    max: int
+    last: int
+
+
+def runs(ts: Sequence[int], step_ms: int) -> list[tuple[int, int, int]]:
+    """Ascending times as (bucket, first index, index past the last)."""
+    found: list[tuple[int, int, int]] = []
+    first = 0
+    for bucket, members in groupby(ts, key=lambda at: at // step_ms * step_ms):
+        past = first + sum(1 for _ in members)
+        found.append((bucket, first, past))
+        first = past
+    return found
+
+
+def measure(part: Part, values: Sequence[int | None]) -> int | None:
+    """One part of a bucket from the raw values in it."""
+    if part is Part.COUNT:
+        return sum(value is not None for value in values)
+    return fold(part, values)
+
+
+def fold(part: Part, values: Sequence[int | None]) -> int | None:
+    """One part of a wider bucket from the same part of the narrower ones; None when nothing was measured."""
+    present = [value for value in values if value is not None]
+    if part in {Part.SUM, Part.COUNT}:
+        return sum(present)
+    if not present:
+        return None
+    if part is Part.LAST:
+        return present[-1]
+    return min(present) if part is Part.MIN else max(present)
+
+
+def gauge_buckets(ts: Sequence[int], values: Sequence[int], step_ms: int) -> list[GaugeBucket]:
+    """Buckets of a series: `ts` ascends in milliseconds, one value each. A bucket without a sample does not exist."""
+    return [
+        _bucket(bucket, [measure(part, values[first:past]) for part in Part])
+        for bucket, first, past in runs(ts, step_ms)
+    ]
+
+
+def merge_buckets(buckets: Sequence[GaugeBucket], step_ms: int) -> list[GaugeBucket]:
+    """Wider buckets from narrower ones; equals bucketing the samples themselves."""
+    merged = []
+    for bucket, first, past in runs([narrow.bucket_ms for narrow in buckets], step_ms):
+        group = buckets[first:past]
+        columns = [
+            [narrow.sum for narrow in group],
+            [narrow.min for narrow in group],
+            [narrow.max for narrow in group],
+            [narrow.last for narrow in group],
+            [narrow.count for narrow in group],
+        ]
+        merged.append(_bucket(bucket, [fold(part, columns[part]) for part in Part]))
+    return merged
+
+
+def _bucket(bucket_ms: int, parts: Sequence[int | None]) -> GaugeBucket:
+    total, low, high, last, count = (part or 0 for part in parts)
+    return GaugeBucket(bucket_ms, count, total, low, high, last)

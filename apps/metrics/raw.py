@@ -1,0 +1,107 @@
+"""Raw rows of sources: sealed blocks and the inbox, joined."""
+
+from bisect import bisect_left
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from django.db.models import Max
+
+from apps.metrics.codec import Table, decode
+from apps.metrics.columns import read_row
+from apps.metrics.models import Block, HeadRow
+from apps.metrics.rows import cut, union
+from apps.metrics.tiers import DAY, RAW, floor_to
+
+Cells = dict[int, Any]
+
+
+def head_rows(
+    workspace_id: int, source_ids: Collection[int], start_ms: int, end_ms: int
+) -> dict[int, dict[int, Cells]]:
+    """Inbox rows of [start, end) by source and time."""
+    rows = (
+        HeadRow.objects.of(workspace_id)
+        .filter(source_id__in=source_ids, ts__gte=start_ms, ts__lt=end_ms)
+        .values_list("source_id", "ts", "payload")
+    )
+    found: dict[int, dict[int, Cells]] = {}
+    for source_id, ts, payload in rows:
+        found.setdefault(source_id, {})[ts] = read_row(payload)
+    return found
+
+
+def raw_blocks(
+    workspace_id: int, source_ids: Collection[int], days: Collection[int], keys: Collection[int] | None = None
+) -> dict[int, dict[int, Table]]:
+    """Sealed raw days by source and day start."""
+    rows = (
+        Block.objects.of(workspace_id)
+        .filter(source_id__in=source_ids, tier=RAW, t0__in=days)
+        .order_by("t0")
+        .values_list("source_id", "t0", "payload")
+    )
+    found: dict[int, dict[int, Table]] = {}
+    for source_id, t0, payload in rows:
+        found.setdefault(source_id, {})[t0] = decode(payload, keys)
+    return found
+
+
+def days_before(workspace_id: int, source_ids: Collection[int], day_ms: int) -> dict[int, int]:
+    """Each source's newest sealed raw day before the given one."""
+    rows = (
+        Block.objects.of(workspace_id)
+        .filter(source_id__in=source_ids, tier=RAW, t0__lt=day_ms)
+        .values_list("source_id")
+        .annotate(newest=Max("t0"))
+    )
+    return dict(rows.order_by())
+
+
+def load_raw(
+    *,
+    workspace_id: int,
+    source_ids: Collection[int],
+    start_ms: int,
+    end_ms: int,
+    keys: Collection[int] | None = None,
+    sealed_only: bool = False,
+) -> dict[int, Table]:
+    """Raw rows of [start, end) of each source, and in front the last row before them, which carries in.
+
+    With `keys` only those columns; `sealed_only` leaves the inbox out, so the answer is a function of blocks alone.
+    """
+    first_day = floor_to(start_ms, DAY)
+    carrying = days_before(workspace_id, source_ids, first_day)
+    days = {*range(first_day, end_ms, DAY), *carrying.values()}
+    blocks = raw_blocks(workspace_id, source_ids, days, keys)
+    heads: dict[int, dict[int, Cells]] = {}
+    if not sealed_only:
+        heads = head_rows(workspace_id, source_ids, min([first_day, *carrying.values()]), end_ms)
+    return {
+        source_id: _with_carry(
+            _joined(blocks.get(source_id, {}), _chosen(heads.get(source_id, {}), keys)), start_ms, end_ms
+        )
+        for source_id in source_ids
+    }
+
+
+def _chosen(rows: Mapping[int, Cells], keys: Collection[int] | None) -> Mapping[int, Cells]:
+    if keys is None:
+        return rows
+    return {ts: {key: cells[key] for key in keys if key in cells} for ts, cells in rows.items()}
+
+
+def _joined(blocks: Mapping[int, Table], head: Mapping[int, Cells]) -> Table:
+    """Blocks in order of their days, then whatever of the inbox they do not hold yet."""
+    table = Table()
+    keys = {key for block in blocks.values() for key in block.columns}
+    for block in blocks.values():
+        for key in keys:
+            table.columns.setdefault(key, []).extend(block.column(key))
+        table.ts.extend(block.ts)
+    return union(table, head) if head else table
+
+
+def _with_carry(table: Table, start_ms: int, end_ms: int) -> Table:
+    first = bisect_left(table.ts, start_ms)
+    return cut(table, table.ts[first - 1] if first else start_ms, end_ms)

@@ -1,0 +1,64 @@
+"""Stored rows of one source: union by time, and the shapes the rules work on."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from apps.metrics import columns
+from apps.metrics.codec import Table
+from apps.metrics.uptime import Sample
+
+V = TypeVar("V")
+
+
+def first_stored(rows: Iterable[tuple[int, V]]) -> list[tuple[int, V]]:
+    """Rows in arrival order as a series: ascending by time, the first of every instant kept."""
+    kept: dict[int, V] = {}
+    for ts, value in rows:
+        kept.setdefault(ts, value)
+    return sorted(kept.items(), key=lambda row: row[0])
+
+
+def union(block: Table, rows: Mapping[int, Mapping[int, Any]]) -> Table:
+    """A block and later rows (cells by column, by time) as one table; a stored instant wins.
+
+    The result depends on the set of rows alone, not on the order they came in, as long as none conflict.
+    """
+    known = set(block.ts)
+    fresh = {ts: cells for ts, cells in rows.items() if ts not in known}
+    order = sorted([*((ts, index) for index, ts in enumerate(block.ts)), *((ts, None) for ts in fresh)])
+    keys = sorted(set(block.columns).union(*fresh.values()))
+    table = Table([ts for ts, _ in order], {})
+    for key in keys:
+        stored = block.column(key)
+        table.columns[key] = [fresh[ts].get(key) if index is None else stored[index] for ts, index in order]
+    return table
+
+
+def cells_at(table: Table, index: int) -> dict[int, Any]:
+    """One row of a table by column, without the missing values."""
+    return {key: values[index] for key, values in table.columns.items() if values[index] is not None}
+
+
+def samples_of(table: Table) -> list[Sample]:
+    """The results of a table for the uptime rules; a row that stands for slots never run is an unknown one."""
+    return [
+        Sample(ts, state or 0, interval or 0, latency)
+        for ts, state, interval, latency in zip(
+            table.ts,
+            table.column(columns.STATE),
+            table.column(columns.INTERVAL),
+            table.column(columns.LATENCY),
+            strict=True,
+        )
+    ]
+
+
+def cut(table: Table, start_ms: int, end_ms: int) -> Table:
+    """The rows of [start, end)."""
+    chosen = [index for index, ts in enumerate(table.ts) if start_ms <= ts < end_ms]
+    if len(chosen) == len(table.ts):
+        return table
+    return Table(
+        [table.ts[index] for index in chosen],
+        {key: [values[index] for index in chosen] for key, values in table.columns.items()},
+    )

@@ -1,0 +1,163 @@
+"""The registry of sources: which number a subject has in the store, and which columns of its own."""
+
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from apps.common.values import Ref, SourceRef
+from apps.metrics.columns import FIRST_OWN_KEY, STANDARD
+from apps.metrics.models import Source
+from apps.metrics.tiers import HOUR, floor_to
+
+KINDS = {
+    "node": Source.Kind.NODE,
+    "device": Source.Kind.DEVICE,
+    "container": Source.Kind.CONTAINER,
+    "instance": Source.Kind.INSTANCE,
+}
+REMEMBERED = 50_000
+
+# workspace, kind, reference
+SourceKey = tuple[int, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSource:
+    """What an append must know of a source."""
+
+    id: int
+    own_columns: Mapping[str, int]
+
+    def key_of(self, name: str) -> int | None:
+        """The number of a column, None when the source has never had it."""
+        return STANDARD.get(name) or self.own_columns.get(name)
+
+
+class _Remembered:
+    """A bounded map of committed sources, shared by the threads of a process."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = Lock()
+        self._sources: OrderedDict[SourceKey, KnownSource] = OrderedDict()
+
+    def take(self, keys: Iterable[SourceKey]) -> dict[SourceKey, KnownSource]:
+        with self._lock:
+            found = {key: self._sources[key] for key in keys if key in self._sources}
+            for key in found:
+                self._sources.move_to_end(key)
+            return found
+
+    def put(self, sources: Mapping[SourceKey, KnownSource]) -> None:
+        with self._lock:
+            self._sources.update(sources)
+            while len(self._sources) > self._limit:
+                self._sources.popitem(last=False)
+
+    def drop(self, keys: Collection[SourceKey] | None = None) -> None:
+        with self._lock:
+            if keys is None:
+                self._sources.clear()
+            for key in keys or ():
+                self._sources.pop(key, None)
+
+
+_remembered = _Remembered(REMEMBERED)
+
+
+def forget_remembered(keys: Collection[SourceKey] | None = None) -> None:
+    """Drop what this process remembers of sources: some, or all of them."""
+    _remembered.drop(keys)
+
+
+def source_key(workspace_id: int, source: SourceRef) -> SourceKey:
+    return workspace_id, int(KINDS[source.subject.kind]), source.key
+
+
+def own_columns(source: Source) -> dict[str, int]:
+    """The columns that only this source has, name to number."""
+    return {attributes["name"]: int(key) for key, attributes in source.columns.items()}
+
+
+def known_sources(wanted: Mapping[SourceKey, tuple[int, Collection[str]]]) -> dict[SourceKey, KnownSource]:
+    """Sources for an append, made or given new columns where needed; runs in the caller's transaction.
+
+    `wanted` maps a source to its oldest row's time and the names of the columns its rows use.
+    """
+    found = _remembered.take(wanted)
+    missing = [key for key in wanted if key not in found]
+    if missing:
+        loaded = _load(missing)
+        _create([(key, wanted[key][0]) for key in sorted(missing) if key not in loaded])
+        if len(loaded) < len(missing):
+            loaded = _load(missing)
+        found.update(loaded)
+        _remember_after_commit(loaded)
+    for key in sorted(wanted):
+        new = [name for name in sorted(wanted[key][1]) if found[key].key_of(name) is None]
+        if new:
+            found[key] = _add_columns(key, found[key].id, new)
+    return found
+
+
+def sources_of(workspace_id: int, refs: Collection[Ref]) -> dict[Ref, Source]:
+    """The registered sources of subjects, seen from nowhere in particular; one statement a kind of subject."""
+    by_kind: dict[int, dict[str, Ref]] = {}
+    for ref in refs:
+        by_kind.setdefault(KINDS[ref.kind], {})[SourceRef(ref).key] = ref
+    found: dict[Ref, Source] = {}
+    for kind, keys in by_kind.items():
+        for source in Source.objects.of(workspace_id).filter(kind=kind, ref__in=list(keys)):
+            found[keys[source.ref]] = source
+    return found
+
+
+def source_of(workspace_id: int, ref: Ref) -> Source | None:
+    return sources_of(workspace_id, [ref]).get(ref)
+
+
+def all_sources_of(workspace_id: int, ref: Ref) -> list[Source]:
+    """Every source of a subject, those seen from nodes included; of a node also what was seen from it."""
+    mine = Q(kind=KINDS[ref.kind]) & (Q(ref=f"{ref.id}") | Q(ref__startswith=f"{ref.id}@"))
+    seen = Q(ref__endswith=f"@{ref.id}") if ref.kind == "node" else Q(pk__in=[])
+    return list(Source.objects.of(workspace_id).filter(mine | seen).order_by("pk"))
+
+
+def _load(keys: Collection[SourceKey]) -> dict[SourceKey, KnownSource]:
+    workspaces, kinds, refs = (set(part) for part in zip(*keys, strict=True))
+    rows = Source.objects.filter(workspace_id__in=workspaces, kind__in=kinds, ref__in=refs)
+    found = {(row.workspace_id, row.kind, row.ref): row for row in rows}
+    return {key: KnownSource(found[key].pk, own_columns(found[key])) for key in keys if key in found}
+
+
+def _create(fresh: Collection[tuple[SourceKey, int]]) -> None:
+    rows = [
+        Source(workspace_id=workspace, kind=kind, ref=ref, first_ms=first, due_ms=floor_to(first, HOUR) + HOUR)
+        for (workspace, kind, ref), first in fresh
+    ]
+    Source.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _add_columns(key: SourceKey, source_id: int, names: Collection[str]) -> KnownSource:
+    """Give a source numbers for new columns; the row is locked, so no number is given twice."""
+    source = Source.objects.of(key[0]).select_for_update().get(pk=source_id)
+    taken = own_columns(source)
+    following = max([FIRST_OWN_KEY - 1, *taken.values()]) + 1
+    fresh: dict[str, Any] = {}
+    for number, name in enumerate((name for name in names if name not in taken), start=following):
+        fresh[str(number)] = {"name": name}
+    source.columns = {**source.columns, **fresh}
+    source.save(update_fields=["columns"])
+    known = KnownSource(source_id, own_columns(source))
+    _remember_after_commit({key: known})
+    return known
+
+
+def _remember_after_commit(sources: Mapping[SourceKey, KnownSource]) -> None:
+    # A number that is rolled back must not be remembered: its rows would belong to nobody.
+    transaction.on_commit(lambda: _remembered.put(sources))

@@ -1,0 +1,62 @@
+"""The few statements the ORM has no words for; the same text runs on SQLite and on PostgreSQL."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import connections, router
+
+from apps.metrics.models import HeadRow, LatestRow
+
+# workspace, source, time, payload
+StoredRow = tuple[int, int, int, bytes]
+RowKey = tuple[int, int, int]
+_CHUNK = 500
+
+_INSERT_HEAD = (
+    "INSERT INTO ts_head (workspace_id, source_id, ts, payload) VALUES {rows} "
+    "ON CONFLICT (workspace_id, source_id, ts) DO NOTHING RETURNING workspace_id, source_id, ts"
+)
+_SELECT_HEAD = (
+    "SELECT workspace_id, source_id, ts, payload FROM ts_head WHERE (workspace_id, source_id, ts) IN (VALUES {rows})"
+)
+_UPSERT_LATEST = (
+    "INSERT INTO ts_latest (workspace_id, source_id, ts, payload) VALUES {rows} "
+    "ON CONFLICT (workspace_id, source_id) DO UPDATE SET ts = excluded.ts, payload = excluded.payload "
+    "WHERE excluded.ts > ts_latest.ts"
+)
+
+
+def insert_head(rows: Sequence[StoredRow]) -> set[RowKey]:
+    """Insert the rows whose instant is not stored yet; the keys of those that were new."""
+    inserted: set[RowKey] = set()
+    for chunk in _chunks(rows):
+        inserted.update(_run(router.db_for_write(HeadRow), _INSERT_HEAD, chunk))
+    return inserted
+
+
+def stored_head(keys: Sequence[RowKey]) -> dict[RowKey, bytes]:
+    """The payloads stored in the inbox under these keys."""
+    found: dict[RowKey, bytes] = {}
+    for chunk in _chunks(keys):
+        rows = _run(router.db_for_write(HeadRow), _SELECT_HEAD, chunk)
+        found.update({(workspace, source, ts): bytes(payload) for workspace, source, ts, payload in rows})
+    return found
+
+
+def upsert_latest(rows: Sequence[StoredRow]) -> None:
+    """Make each row its source's newest unless a newer one is stored. One row a source."""
+    for chunk in _chunks(rows):
+        _run(router.db_for_write(LatestRow), _UPSERT_LATEST, chunk, reads=False)
+
+
+def _chunks(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    return (rows[first : first + _CHUNK] for first in range(0, len(rows), _CHUNK))
+
+
+def _run(alias: str, statement: str, rows: Sequence[Sequence[Any]], *, reads: bool = True) -> list[Any]:
+    # Only placeholders are put into the text; every value travels as a parameter.
+    group = f"({', '.join(['%s'] * len(rows[0]))})"
+    sql = statement.format(rows=", ".join([group] * len(rows)))
+    with connections[alias].cursor() as cursor:
+        cursor.execute(sql, [value for row in rows for value in row])
+        return list(cursor.fetchall()) if reads else []

@@ -1,0 +1,151 @@
+import json
+import math
+import random
+import struct
+import zlib
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from apps.metrics.codec import (
+    DamagedBlockError,
+    Table,
+    UnknownVersionError,
+    UnstorableError,
+    decode,
+    encode,
+    sizes,
+)
+
+INT64 = st.integers(-(2**63), 2**63 - 1)
+CELLS = [
+    INT64,
+    st.integers(-5, 5),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.decimals(-10_000, 10_000, places=2).map(float),
+    st.text(),
+    st.sampled_from(["a", "b", "\ud800", '{"error":"timeout"}']),
+]
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> Table:
+    rows = draw(st.integers(0, 40))
+    ts = sorted(draw(st.lists(INT64, min_size=rows, max_size=rows, unique=True)))
+    keys = draw(st.lists(st.integers(0, 65_534), max_size=6, unique=True))
+    columns = {}
+    for key in keys:
+        cell = draw(st.sampled_from(CELLS))
+        columns[key] = draw(st.lists(st.one_of(st.none(), cell), min_size=rows, max_size=rows))
+    return Table(ts, columns)
+
+
+def bits(values: list[object]) -> list[object]:
+    """Floats by their bits, so that -0.0 is not 0.0; everything else with its type."""
+    return [struct.pack("<d", value) if isinstance(value, float) else (type(value), value) for value in values]
+
+
+@given(tables())
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_may_be_stored_comes_back_bit_for_bit(table: Table) -> None:
+    restored = decode(encode(table))
+
+    assert restored.ts == table.ts
+    kept = {key: values for key, values in table.columns.items() if any(value is not None for value in values)}
+    assert restored.columns.keys() == kept.keys()
+    for key, values in kept.items():
+        assert bits(restored.columns[key]) == bits(values)
+
+
+@given(tables(), st.data())
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_block_with_one_changed_byte_is_refused_by_name(table: Table, data: st.DataObject) -> None:
+    block = bytearray(encode(table))
+    position = data.draw(st.integers(0, len(block) - 1))
+    block[position] ^= data.draw(st.integers(1, 255))
+
+    with pytest.raises((DamagedBlockError, UnknownVersionError)):
+        decode(bytes(block))
+
+
+@given(tables(), st.data())
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_block_that_was_cut_short_is_refused_by_name(table: Table, data: st.DataObject) -> None:
+    block = encode(table)
+
+    with pytest.raises(DamagedBlockError):
+        decode(block[: data.draw(st.integers(0, len(block) - 1))])
+
+
+@given(st.binary(max_size=200))
+def test_foreign_bytes_behind_a_correct_checksum_are_refused_or_read(rest: bytes) -> None:
+    block = struct.pack("<BI", 1, zlib.crc32(rest)) + rest
+
+    try:
+        table = decode(block)
+    except DamagedBlockError:
+        return
+    assert isinstance(table.ts, list)
+
+
+def test_another_version_is_an_error_and_not_a_guess() -> None:
+    block = bytearray(encode(Table([1], {1: [2]})))
+    block[0] = 2
+
+    with pytest.raises(UnknownVersionError, match="version 2"):
+        decode(bytes(block))
+
+
+@pytest.mark.parametrize(
+    "column", [[math.nan], [math.inf], [-math.inf], [2**63], [-(2**63) - 1], ["text", 1], [1.5, "text"]]
+)
+def test_values_without_an_exact_form_are_refused(column: list[object]) -> None:
+    with pytest.raises(UnstorableError):
+        encode(Table(list(range(len(column))), {1: column}))
+
+
+def test_a_column_of_another_length_and_a_key_beyond_16_bits_are_refused() -> None:
+    with pytest.raises(UnstorableError):
+        encode(Table([1, 2], {1: [1]}))
+    with pytest.raises(UnstorableError):
+        encode(Table([1], {65_535: [1]}))
+
+
+def test_differences_beyond_64_bits_fall_back_to_offsets() -> None:
+    column = [2**63 - 1, -(2**63), 2**63 - 1, 0, -(2**63), 7]
+
+    assert decode(encode(Table(list(range(6)), {1: column}))).columns[1] == column
+
+
+def test_only_the_wanted_columns_are_read() -> None:
+    table = decode(encode(Table([10, 20], {1: [1, 2], 2: ["a", "b"], 3: [None, 1.25]})), {3})
+
+    assert table == Table([10, 20], {3: [None, 1.25]})
+    assert table.column(1) == [None, None]
+
+
+def test_a_detail_that_does_not_change_costs_a_few_bytes_however_many_rows_carry_it() -> None:
+    detail = json.dumps({"error": "timeout", "reason": "timeout", "attempt_ms": 15_000})
+    many = encode(Table(list(range(0, 1440 * 60_000, 60_000)), {15: [detail] * 1440}))
+    one = encode(Table([0], {15: [detail]}))
+
+    assert sizes(many)[15] == sizes(one)[15]
+    assert decode(many).columns[15] == [detail] * 1440
+
+
+def test_a_regular_clock_and_a_constant_cost_their_directory_entry_only() -> None:
+    block = encode(Table(list(range(0, 1440 * 60_000, 60_000)), {1: [1] * 1440}))
+
+    assert len(block) < 100
+
+
+def test_a_day_of_one_monitor_stays_near_the_measured_size() -> None:
+    rng = random.Random(7)
+    ts = [minute * 60_000 for minute in range(1440)]
+    latency = [int(rng.lognormvariate(10.6, 0.3)) for _ in ts]
+    phases = {key: [int(value * share) for value in latency] for key, share in ((3, 0.1), (4, 0.2), (6, 0.5), (7, 1))}
+    block = encode(Table(ts, {1: [1] * 1440, 2: latency, 8: [200] * 1440, 13: [60_000] * 1440, **phases}))
+
+    # The reference layout takes 131 bytes a result for a state and a rounded latency alone.
+    assert len(block) / 1440 < 131.5 * 0.08
