@@ -77,7 +77,7 @@ class Delivery(TenantModel):
                 condition=models.Q(status="planned"),
             ),
             models.Index(
-                fields=["workspace", "subject_kind", "subject_id", "kind", "event_name", "-occurred_at"],
+                fields=["workspace", "subject_kind", "subject_id", "kind", "event_name", "-id"],
                 name="delivery_memory",
             ),
         ]

@@ -8,7 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class EmailRule:
-    """The workspace's e-mail rule (contract Dashmon 9). An empty `to` means the owner's address."""
+    """The workspace's e-mail rule as people set it; the defaults are those of contract Dashmon 9.
+
+    An empty `to` means the owner's address. What it makes of a change is said by `workspace_rules`.
+    """
 
     enabled: bool = False
     cooldown_minutes: int = 30

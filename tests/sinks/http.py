@@ -18,8 +18,8 @@ class Received:
 class HttpSink:
     """What came in, and what to answer: `answers` one by one, then `status` for good.
 
-    An answer is a status or a way to misbehave: `hang` (no answer until the sink closes), `drop` (reads the request, then hangs up), `garbage` (not HTTP),
-    `redirect` (302 to `/elsewhere` of the same sink).
+    An answer is a status or a way to misbehave: `hang` (no answer until the sink closes), `drop` (reads the
+    request, then hangs up), `garbage` (not HTTP), `redirect` (302 to `/elsewhere` of the same sink).
     """
 
     port: int = 0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from typing import Any, cast
+from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -42,8 +42,8 @@ class SmtpSink:
             return self.refuse_message
         content = envelope.original_content or b""
         message = email.message_from_bytes(content, policy=email.policy.default)
-        self.messages += [(address, cast("EmailMessage", message)) for address in envelope.rcpt_tos]
-        if self.keep_then_drop and server.transport is not None:
+        self.messages += [(address, message) for address in envelope.rcpt_tos]
+        if self.keep_then_drop and isinstance(server.transport, asyncio.Transport):
             server.transport.abort()
         return "250 OK"
 
@@ -55,15 +55,16 @@ def running_smtp() -> Iterator[SmtpSink]:
     controller = _FreePortController(sink, hostname="127.0.0.1", port=0)
     controller.start()
     try:
-        sink.port = controller.server.sockets[0].getsockname()[1]
+        sink.port = controller.port
         yield sink
     finally:
         controller.stop()
 
 
-class _FreePortController(Controller):  # type: ignore[misc]  # aiosmtpd ships no types
+class _FreePortController(Controller):
     """Lets the system choose the port; the original insists on connecting to the port it was given."""
 
     def _trigger_server(self) -> None:
+        assert isinstance(self.server, asyncio.Server)
         self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
+        super()._trigger_server()  # type: ignore[no-untyped-call]  # aiosmtpd types it only in part

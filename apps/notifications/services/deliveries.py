@@ -19,7 +19,7 @@ from apps.incidents import services as incidents
 from apps.notifications import channels, messages
 from apps.notifications.channels import ChannelError
 from apps.notifications.models import Delivery, DeliveryAttempt, Route
-from apps.notifications.notices import recipients_of
+from apps.notifications.notices import recipients_of, rule_of
 from apps.notifications.retries import ATTEMPTS, next_try
 from apps.notifications.services.outbox import recipient_key
 from apps.notifications.services.rules import clean_address
@@ -261,7 +261,7 @@ def _test_recipients(workspace: Workspace, route: Route | None, *, kind: Route.K
         return [route.url]
     if to:
         return [clean_address(to)]
-    addresses = recipients_of(route, workspace)
+    addresses = recipients_of(rule_of(route), workspace)
     if not addresses:
         raise InvalidInputError("There is no address to send to.")
     return addresses

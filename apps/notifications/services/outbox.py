@@ -103,8 +103,8 @@ def _news(event: IncidentEvent) -> News:
 
 def _plan_mails(route: Route, news: News, *, now: datetime) -> None:
     for notice in notices.mails(route=route, workspace=news.workspace, event=news.event):
-        delivery = _delivery(route, news, event_name=notice.word, recipient=notice.to, now=now)
-        delivery.payload = messages.state_mail(news, word=notice.word, delivery_id=delivery.wire_id)
+        delivery = _delivery(route, news, event_name=notice.event, recipient=notice.to, now=now)
+        delivery.payload = messages.state_mail(news, word=notice.event, delivery_id=delivery.wire_id)
         _keep(delivery)
 
 

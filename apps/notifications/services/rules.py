@@ -12,6 +12,7 @@ from apps.common.egress import forbidden_reason
 from apps.common.errors import InvalidInputError
 from apps.common.ids import new_secret
 from apps.notifications.models import Route
+from apps.notifications.notices import rule_of
 from apps.notifications.types import EmailRule, WebhookRule
 from apps.workspaces.models import Workspace
 
@@ -23,10 +24,7 @@ LONGEST_SECRET = 200
 
 def email_rule(workspace: Workspace) -> EmailRule:
     """The rule as it stands; the defaults where nobody has set one."""
-    route = _route(workspace, Route.Kind.EMAIL)
-    if route is None:
-        return EmailRule()
-    return EmailRule(enabled=route.enabled, cooldown_minutes=route.cooldown_min, to=tuple(route.recipients))
+    return rule_of(_route(workspace, Route.Kind.EMAIL))
 
 
 def webhook_rule(workspace: Workspace) -> WebhookRule:
@@ -77,9 +75,10 @@ def set_webhook_rule(
 ) -> WebhookRule:
     """Set the webhook. Without a `secret` the stored one stays; where there is none, one is made and returned once.
 
-    InvalidInputError when the URL is missing, malformed or leads where nothing may be reached from here.
+    Only a literal True enables. InvalidInputError when the URL is malformed, leads where nothing may be reached
+    from here, or is missing although the webhook is to be on.
     """
-    address = _url(url)
+    address = _url(url, required=enabled is True)
     if secret is not None and not 1 <= len(secret) <= LONGEST_SECRET:
         raise InvalidInputError(fields={"secret": f"1 to {LONGEST_SECRET} characters."})
     before = _route(workspace, Route.Kind.WEBHOOK)
@@ -141,8 +140,10 @@ def clean_address(word: object) -> str:
     return address
 
 
-def _url(text: str) -> str:
+def _url(text: str, *, required: bool) -> str:
     address = text.strip()
+    if not address and not required:
+        return ""
     if not address.lower().startswith(("http://", "https://")) or len(address) > LONGEST_URL:
         raise InvalidInputError(fields={"url": "An address that begins with http:// or https://."})
     if reason := forbidden_reason(address):

@@ -149,3 +149,11 @@ def test_private_networks_are_closed_to_webhooks_unless_the_operator_opens_them(
     settings.EGRESS_ALLOW = ["10.0.0.0/8"]
     assert set_hook(workspace, url="http://10.0.0.5/in").url == "http://10.0.0.5/in"
     assert Route.objects.of(workspace).get().updated_at == minutes(0)
+
+
+def test_a_webhook_that_is_off_needs_no_address(workspace: Workspace) -> None:
+    set_hook(workspace)
+
+    rule = set_hook(workspace, enabled=False, url="")
+
+    assert (rule.enabled, rule.url, services.webhook_rule(workspace).url) == (False, "", "")

@@ -54,7 +54,7 @@ def set_rule(workspace: Workspace, case: dict[str, Any]) -> None:
 
 def planned(workspace: Workspace) -> list[tuple[str, str, str]]:
     rows = Delivery.objects.of(workspace).order_by("occurred_at", "recipient")
-    return [(iso_ms(row.occurred_at), row.event_name, row.recipient) for row in rows]
+    return [(iso_ms(row.occurred_at), row.event_name, row.recipient) for row in rows if row.occurred_at]
 
 
 def expected(case: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -1,4 +1,3 @@
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -19,5 +18,4 @@ def test_the_doors_lead_from_an_event_to_a_message(device: Device, mailoutbox: A
     tasks.deliver()
 
     assert [message.subject for message in mail.outbox] == ["Down: Till 1 (Berlin branch)"]
-    sent: datetime = Delivery.objects.of(device.workspace_id).get().sent_at
-    assert sent.tzinfo is not None
+    assert Delivery.objects.of(device.workspace_id).get().status == "sent"

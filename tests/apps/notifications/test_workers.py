@@ -92,7 +92,8 @@ def test_an_event_waits_while_another_worker_holds_the_one_before_it(
     mail_to(workspace, "ops@acme.example")
     go_down(device)
     tell(change(device, "down", "up", minutes(1)))
-    real, others = outbox._plan, []
+    real = outbox._plan
+    others: list[int] = []
 
     def slow(event: IncidentEvent, **kwargs: Any) -> None:
         if not others:
