@@ -106,9 +106,10 @@ class Document:
         yield part
         part.refuse_unknown()
 
-    def allow_empty(self, *names: str) -> None:
-        """Take keys that mean nothing here for known as long as they hold nothing."""
-        self._known |= {name for name in names if self._values.get(name) in (None, [], {})}
+    def refuse_unless_empty(self, name: str, sentence: str) -> None:
+        """Note the fault when a key that has no meaning here holds anything at all."""
+        if self.raw(name) not in (None, [], {}):
+            self.fault(name, sentence)
 
     def refuse_unknown(self) -> None:
         """Note every key nobody asked for."""

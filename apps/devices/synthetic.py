@@ -1,6 +1,6 @@
 """The synthetic document: what a check sends, and what its answer must look like (contract Dashmon 6.1)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from apps.common.errors import UnsupportedError
@@ -22,9 +22,9 @@ RESERVED_HEADERS = frozenset(
 
 # The parts that mean something for each kind, and its default time limit in milliseconds.
 _PARTS: Mapping[str, tuple[frozenset[str], int | None]] = {
-    "http": (frozenset({"exchange", "assertions", "degradedMs", "tls", "domain"}), 15_000),
+    "http": (frozenset({"request", "assertions", "degradedMs", "tls", "domain"}), 15_000),
     # A class of hardware: its url, port or address decides, and so does the time limit.
-    "auto": (frozenset({"exchange", "assertions", "degradedMs", "tls", "domain", "tcp"}), None),
+    "auto": (frozenset({"request", "assertions", "degradedMs", "tls", "domain", "tcp"}), None),
     "tcp": (frozenset({"request", "degradedMs", "tcp"}), 8_000),
     "ping": (frozenset({"request", "degradedMs"}), 2_000),
     "tls": (frozenset({"request", "tls"}), 15_000),
@@ -36,49 +36,48 @@ def normalise(document: Mapping[str, Any], *, kind: str) -> dict[str, Any]:
     """The document with every default filled in; storing its own result again changes nothing.
 
     UnsupportedError for a kind that has no synthetic (dns, heartbeat, agent). InvalidInputError lists
-    every bad field by path (`assertions[2].value`, `request.url`); keys that mean nothing for the kind
-    are unknown unless they are null.
+    every bad field by path (`assertions[2].value`, `request.url`); a part that means nothing for the kind
+    is refused unless it is empty or null.
     """
     if kind not in _PARTS:
         raise UnsupportedError(f"A monitor of type {kind} has no synthetic configuration.")
     parts, timeout_ms = _PARTS[kind]
     root = Document(document)
+    readers: Mapping[str, Callable[[], Any]] = {
+        "request": lambda: _request(root, timeout_ms, exchange="assertions" in parts),
+        "degradedMs": lambda: root.whole("degradedMs", default=None, low=1, high=600_000, nullable=True),
+        "assertions": lambda: read_assertions(root),
+        "tls": lambda: _tls(root, asked="tls" in root or kind == "tls"),
+        "domain": lambda: _domain(root, asked="domain" in root or kind == "domain"),
+        "tcp": lambda: _tcp(root),
+    }
     result: dict[str, Any] = {"enabled": root.flag("enabled", default=True)}
-    if "exchange" in parts or "request" in parts:
-        with root.part("request") as request:
-            result["request"] = _request(request, timeout_ms, exchange="exchange" in parts)
-    if "degradedMs" in parts:
-        result["degradedMs"] = root.whole("degradedMs", default=None, low=1, high=600_000, nullable=True)
-    if "assertions" in parts:
-        result["assertions"] = read_assertions(root)
-    for name, read in (("tls", _tls), ("domain", _expiry)):
+    for name, read in readers.items():
         if name in parts:
-            asked = name in root or kind == name
-            with root.part(name) as part:
-                result[name] = {"enabled": part.flag("enabled", default=asked), **read(part)}
-    if "tcp" in parts:
-        result["tcp"] = _tcp(root)
-    root.allow_empty("request", "degradedMs", "assertions", "tls", "domain", "tcp")
+            result[name] = read()
+        else:
+            root.refuse_unless_empty(name, f"Means nothing for a monitor of type {kind}.")
     root.finish()
     return result
 
 
-def _request(request: Document, timeout_ms: int | None, *, exchange: bool) -> dict[str, Any]:
+def _request(root: Document, timeout_ms: int | None, *, exchange: bool) -> dict[str, Any]:
     low, high = TIMEOUT_MS
-    limit = request.whole("timeoutMs", default=timeout_ms, low=low, high=high, nullable=timeout_ms is None)
-    if not exchange:
-        return {"timeoutMs": limit}
-    return {
-        "method": _method(request),
-        "url": _url(request),
-        "headers": _headers(request),
-        "body": request.text("body", default=None, longest=MAX_BODY, nullable=True),
-        "timeoutMs": limit,
-        "followRedirects": request.flag("followRedirects", default=True),
-        "maxRedirects": request.whole("maxRedirects", default=10, low=0, high=20),
-        "tlsVerify": request.flag("tlsVerify", default=True),
-        "ipFamily": request.choice("ipFamily", FAMILIES, default="auto"),
-    }
+    with root.part("request") as request:
+        limit = request.whole("timeoutMs", default=timeout_ms, low=low, high=high, nullable=timeout_ms is None)
+        if not exchange:
+            return {"timeoutMs": limit}
+        return {
+            "method": _method(request),
+            "url": _url(request),
+            "headers": _headers(request),
+            "body": request.text("body", default=None, longest=MAX_BODY, nullable=True),
+            "timeoutMs": limit,
+            "followRedirects": request.flag("followRedirects", default=True),
+            "maxRedirects": request.whole("maxRedirects", default=10, low=0, high=20),
+            "tlsVerify": request.flag("tlsVerify", default=True),
+            "ipFamily": request.choice("ipFamily", FAMILIES, default="auto"),
+        }
 
 
 def _method(request: Document) -> str:
@@ -128,21 +127,28 @@ def _header_fault(name: str, value: str, seen: set[str]) -> str | None:
     return None
 
 
-def _tls(part: Document) -> dict[str, Any]:
-    return {
-        **_expiry(part),
-        "checkHostname": part.flag("checkHostname", default=True),
-        "requireTrustedChain": part.flag("requireTrustedChain", default=True),
-        "minVersion": part.choice("minVersion", VERSIONS, default="TLSv1.2"),
-    }
+def _tls(root: Document, *, asked: bool) -> dict[str, Any]:
+    with root.part("tls") as part:
+        return {
+            **_expiry(part, asked=asked),
+            "checkHostname": part.flag("checkHostname", default=True),
+            "requireTrustedChain": part.flag("requireTrustedChain", default=True),
+            "minVersion": part.choice("minVersion", VERSIONS, default="TLSv1.2"),
+        }
 
 
-def _expiry(part: Document) -> dict[str, Any]:
+def _domain(root: Document, *, asked: bool) -> dict[str, Any]:
+    with root.part("domain") as part:
+        return _expiry(part, asked=asked)
+
+
+def _expiry(part: Document, *, asked: bool) -> dict[str, Any]:
+    enabled = part.flag("enabled", default=asked)
     warn = part.whole("warnDays", default=30, low=0, high=3650)
     critical = part.whole("criticalDays", default=min(7, warn), low=0, high=3650)
     if critical > warn:
         part.fault("criticalDays", "Must not be above warnDays.")
-    return {"warnDays": warn, "criticalDays": critical}
+    return {"enabled": enabled, "warnDays": warn, "criticalDays": critical}
 
 
 def _tcp(root: Document) -> dict[str, Any]:

@@ -12,6 +12,7 @@ Operator = Callable[[Any, Any], bool]
 
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _RANGE = re.compile(r"([0-9]{3})-([0-9]{3})")
+_TYPES: Mapping[str, type] = {"string": str, "boolean": bool, "object": dict, "array": list}
 
 
 def is_number(value: Any) -> bool:
@@ -76,8 +77,10 @@ def has_type(node: Any, name: Any) -> bool:
         return is_number(node)
     if name == "integer":
         return is_number(node) and (isinstance(node, int) or node.is_integer())
-    types: Mapping[Any, type] = {"string": str, "boolean": bool, "object": dict, "array": list}
-    return node is None if name == "null" else name in types and isinstance(node, types[name])
+    if name == "null":
+        return node is None
+    kind = _TYPES.get(name) if isinstance(name, str) else None
+    return kind is not None and isinstance(node, kind)
 
 
 def status_in(node: Any, items: Any) -> bool:
