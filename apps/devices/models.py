@@ -48,6 +48,8 @@ class Device(TenantModel):
     synthetic = models.JSONField(null=True, blank=True)
     dns = models.JSONField(null=True, blank=True)
     heartbeat = models.JSONField(null=True, blank=True)
+    # What people asked for, None for the usual; interval_s is what the plan makes of it, and follows the plan.
+    asked_interval_s = models.PositiveIntegerField(null=True, blank=True)
     interval_s = models.PositiveIntegerField(default=60)
     # Due times are a function of interval and phase; nothing is written to schedule a check.
     phase_ms = models.PositiveIntegerField(editable=False)

@@ -1,6 +1,6 @@
 """Writes about devices: create, describe, pause, tag, configure, delete is the pipeline's (it spans apps)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,16 +8,16 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count
 
-from apps.common.errors import InvalidInputError, PlanLimitError, PremiumRequiredError, UnsupportedError
+from apps.common.errors import InvalidInputError, NotFoundError, PremiumRequiredError, UnsupportedError
 from apps.devices import dns_config, heartbeat_config, synthetic
 from apps.devices.models import SHARDS, Device, DeviceState
 from apps.devices.targets import NOT_PROBED, PREMIUM_KINDS, Description
 from apps.projects.models import Project, Tag
 from apps.projects.tags import drop_unused, ensure_tags
 from apps.tokens.models import AgentKey
-from apps.tokens.services import renew_agent_key
+from apps.tokens.services import drop_agent_key, renew_agent_key
 from apps.workspaces.models import Membership, Workspace
-from apps.workspaces.plans import ensure_room, interval_in_force
+from apps.workspaces.plans import Limit, ensure_room, interval_in_force
 from apps.workspaces.services import next_number
 from apps.workspaces.usage import limits_in_force, plan_of, register_counter
 
@@ -63,7 +63,7 @@ def create_device(
 ) -> Device:
     """Add a device to a project; its state is unknown until the first result.
 
-    Raises PremiumRequiredError (dns and heartbeat on Free), PlanLimitError, InvalidInputError.
+    Raises PremiumRequiredError (dns and heartbeat on Free), InvalidInputError, PlanLimitError, in that order.
     """
     options = options or Options()
     # The lock queues creators, so two requests cannot both take the last place.
@@ -71,6 +71,8 @@ def create_device(
     limits = limits_in_force(workspace, now=now)
     if description.kind in PREMIUM_KINDS and plan_of(workspace, now=now) == "free":
         raise PremiumRequiredError("This type of monitor needs the Premium plan.")
+    if faults := options.faults():
+        raise InvalidInputError(fields=faults)
     used = Device.objects.of(workspace).filter(project=project).count()
     ensure_room("devicesPerProject", used=used, limits=limits)
     device = Device(
@@ -82,8 +84,8 @@ def create_device(
         updated_at=now,
     )
     _apply_description(device, description)
-    _apply_options(device, options)
-    _place(device, interval_s=interval_in_force(options.interval_s, limits))
+    _apply_options(device, options, premium=True)
+    _place(device, limits=limits)
     device.save()
     DeviceState.objects.create(workspace=workspace, device=device, since=now)
     _apply_links(device, options, now=now)
@@ -94,22 +96,46 @@ def create_device(
 
 @transaction.atomic
 def update_device(*, device: Device, description: Description, options: Options, now: datetime) -> Device:
-    """Replace the described target; options only where given."""
-    workspace = device.workspace
-    if description.kind in PREMIUM_KINDS and device.kind != description.kind:
-        ensure_premium(workspace, now=now)
+    """Replace the described target; options only where given.
+
+    Raises InvalidInputError, NotFoundError when the device is gone, PlanLimitError for tags, and PremiumRequiredError
+    when a Free workspace makes it, or resumes it as, something that needs Premium.
+    """
+    if faults := options.faults():
+        raise InvalidInputError(fields=faults)
+    workspace = Workspace.objects.select_for_update().get(pk=device.workspace_id)
+    _lock(device)
+    premium = plan_of(workspace, now=now) == "premium"
     was = device.kind
+    if description.kind in PREMIUM_KINDS and was != description.kind:
+        ensure_premium(workspace, now=now)
     _apply_description(device, description)
-    _apply_options(device, options)
-    if options.interval_s is not None:
-        _place(device, interval_s=interval_in_force(options.interval_s, limits_in_force(workspace, now=now)))
-    _schedule(device)
+    _apply_options(device, options, premium=premium)
+    _fit_pause(device, premium=premium)
+    _place(device, limits=limits_in_force(workspace, now=now))
     device.updated_at = now
     device.save()
     _apply_links(device, options, now=now)
-    if device.kind == Device.Kind.HEARTBEAT and was != Device.Kind.HEARTBEAT:
-        renew_heartbeat_token(device=device, now=now)
+    _fit_key(device, was=was, now=now)
     return device
+
+
+def _lock(device: Device) -> None:
+    """Lock the row and read it again: what a plan change or a pause wrote meanwhile must not be undone."""
+    try:
+        device.refresh_from_db(from_queryset=Device.objects.of(device.workspace_id).select_for_update())
+    except Device.DoesNotExist:
+        raise NotFoundError("Device not found") from None
+
+
+def _fit_key(device: Device, *, was: str, now: datetime) -> None:
+    """Only a heartbeat has a token: it comes with the kind and goes with it."""
+    if device.kind == was:
+        return
+    if device.kind == Device.Kind.HEARTBEAT:
+        renew_heartbeat_token(device=device, now=now)
+    elif was == Device.Kind.HEARTBEAT:
+        drop_agent_key(workspace=device.workspace_id, subject=AgentKey.Subject.DEVICE, subject_id=device.pk)
 
 
 def ensure_premium(workspace: Workspace, *, now: datetime) -> None:
@@ -118,27 +144,51 @@ def ensure_premium(workspace: Workspace, *, now: datetime) -> None:
         raise PremiumRequiredError("This feature needs the Premium plan.")
 
 
+def _needs_premium(device: Device) -> bool:
+    """Whether Free would pause it: its kind, or assertions that are switched on (contract Dashmon 2)."""
+    asserts = device.synthetic is not None and device.synthetic.get("enabled", True)
+    return device.kind in PREMIUM_KINDS or bool(asserts)
+
+
 def _apply_description(device: Device, description: Description) -> None:
     device.name, device.kind, device.label = description.name, description.kind, description.label
     device.host, device.port, device.url = description.host, description.port, description.url
     device.notes = description.notes
 
 
-def _apply_options(device: Device, options: Options) -> None:
-    if faults := options.faults():
-        raise InvalidInputError(fields=faults)
+def _apply_options(device: Device, options: Options, *, premium: bool) -> None:
     for name in ("retries", "retry_interval_s", "severity"):
         if (value := getattr(options, name)) is not None:
             setattr(device, name, value)
+    if options.interval_s is not None:
+        device.asked_interval_s = options.interval_s
     if options.paused is not None:
-        device.paused = options.paused
-        device.pause_reason = Device.PauseReason.MANUAL if options.paused else Device.PauseReason.NONE
+        _pause(device, paused=options.paused, premium=premium)
 
 
-def _place(device: Device, *, interval_s: int) -> None:
+def _pause(device: Device, *, paused: bool, premium: bool) -> None:
+    # A pause that is there keeps its reason: a client that sends back what it read has not paused anything.
+    if paused == device.paused:
+        return
+    if not paused and not premium and _needs_premium(device):
+        raise PremiumRequiredError("This monitor needs the Premium plan to run.")
+    device.paused = paused
+    device.pause_reason = Device.PauseReason.MANUAL if paused else Device.PauseReason.NONE
+
+
+def _fit_pause(device: Device, *, premium: bool) -> None:
+    """Pause what the plan no longer allows, resume what only the plan had paused."""
+    allowed = premium or not _needs_premium(device)
+    if allowed and device.pause_reason == Device.PauseReason.PREMIUM:
+        device.paused, device.pause_reason = False, Device.PauseReason.NONE
+    elif not allowed and not device.paused:
+        device.paused, device.pause_reason = True, Device.PauseReason.PREMIUM
+
+
+def _place(device: Device, *, limits: Mapping[Limit, int | None]) -> None:
     """Spread devices evenly over their interval, by a number that never changes."""
-    device.interval_s = interval_s
-    device.phase_ms = device.public_id.int % (interval_s * 1000)
+    device.interval_s = interval_in_force(device.asked_interval_s, limits)
+    device.phase_ms = device.public_id.int % (device.interval_s * 1000)
     device.shard = device.public_id.int % SHARDS
     _schedule(device)
 
@@ -149,57 +199,88 @@ def _schedule(device: Device) -> None:
 
 def _apply_links(device: Device, options: Options, *, now: datetime) -> None:
     if options.tags is not None:
-        _set_tags(device, options.tags, workspace=device.workspace, now=now)
+        _write_tags(device.workspace, [device], {device.pk: set(options.tags)}, now=now)
     if options.parents is not None:
-        if any(parent.pk == device.pk for parent in options.parents):
-            raise InvalidInputError(fields={"parentDeviceIds": "A device cannot be its own parent."})
+        _ensure_above(device, options.parents)
         device.parents.set(options.parents)
+
+
+def _ensure_above(device: Device, parents: Collection[Device]) -> None:
+    """Refuse parents that stand below the device: two that excuse each other would both stay silent."""
+    if any(parent.workspace_id != device.workspace_id for parent in parents):
+        raise InvalidInputError(fields={"parentDeviceIds": "Every entry must be the id of a device."})
+    seen: set[int] = set()
+    level = {parent.pk for parent in parents}
+    while level:
+        if device.pk in level:
+            raise InvalidInputError(fields={"parentDeviceIds": "A device cannot be its own parent."})
+        seen |= level
+        above = Device.objects.of(device.workspace_id).filter(children__in=level)
+        level = set(above.values_list("pk", flat=True)) - seen
 
 
 @transaction.atomic
 def set_tags(*, device: Device, tags: Sequence[str], now: datetime) -> bool:
     """Replace the tags of a device (already in canonical form); answers whether anything changed."""
-    Workspace.objects.select_for_update().get(pk=device.workspace_id)
-    return _set_tags(device, tags, workspace=device.workspace, now=now)
-
-
-def _set_tags(device: Device, tags: Sequence[str], *, workspace: Workspace, now: datetime) -> bool:
-    before = sorted(device.tags.values_list("text", flat=True))
-    after = sorted(set(tags))
-    if before == after:
-        return False
-    limits = limits_in_force(workspace, now=now)
-    ensure_room("tagsPerDevice", used=0, limits=limits, more=len(after))
-    rows = ensure_tags(workspace=workspace, texts=after)
-    device.tags.set(rows)
-    drop_unused(workspace=workspace)
-    # The prefetched answer of the device in hand is stale now.
-    getattr(device, "_prefetched_objects_cache", {}).pop("tags", None)
-    most = limits["tags"]
-    if most is not None and _distinct_tags(workspace) > most:
-        raise PlanLimitError(
-            f"Plan limit reached. Your plan allows {most} different tags.",
-            details={"limit": "tags", "max": most, "used": _distinct_tags(workspace)},
-        )
-    return True
-
-
-def _distinct_tags(workspace: Workspace) -> int:
-    return int(Tag.objects.of(workspace).count())
+    return retag(devices=[device], mode="replace", tags=tags, now=now)[0] == 1
 
 
 @transaction.atomic
 def retag(*, devices: Sequence[Device], mode: str, tags: Sequence[str], now: datetime) -> tuple[int, int]:
-    """Add, remove or replace tags of many devices; answers how many changed and how many already fitted."""
+    """Add, remove or replace tags of many devices of one workspace, in as many statements as for one.
+
+    Answers how many changed and how many already fitted. PlanLimitError changes none of them.
+    """
+    if mode not in {"add", "remove", "replace"}:
+        raise InvalidInputError(fields={"mode": "One of add, remove, replace."})
     if not devices:
         return 0, 0
-    Workspace.objects.select_for_update().get(pk=devices[0].workspace_id)
-    updated = 0
+    # The lock queues writers of tags: none forgets an unused tag that another is about to use.
+    workspace = Workspace.objects.select_for_update().get(pk=devices[0].workspace_id)
+    given = set(tags)
+    wanted = {device.pk: given for device in devices}
+    if mode != "replace":
+        present = _present_tags(workspace, wanted)
+        wanted = {pk: texts | given if mode == "add" else texts - given for pk, texts in present.items()}
+    updated = _write_tags(workspace, devices, wanted, now=now)
+    return updated, len(wanted) - updated
+
+
+def _present_tags(workspace: Workspace, keys: Iterable[int]) -> dict[int, set[str]]:
+    present: dict[int, set[str]] = {pk: set() for pk in keys}
+    links = Device.objects.of(workspace).filter(pk__in=present, tags__isnull=False)
+    for pk, text in links.values_list("pk", "tags__text"):
+        present[pk].add(text)
+    return present
+
+
+def _write_tags(
+    workspace: Workspace, devices: Sequence[Device], wanted: Mapping[int, set[str]], *, now: datetime
+) -> int:
+    """Give each device (by primary key) its tags; answers how many changed. The caller holds the workspace's lock."""
+    present = _present_tags(workspace, wanted)
+    changed = {pk: texts for pk, texts in wanted.items() if texts != present[pk]}
+    if not changed:
+        return 0
+    limits = limits_in_force(workspace, now=now)
+    for pk, texts in changed.items():
+        if texts - present[pk]:
+            ensure_room("tagsPerDevice", used=len(present[pk]), limits=limits, more=len(texts) - len(present[pk]))
+    drop_unused(workspace=workspace)
+    before = Tag.objects.of(workspace).count()
+    rows = {tag.text: tag for tag in ensure_tags(workspace=workspace, texts=set().union(*changed.values()))}
+    links = Device.tags.through.objects
+    links.filter(device__in=changed).delete()
+    links.bulk_create(
+        [Device.tags.through(device_id=pk, tag=rows[text]) for pk, texts in changed.items() for text in texts]
+    )
+    drop_unused(workspace=workspace)
+    if (more := Tag.objects.of(workspace).count() - before) > 0:
+        ensure_room("tags", used=before, limits=limits, more=more)
     for device in devices:
-        present = set(device.tags.values_list("text", flat=True))
-        wanted = {"add": present | set(tags), "remove": present - set(tags), "replace": set(tags)}[mode]
-        updated += _set_tags(device, sorted(wanted), workspace=device.workspace, now=now)
-    return updated, len(devices) - updated
+        # The prefetched answer of the device in hand is stale now.
+        getattr(device, "_prefetched_objects_cache", {}).pop("tags", None)
+    return len(changed)
 
 
 @transaction.atomic
@@ -219,7 +300,7 @@ def set_dns_config(*, device: Device, document: Mapping[str, Any], now: datetime
     """Store what a DNS monitor asks and expects (contract Dashmon 6.2)."""
     if device.kind != Device.Kind.DNS:
         raise UnsupportedError("Only a device of type dns has a DNS configuration.")
-    device.dns = dns_config.normalise(document)
+    device.dns = dns_config.normalise(document, hostname=device.host)
     device.updated_at = now
     device.save(update_fields=["dns", "updated_at"])
     return device.dns
@@ -252,37 +333,52 @@ def renew_heartbeat_token(*, device: Device, now: datetime) -> str:
 
 @transaction.atomic
 def set_paused(*, device: Device, paused: bool, now: datetime) -> Device:
-    """Pause or resume by hand."""
-    device.paused = paused
-    device.pause_reason = Device.PauseReason.MANUAL if paused else Device.PauseReason.NONE
+    """Pause or resume by hand. PremiumRequiredError when a Free workspace resumes what needs Premium."""
+    _lock(device)
+    _pause(device, paused=paused, premium=plan_of(device.workspace, now=now) == "premium")
     _schedule(device)
     device.updated_at = now
     device.save(update_fields=["paused", "pause_reason", "enabled", "updated_at"])
     return device
 
 
-@transaction.atomic
-def fit_to_plan(*, workspace: Workspace, now: datetime) -> int:
-    """Raise intervals and pause or resume what the plan in force no longer or again allows (contract 2).
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What following a plan did to the devices of a workspace."""
 
-    Nothing is deleted on a lapse; answers how many devices changed. Safe to run twice.
+    changed: int = 0
+    paused: tuple[Device, ...] = ()
+    resumed: tuple[Device, ...] = ()
+
+
+@transaction.atomic
+def fit_to_plan(*, workspace: Workspace, now: datetime) -> Fit:
+    """Let intervals and Premium pauses follow the plan in force (contract Dashmon 2).
+
+    An interval is what was asked for, raised to the plan's minimum: a lapse slows checks down, and the next Premium
+    term brings them back. Nothing is deleted on a lapse. Safe to run twice; the states of paused and resumed devices
+    are the pipeline's.
     """
     limits = limits_in_force(workspace, now=now)
     premium = plan_of(workspace, now=now) == "premium"
-    changed = 0
+    changed: list[Device] = []
+    flipped: list[Device] = []
     for device in Device.objects.of(workspace).select_for_update().order_by("pk"):
-        before = (device.interval_s, device.paused, device.pause_reason)
-        _place(device, interval_s=interval_in_force(device.interval_s, limits))
-        needs_premium = device.kind in PREMIUM_KINDS or bool(device.synthetic)
-        if premium and device.pause_reason == Device.PauseReason.PREMIUM:
-            device.paused, device.pause_reason = False, Device.PauseReason.NONE
-        elif not premium and needs_premium and not device.paused:
-            device.paused, device.pause_reason = True, Device.PauseReason.PREMIUM
-        _schedule(device)
-        if before != (device.interval_s, device.paused, device.pause_reason):
-            device.save(update_fields=["interval_s", "phase_ms", "shard", "paused", "pause_reason", "enabled"])
-            changed += 1
-    return changed
+        before = (device.interval_s, device.paused)
+        _fit_pause(device, premium=premium)
+        _place(device, limits=limits)
+        if before != (device.interval_s, device.paused):
+            changed.append(device)
+        if before[1] != device.paused:
+            flipped.append(device)
+    Device.objects.bulk_update(
+        changed, ["interval_s", "phase_ms", "shard", "paused", "pause_reason", "enabled"], batch_size=100
+    )
+    return Fit(
+        len(changed),
+        paused=tuple(device for device in flipped if device.paused),
+        resumed=tuple(device for device in flipped if not device.paused),
+    )
 
 
 def most_in_a_project(workspace_id: int) -> int:
