@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.text import slugify
 
-from apps.common.errors import AlreadyExistsError, InvalidInputError
+from apps.common.errors import AlreadyExistsError, ForbiddenError, InvalidInputError
 from apps.projects.models import Project, ProjectMember
 from apps.workspaces.models import Membership, Workspace
 from apps.workspaces.plans import ensure_room
@@ -32,7 +32,8 @@ def create_project(
     Raises InvalidInputError, PlanLimitError, AlreadyExistsError; nothing is changed then.
     """
     fields = _faults(name=name, location=location, notes=notes)
-    if key is not None and not KEY.fullmatch(key):
+    if key is not None and (not KEY.fullmatch(key) or key in {".", ".."}):
+        # A lone dot or two would be resolved away in every address that names the project.
         fields["id"] = "1 to 64 of letters, digits, dot, underscore and dash."
     if fields:
         raise InvalidInputError("Project name and Project ID are required" if "name" in fields else "", fields=fields)
@@ -89,7 +90,12 @@ def _free_key(workspace: Workspace, name: str) -> str:
 
 @transaction.atomic
 def set_scope(*, seat: Membership, project_keys: Collection[str] | None) -> None:
-    """Limit a seat to these projects, or (None) let it reach all. Unknown keys are InvalidInputError."""
+    """Limit a seat to these projects, or (None) let it reach all.
+
+    Unknown keys are InvalidInputError; the owner's seat always reaches all and is ForbiddenError.
+    """
+    if seat.role == Membership.Role.OWNER and project_keys is not None:
+        raise ForbiddenError("The owner's seat cannot be changed.", details={"required": "billing"})
     if project_keys is None:
         ProjectMember.objects.of(seat.workspace_id).filter(seat=seat).delete()
         seat.reach = Membership.Reach.ALL

@@ -10,6 +10,7 @@ from django.db.models import Q
 from apps.common.errors import InvalidInputError
 from apps.common.values import Ref
 from apps.projects.models import MaintenanceWindow, Project
+from apps.workspaces.models import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,16 @@ class Target:
 def set_window(
     *, target: Target, starts_at: datetime, ends_at: datetime | None, reason: str = "", now: datetime
 ) -> MaintenanceWindow:
-    """Set the manual window of a target. The one it replaces stays as far as it has already been in force."""
+    """Set the manual window of a target. The one it replaces stays as far as it has already been in force.
+
+    InvalidInputError when it would end before it starts.
+    """
     if ends_at is not None and ends_at <= starts_at:
         raise InvalidInputError(
             "endTime must be after startTime", fields={"endTime": "endTime must be after startTime"}
         )
+    # The lock queues setters: without a window to lock, two at once would both make the target's one.
+    Workspace.objects.select_for_update().get(pk=target.workspace_id)
     _retire(target=target, now=now)
     window: MaintenanceWindow = MaintenanceWindow.objects.create(
         workspace_id=target.workspace_id,
