@@ -24,6 +24,31 @@ def change_plan(
     workspace.plan, workspace.plan_status, workspace.plan_source = plan, "active", source
     workspace.premium_until = premium_until
     workspace.save(update_fields=["plan", "plan_status", "plan_source", "premium_until"])
+    _follow(workspace, actor=actor, before=before, after=plan, now=now)
+    return workspace
+
+
+def lapse_ended_terms(*, now: datetime, limit: int = 100) -> int:
+    """Apply the Free plan to workspaces whose Premium term has ended; answers how many. Safe to run twice."""
+    ended = Workspace.objects.filter(plan=Workspace.Plan.PREMIUM, plan_status="active", premium_until__lte=now)
+    keys = ended.order_by("premium_until", "pk").values_list("pk", flat=True)[:limit]
+    return sum(_lapse(pk, now=now) for pk in list(keys))
+
+
+@transaction.atomic
+def _lapse(pk: int, *, now: datetime) -> bool:
+    # Looked at again under its lock: a term that was renewed meanwhile has not ended.
+    ended = Workspace.objects.filter(plan=Workspace.Plan.PREMIUM, plan_status="active", premium_until__lte=now)
+    workspace = ended.select_for_update().filter(pk=pk).first()
+    if workspace is None:
+        return False
+    workspace.plan_status = "canceled"
+    workspace.save(update_fields=["plan_status"])
+    _follow(workspace, actor="term", before=Workspace.Plan.PREMIUM, after=Workspace.Plan.FREE, now=now)
+    return True
+
+
+def _follow(workspace: Workspace, *, actor: str, before: str, after: str, now: datetime) -> None:
     fit_to_plan(workspace=workspace, now=now)
     record(
         workspace=workspace,
@@ -31,18 +56,5 @@ def change_plan(
         verb="workspace.plan",
         subject=workspace.name,
         at=now,
-        changes={"plan": [before, plan]},
+        changes={"plan": [before, after]},
     )
-    return workspace
-
-
-def lapse_ended_terms(*, now: datetime, limit: int = 100) -> int:
-    """Apply the Free plan to workspaces whose Premium term has ended; answers how many. Safe to run twice."""
-    ended = Workspace.objects.filter(plan=Workspace.Plan.PREMIUM, plan_status="active", premium_until__lte=now)
-    done = 0
-    for workspace in ended.order_by("pk")[:limit]:
-        with transaction.atomic():
-            fit_to_plan(workspace=workspace, now=now)
-            Workspace.objects.filter(pk=workspace.pk, premium_until__lte=now).update(plan_status="canceled")
-        done += 1
-    return done

@@ -16,6 +16,8 @@ from apps.tokens.models import ApiToken
 from apps.tokens.services import create_api_token, revoke_api_token
 from apps.workspaces.models import Membership, Workspace
 from apps.workspaces.selectors import owner_of
+from apps.workspaces.services import lock_installation
+from apps.workspaces.usage import plan_of
 
 READ_WRITE, READ_ONLY = "provisioned read-write", "provisioned read-only"
 
@@ -37,6 +39,8 @@ def provision(*, wanted: Wanted, now: datetime) -> dict[str, Any]:
 
     A secret made earlier cannot be read back: it is null, or made anew and replaced with `rotate`.
     """
+    # Two runs at once make one owner, one workspace and one pair of tokens.
+    lock_installation(now=now)
     owner, password = _owner(wanted)
     workspace = _workspace(wanted, owner, now=now)
     return {
@@ -78,7 +82,8 @@ def _workspace(wanted: Wanted, owner: User, *, now: datetime) -> Workspace:
         return open_workspace(owner=owner, name=wanted.slug, slug=wanted.slug, plan=wanted.plan, now=now)
     if owner_of(workspace).pk != owner.pk:
         raise ConflictError(f"The workspace {wanted.slug} belongs to somebody else.")
-    if wanted.plan is not None and wanted.plan != workspace.plan:
+    # The plan in force counts too: a lapsed Premium is asked for in vain otherwise.
+    if wanted.plan is not None and not wanted.plan == workspace.plan == plan_of(workspace, now=now):
         change_plan(workspace=workspace, plan=wanted.plan, source="admin", actor="operator", now=now)
     return workspace
 

@@ -13,7 +13,7 @@ from apps.audit.services import record
 from apps.common.errors import ConflictError, ForbiddenError, GoneError, InvalidInputError
 from apps.common.ids import digest
 from apps.workspaces.models import Workspace
-from apps.workspaces.services import create_workspace, installation_settings
+from apps.workspaces.services import create_workspace, installation_settings, lock_installation
 
 SHORTEST_PASSWORD = 8
 
@@ -91,7 +91,7 @@ def open_workspace(
     *, owner: User, name: str = "", slug: str | None = None, plan: Workspace.Plan | None = None, now: datetime
 ) -> Workspace:
     """Make a workspace with everything a fresh one has: the owner's seat and the built-in alert rules."""
-    title = name.strip()[:120] or f"{owner.get_short_name()}'s workspace"
+    title = (name.strip() or f"{owner.get_short_name()[:100]}'s workspace")[:120]
     workspace = create_workspace(owner=owner, name=title, slug=slug, plan=plan, now=now)
     ensure_builtin_rules(workspace=workspace)
     record(workspace=workspace, actor=owner.email, verb="workspace.create", subject=workspace.name, at=now)
@@ -101,6 +101,7 @@ def open_workspace(
 @transaction.atomic
 def ensure_own_workspace(*, user: User, now: datetime) -> Workspace:
     """The workspace a user owns, made when there is none: every user owns one."""
+    lock_installation(now=now)
     own = Workspace.objects.filter(public_id=user.public_id).first()
     return own or open_workspace(owner=user, now=now)
 
@@ -113,8 +114,7 @@ def first_run_pending(token: str, *, now: datetime) -> bool:
 @transaction.atomic
 def complete_first_run(*, token: str, email: str, password: str, workspace_name: str, now: datetime) -> User:
     """Make the first account, which also operates the installation. The link works once."""
-    installation = installation_settings(now=now)
-    type(installation).objects.select_for_update().get(pk=installation.pk)
+    installation = lock_installation(now=now)
     if not first_run_pending(token, now=now):
         raise GoneError("This link has been used. Sign in, or ask for an invitation.", code="first_run_done")
     user = sign_up(email=email, password=password, workspace_name=workspace_name, now=now)
