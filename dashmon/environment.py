@@ -4,10 +4,15 @@ import os
 import secrets
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 
 def text(name: str, default: str = "") -> str:
-    """The value of NAME, else the contents of the file NAME_FILE points to, else the default."""
-    if (value := os.environ.get(name)) is not None:
+    """The value of NAME, else the contents of the file NAME_FILE points to, else the default.
+
+    An empty value is none: compose files hand on variables that nobody has set as empty ones.
+    """
+    if value := os.environ.get(name, "").strip():
         return value
     if path := os.environ.get(f"{name}_FILE"):
         return Path(path).read_text(encoding="utf-8").strip()
@@ -17,6 +22,14 @@ def text(name: str, default: str = "") -> str:
 def words(name: str, default: str = "") -> list[str]:
     """A comma-separated list."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def choice(name: str, default: str, options: frozenset[str]) -> str:
+    """One of a few words; a slip of the pen stops the start instead of meaning something else."""
+    value = text(name, default).lower()
+    if value not in options:
+        raise ImproperlyConfigured(f"{name} is {value!r}; it must be one of {', '.join(sorted(options))}.")
+    return value
 
 
 def flag(name: str, *, default: bool) -> bool:
@@ -33,7 +46,7 @@ def kept_secret(path: Path) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     value = secrets.token_urlsafe(48)
     # Written aside and linked into place: of two processes starting at once, one secret wins.
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     draft.touch(mode=0o600)
     draft.write_text(value, encoding="ascii")
     try:

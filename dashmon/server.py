@@ -1,8 +1,10 @@
 """`python -m dashmon.server`: bring the database up to date, say where it answers, serve."""
 
 import os
+import signal
 import socket
 import sys
+from typing import Any
 
 import django
 
@@ -10,6 +12,7 @@ import django
 def main() -> int:
     """Serve until told to stop; the exit status is the shell's."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashmon.settings")
+    signal.signal(signal.SIGTERM, _leave)
     from dashmon import logs
 
     logs.configure()
@@ -23,6 +26,11 @@ def main() -> int:
     _greet()
     _serve(settings.HOST, settings.PORT)
     return 0
+
+
+def _leave(*_: Any) -> None:
+    """Being told to stop is no failure. uvicorn raises the signal once more when it has stopped; it ends here."""
+    raise SystemExit(0)
 
 
 def _taken(host: str, port: int) -> bool:

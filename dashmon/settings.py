@@ -6,14 +6,16 @@ from typing import Any
 import environ
 
 from dashmon import __version__
-from dashmon.environment import flag, kept_secret, text, words
+from dashmon.environment import choice, flag, kept_secret, text, words
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(text("DASHMON_DATA_DIR", str(BASE_DIR / "data")))
 
 # --- What the operator decides -------------------------------------------------------------------
-PROFILE = text("DASHMON_PROFILE", "self_hosted")
-SIGNUP = text("DASHMON_SIGNUP", "open" if PROFILE == "saas" else "first_run")
+PROFILE = choice("DASHMON_PROFILE", "self_hosted", frozenset({"self_hosted", "saas"}))
+SIGNUP = choice(
+    "DASHMON_SIGNUP", "open" if PROFILE == "saas" else "first_run", frozenset({"first_run", "invite", "open"})
+)
 HOST = text("HOST", "127.0.0.1")
 PORT = int(text("PORT", "8000"))
 BASE_URL = text("DASHMON_BASE_URL").rstrip("/")
