@@ -211,6 +211,44 @@ def test_an_older_message_holds_the_newer_ones_to_the_same_recipient_back(
     assert not Delivery.objects.of(workspace).exclude(status="sent").exists()
 
 
+def test_what_is_planned_while_an_older_message_waits_stays_behind_it(device: Device, hook: HttpSink) -> None:
+    hook.answers = [500, 500]
+    plan(device)
+    send()
+    send(minutes(1))
+    tell(change(device, "down", "up", minutes(1.5)))
+    services.fan_out(now=minutes(1.5), limit=10)
+
+    assert send(minutes(1.5)) == 0
+    assert len(hook.requests) == 2
+    send(minutes(3))
+    assert [request.headers["X-Dashmon-Event"] for request in hook.requests[2:]] == [
+        "incident.opened",
+        "incident.resolved",
+    ]
+
+
+@pytest.mark.usefixtures("mails")
+def test_the_next_message_does_not_overtake_one_that_is_being_sent(
+    workspace: Workspace, device: Device, smtp_sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan(device)
+    plan(make_device(workspace, "Router"))
+    real = channels.send
+    others: list[int] = []
+
+    def meanwhile(kind: str, envelope: Any) -> Any:
+        if not others:
+            others.append(send())
+        return real(kind, envelope)
+
+    monkeypatch.setattr(channels, "send", meanwhile)
+    assert send() == 2
+
+    assert others == [0]
+    assert [message["Subject"][:12] for _, message in smtp_sink.messages] == ["Down: Till 1", "Down: Router"]
+
+
 def test_those_behind_a_failing_message_are_not_due_before_it(workspace: Workspace, hook: HttpSink) -> None:
     hook.status = 500
     for n in range(3):
