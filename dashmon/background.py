@@ -338,6 +338,7 @@ def _keep_metrics() -> bool:
 
 
 def _upkeep() -> bool:
-    metrics.expire(now=timezone.now(), limit=LIMIT)
+    metrics.expire(now=timezone.now())
+    metrics.prune_pings()
     requests.prune(now=timezone.now())
     return False

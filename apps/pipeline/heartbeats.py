@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
+from uuid import UUID
 
 from django.db import transaction
 
@@ -127,7 +128,7 @@ def _log(row: DeviceState, signal: Signal, recorded: Recorded) -> None:
         device_id=row.pk,
         received_at=signal.at,
         kind=signal.kind,
-        rid=signal.rid,
+        rid=UUID(signal.rid) if signal.rid else None,
         exit_code=signal.exit_code,
         duration_ms=recorded.duration_ms,
         method=signal.method,
