@@ -258,18 +258,14 @@ class _Slot:
 
     def answer(self, code: int, message: str) -> HopAnswer:
         info = self.curl.getinfo
-        connect = info(pycurl.CONNECT_TIME_T)
-        tls = info(pycurl.APPCONNECT_TIME_T)
-        first = info(pycurl.STARTTRANSFER_TIME_T)
         secure = self.hop.target.scheme == "https"
+        connect, tls = info(pycurl.CONNECT_TIME_T), info(pycurl.APPCONNECT_TIME_T)
+        total = info(pycurl.TOTAL_TIME_T)
         return HopAnswer(
             status=info(pycurl.RESPONSE_CODE),
             headers=parse_headers(self._lines),
             body=bytes(self._body),
-            connect_us=connect,
-            tls_us=max(0, tls - connect),
-            ttfb_us=max(0, first - max(connect, tls)),
-            total_us=info(pycurl.TOTAL_TIME_T),
+            **spent(connect, tls, info(pycurl.STARTTRANSFER_TIME_T), total, secure=secure),
             chain=self.curl.getinfo_raw(pycurl.INFO_CERTINFO) if secure else (),
             verify_result=info(pycurl.SSL_VERIFYRESULT),
             tls_version=self._version or (self.hop.min_tls if secure else ""),
@@ -279,7 +275,7 @@ class _Slot:
     def _fault(self, code: int, message: str, *, connected: bool, secured: bool) -> Fault | None:
         if self._overflow == "headers":
             return Fault("protocol", "too_large", "The response headers exceed 64 KiB")
-        received = self.curl.getinfo(pycurl.SIZE_DOWNLOAD)
+        received = self.curl.getinfo(pycurl.SIZE_DOWNLOAD_T)
         if self._decoded > BODY_LIMIT and self._packed and received * BOMB_RATIO < self._decoded:
             return Fault("protocol", "too_large", "The compressed body unpacks to far more than its size")
         if not code or self._overflow == "body":
@@ -294,6 +290,21 @@ class _Slot:
             secured=secured,
             answered=bool(self._lines),
         )
+
+
+def spent(connect: int, tls: int, first: int, total: int, *, secure: bool) -> dict[str, int]:
+    """Turn libcurl's instants since the start into time spent per phase; the phase that broke takes the rest."""
+    if not connect:
+        return {"connect_us": total, "tls_us": 0, "ttfb_us": 0, "total_us": total}
+    if secure and not tls:
+        return {"connect_us": connect, "tls_us": total - connect, "ttfb_us": 0, "total_us": total}
+    ready = max(connect, tls)
+    return {
+        "connect_us": connect,
+        "tls_us": ready - connect,
+        "ttfb_us": max(0, (first or total) - ready),
+        "total_us": total,
+    }
 
 
 def parse_headers(lines: list[bytes]) -> tuple[tuple[str, str], ...]:

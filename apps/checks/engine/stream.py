@@ -17,6 +17,7 @@ class Stream:
     def __init__(self, reactor: Reactor, sock: socket.socket) -> None:
         self._reactor = reactor
         self._sock = sock
+        self._rest = b""  # received beyond what was asked for
 
     @classmethod
     async def open(cls, reactor: Reactor, address: Address, port: int, deadline: float) -> Self:
@@ -53,12 +54,12 @@ class Stream:
 
     async def receive_exactly(self, count: int, deadline: float) -> bytes:
         """Exactly so many bytes; EOFError when the other side closes before."""
-        data = b""
-        while len(data) < count:
+        while len(self._rest) < count:
             chunk = await self.receive(deadline)
             if not chunk:
                 raise EOFError
-            data += chunk
+            self._rest += chunk
+        data, self._rest = self._rest[:count], self._rest[count:]
         return data
 
     def close(self) -> None:
