@@ -93,7 +93,8 @@ def times_at(table: Table, index: int, length_ms: int) -> StateTimes:
         table.column(key)[index] or 0
         for key in (columns.UP_MS, columns.WARNING_MS, columns.DOWN_MS, columns.MAINTENANCE_MS)
     )
-    return StateTimes(up, warning, down, maintenance, length_ms - up - down - maintenance)
+    # A bucket that the end of a range cuts may know more than the range is long.
+    return StateTimes(up, warning, down, maintenance, max(0, length_ms - up - down - maintenance))
 
 
 def totals_of(table: Table, length_ms: int) -> UptimeTotals:

@@ -86,11 +86,11 @@ def encode(table: Table) -> bytes:
 
     Integers must fit 64 bits, floats be finite. A column that holds any float is a column of floats.
     """
+    if not all(0 <= key <= MAX_KEY for key in table.columns):
+        raise UnstorableError("a column key does not fit 16 bits")
     entries: list[bytes] = []
     payloads: list[bytes] = []
     for key, values in [(TS_KEY, table.ts), *sorted(table.columns.items())]:
-        if key != TS_KEY and not 0 <= key <= MAX_KEY:
-            raise UnstorableError(f"column key {key} does not fit 16 bits")
         if len(values) != len(table.ts):
             raise UnstorableError(f"column {key} has {len(values)} values for {len(table.ts)} rows")
         present = [value for value in values if value is not None]

@@ -80,6 +80,11 @@ def pings(*, workspace_id: int, device_id: int, limit: int = 100, before_id: int
     return [_ping(row, with_body=row.pk > oldest_body) for row in page.order_by("-pk")[: min(limit, MAX_PAGE)]]
 
 
+def count_pings(*, workspace_id: int, device_id: int) -> int:
+    """How many signals of a device are kept."""
+    return int(HeartbeatPing.objects.of(workspace_id).filter(device_id=device_id).count())
+
+
 def _ping(row: HeartbeatPing, *, with_body: bool) -> Ping:
     return Ping(
         id=row.pk,

@@ -1,7 +1,7 @@
 """Raw rows of sources: sealed blocks and the inbox, joined."""
 
 from bisect import bisect_left
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Max
@@ -11,6 +11,7 @@ from apps.metrics.columns import read_row
 from apps.metrics.models import Block, HeadRow
 from apps.metrics.rows import cut, union
 from apps.metrics.tiers import DAY, RAW, floor_to
+from apps.metrics.uptime import Span
 
 Cells = dict[int, Any]
 
@@ -83,6 +84,59 @@ def load_raw(
         )
         for source_id in source_ids
     }
+
+
+def load_runs(*, workspace_id: int, runs: Mapping[int, Sequence[Span]], keys: Collection[int]) -> dict[int, Table]:
+    """The wanted columns of the days that each source's runs touch, and of the newest sealed day before each run.
+
+    Runs are half-open stretches of milliseconds. Four statements, however many sources and runs; rows between runs are
+    left out, so look at one run at a time: the last row before it is the one that carries in.
+    """
+    wanted = {source_id: stretches for source_id, stretches in runs.items() if stretches}
+    if not wanted:
+        return {}
+    start = floor_to(min(first for stretches in wanted.values() for first, _ in stretches), DAY)
+    end = max(last for stretches in wanted.values() for _, last in stretches)
+    blocks: dict[int, dict[int, Table]] = {}
+    for source_id, t0, payload in _payloads(workspace_id, _chosen_days(workspace_id, wanted, start, end)):
+        blocks.setdefault(source_id, {})[t0] = decode(payload, keys)
+    heads = head_rows(workspace_id, list(wanted), 0, end)
+    return {
+        source_id: _joined(blocks.get(source_id, {}), _chosen(heads.get(source_id, {}), keys)) for source_id in wanted
+    }
+
+
+def _chosen_days(
+    workspace_id: int, wanted: Mapping[int, Sequence[Span]], start_ms: int, end_ms: int
+) -> set[tuple[int, int]]:
+    """Source and day of every sealed block that the runs need."""
+    sealed: dict[int, list[int]] = {}
+    for source_id, t0 in days_before(workspace_id, list(wanted), start_ms).items():
+        sealed[source_id] = [t0]
+    inside = Block.objects.of(workspace_id).filter(
+        source_id__in=list(wanted), tier=RAW, t0__gte=start_ms, t0__lt=end_ms
+    )
+    for source_id, t0 in inside.order_by("t0").values_list("source_id", "t0"):
+        sealed.setdefault(source_id, []).append(t0)
+    chosen: set[tuple[int, int]] = set()
+    for source_id, stretches in wanted.items():
+        days = sealed.get(source_id, [])
+        for first, last in stretches:
+            touching = bisect_left(days, floor_to(first, DAY))
+            chosen.update((source_id, t0) for t0 in days[max(0, touching - 1) :] if t0 < last)
+    return chosen
+
+
+def _payloads(workspace_id: int, chosen: Collection[tuple[int, int]]) -> list[tuple[int, int, bytes]]:
+    if not chosen:
+        return []
+    rows = (
+        Block.objects.of(workspace_id)
+        .filter(source_id__in={source for source, _ in chosen}, tier=RAW, t0__in={t0 for _, t0 in chosen})
+        .order_by("source_id", "t0")
+        .values_list("source_id", "t0", "payload")
+    )
+    return [(source_id, t0, bytes(payload)) for source_id, t0, payload in rows if (source_id, t0) in chosen]
 
 
 def _chosen(rows: Mapping[int, Cells], keys: Collection[int] | None) -> Mapping[int, Cells]:

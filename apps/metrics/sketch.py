@@ -76,7 +76,7 @@ def sketch_of(values: Iterable[float]) -> Sketch:
     return Sketch(bins, zeros)
 
 
-def from_bytes(block: bytes) -> Sketch:
+def from_bytes(block: "bytes | memoryview[int]") -> Sketch:
     """What `to_bytes` wrote; BlockError when it is anything else."""
     table = decode(block)
     counts = dict(zip(table.ts, table.column(_COUNT), strict=True))

@@ -4,136 +4,157 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Block',
+            name="Block",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('workspace_id', models.BigIntegerField()),
-                ('source_id', models.BigIntegerField()),
-                ('tier', models.SmallIntegerField()),
-                ('t0', models.BigIntegerField()),
-                ('n', models.IntegerField()),
-                ('payload', models.BinaryField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("workspace_id", models.BigIntegerField()),
+                ("source_id", models.BigIntegerField()),
+                ("tier", models.SmallIntegerField()),
+                ("t0", models.BigIntegerField()),
+                ("n", models.IntegerField()),
+                ("payload", models.BinaryField()),
             ],
             options={
-                'db_table': 'ts_block',
-                'indexes': [models.Index(fields=['tier', 't0'], name='ts_block_retention')],
-                'constraints': [models.UniqueConstraint(fields=('workspace_id', 'source_id', 'tier', 't0'), name='ts_block_once')],
+                "db_table": "ts_block",
+                "indexes": [models.Index(fields=["tier", "t0"], name="ts_block_retention")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("workspace_id", "source_id", "tier", "t0"), name="ts_block_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='DayTotals',
+            name="DayTotals",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('workspace_id', models.BigIntegerField()),
-                ('source_id', models.BigIntegerField()),
-                ('day', models.IntegerField()),
-                ('up_ms', models.IntegerField()),
-                ('warning_ms', models.IntegerField()),
-                ('down_ms', models.IntegerField()),
-                ('maintenance_ms', models.IntegerField()),
-                ('unknown_ms', models.IntegerField()),
-                ('checks', models.IntegerField()),
-                ('fails', models.IntegerField()),
-                ('samples', models.IntegerField()),
-                ('available', models.IntegerField()),
-                ('latency_count', models.IntegerField()),
-                ('lat_sum_us', models.BigIntegerField()),
-                ('lat_min_us', models.BigIntegerField(null=True)),
-                ('lat_max_us', models.BigIntegerField(null=True)),
-                ('sketch', models.BinaryField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("workspace_id", models.BigIntegerField()),
+                ("source_id", models.BigIntegerField()),
+                ("day", models.IntegerField()),
+                ("up_ms", models.IntegerField()),
+                ("warning_ms", models.IntegerField()),
+                ("down_ms", models.IntegerField()),
+                ("maintenance_ms", models.IntegerField()),
+                ("unknown_ms", models.IntegerField()),
+                ("checks", models.IntegerField()),
+                ("fails", models.IntegerField()),
+                ("samples", models.IntegerField()),
+                ("available", models.IntegerField()),
+                ("latency_count", models.IntegerField()),
+                ("lat_sum_us", models.BigIntegerField()),
+                ("lat_min_us", models.BigIntegerField(null=True)),
+                ("lat_max_us", models.BigIntegerField(null=True)),
+                ("sketch", models.BinaryField()),
             ],
             options={
-                'db_table': 'ts_day',
-                'constraints': [models.UniqueConstraint(fields=('workspace_id', 'source_id', 'day'), name='ts_day_once')],
+                "db_table": "ts_day",
+                "constraints": [
+                    models.UniqueConstraint(fields=("workspace_id", "source_id", "day"), name="ts_day_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='DirtyWindow',
+            name="DirtyWindow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('workspace_id', models.BigIntegerField()),
-                ('source_id', models.BigIntegerField()),
-                ('tier', models.SmallIntegerField()),
-                ('t0', models.BigIntegerField()),
-                ('mark', models.BigIntegerField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("workspace_id", models.BigIntegerField()),
+                ("source_id", models.BigIntegerField()),
+                ("tier", models.SmallIntegerField()),
+                ("t0", models.BigIntegerField()),
+                ("mark", models.BigIntegerField()),
             ],
             options={
-                'db_table': 'ts_dirty',
-                'indexes': [models.Index(fields=['tier', 't0'], name='ts_dirty_oldest')],
-                'constraints': [models.UniqueConstraint(fields=('workspace_id', 'source_id', 'tier', 't0'), name='ts_dirty_once')],
+                "db_table": "ts_dirty",
+                "indexes": [models.Index(fields=["tier", "t0"], name="ts_dirty_oldest")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("workspace_id", "source_id", "tier", "t0"), name="ts_dirty_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='HeadRow',
+            name="HeadRow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('workspace_id', models.BigIntegerField()),
-                ('source_id', models.BigIntegerField()),
-                ('ts', models.BigIntegerField()),
-                ('payload', models.BinaryField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("workspace_id", models.BigIntegerField()),
+                ("source_id", models.BigIntegerField()),
+                ("ts", models.BigIntegerField()),
+                ("payload", models.BinaryField()),
             ],
             options={
-                'db_table': 'ts_head',
-                'constraints': [models.UniqueConstraint(fields=('workspace_id', 'source_id', 'ts'), name='ts_head_once')],
+                "db_table": "ts_head",
+                "constraints": [
+                    models.UniqueConstraint(fields=("workspace_id", "source_id", "ts"), name="ts_head_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='HeartbeatPing',
+            name="HeartbeatPing",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('workspace_id', models.BigIntegerField()),
-                ('device_id', models.BigIntegerField()),
-                ('received_at', models.BigIntegerField()),
-                ('kind', models.SmallIntegerField(choices=[(0, 'Ping'), (1, 'Start'), (2, 'Success'), (3, 'Fail'), (4, 'Exit'), (5, 'Log')])),
-                ('rid', models.UUIDField(null=True)),
-                ('exit_code', models.SmallIntegerField(null=True)),
-                ('duration_ms', models.BigIntegerField(null=True)),
-                ('method', models.CharField(blank=True, max_length=8)),
-                ('body', models.BinaryField(null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("workspace_id", models.BigIntegerField()),
+                ("device_id", models.BigIntegerField()),
+                ("received_at", models.BigIntegerField()),
+                (
+                    "kind",
+                    models.SmallIntegerField(
+                        choices=[(0, "Ping"), (1, "Start"), (2, "Success"), (3, "Fail"), (4, "Exit"), (5, "Log")]
+                    ),
+                ),
+                ("rid", models.UUIDField(null=True)),
+                ("exit_code", models.SmallIntegerField(null=True)),
+                ("duration_ms", models.BigIntegerField(null=True)),
+                ("method", models.CharField(blank=True, max_length=8)),
+                ("body", models.BinaryField(null=True)),
             ],
             options={
-                'db_table': 'heartbeat_ping',
-                'indexes': [models.Index(fields=['workspace_id', 'device_id', 'id'], name='heartbeat_ping_newest'), models.Index(condition=models.Q(('body__isnull', False)), fields=['workspace_id', 'device_id', 'id'], name='heartbeat_ping_bodies')],
+                "db_table": "heartbeat_ping",
+                "indexes": [
+                    models.Index(fields=["workspace_id", "device_id", "id"], name="heartbeat_ping_newest"),
+                    models.Index(
+                        condition=models.Q(("body__isnull", False)),
+                        fields=["workspace_id", "device_id", "id"],
+                        name="heartbeat_ping_bodies",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LatestRow',
+            name="LatestRow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('workspace_id', models.BigIntegerField()),
-                ('source_id', models.BigIntegerField()),
-                ('ts', models.BigIntegerField()),
-                ('payload', models.BinaryField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("workspace_id", models.BigIntegerField()),
+                ("source_id", models.BigIntegerField()),
+                ("ts", models.BigIntegerField()),
+                ("payload", models.BinaryField()),
             ],
             options={
-                'db_table': 'ts_latest',
-                'constraints': [models.UniqueConstraint(fields=('workspace_id', 'source_id'), name='ts_latest_once')],
+                "db_table": "ts_latest",
+                "constraints": [models.UniqueConstraint(fields=("workspace_id", "source_id"), name="ts_latest_once")],
             },
         ),
         migrations.CreateModel(
-            name='Source',
+            name="Source",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('workspace_id', models.BigIntegerField()),
-                ('kind', models.SmallIntegerField(choices=[(1, 'Node'), (2, 'Device'), (3, 'Container'), (4, 'Instance')])),
-                ('ref', models.CharField(max_length=64)),
-                ('columns', models.JSONField(default=dict)),
-                ('interval_ms', models.BigIntegerField(default=0)),
-                ('first_ms', models.BigIntegerField()),
-                ('due_ms', models.BigIntegerField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("workspace_id", models.BigIntegerField()),
+                (
+                    "kind",
+                    models.SmallIntegerField(choices=[(1, "Node"), (2, "Device"), (3, "Container"), (4, "Instance")]),
+                ),
+                ("ref", models.CharField(max_length=64)),
+                ("columns", models.JSONField(default=dict)),
+                ("interval_ms", models.BigIntegerField(default=0)),
+                ("first_ms", models.BigIntegerField()),
+                ("due_ms", models.BigIntegerField()),
             ],
             options={
-                'db_table': 'ts_source',
-                'indexes': [models.Index(fields=['due_ms'], name='ts_source_due')],
-                'constraints': [models.UniqueConstraint(fields=('workspace_id', 'kind', 'ref'), name='ts_source_once')],
+                "db_table": "ts_source",
+                "indexes": [models.Index(fields=["due_ms"], name="ts_source_due")],
+                "constraints": [models.UniqueConstraint(fields=("workspace_id", "kind", "ref"), name="ts_source_once")],
             },
         ),
     ]

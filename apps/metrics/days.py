@@ -1,0 +1,150 @@
+"""Totals day by day: the stored day row where it is current, raw rows everywhere else."""
+
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.db.models import F
+
+from apps.metrics.buckets import RAW_KEYS, device_buckets, totals_of
+from apps.metrics.codec import Table, decode
+from apps.metrics.dirty import dirty_starts
+from apps.metrics.figures import SampleCounts
+from apps.metrics.maintenance import windows_of
+from apps.metrics.models import Block, DayTotals, HeadRow, Source
+from apps.metrics.raw import load_runs
+from apps.metrics.rows import cut
+from apps.metrics.tiers import DAY, FIVE_MINUTES, HOURS, STEP, days_between, floor_to, runs_of_days, window_of
+from apps.metrics.types import UptimeTotals
+from apps.metrics.uptime import FOREVER, Span, StateTimes
+
+
+@dataclass(frozen=True, slots=True)
+class DayPlan:
+    """Where the figures of one source's days come from: `stored` rows, or `raw` rows; anything else holds nothing."""
+
+    stored: Mapping[int, DayTotals] = field(default_factory=dict)
+    raw: frozenset[int] = frozenset()
+
+    @property
+    def runs(self) -> list[Span]:
+        """The raw days as half-open stretches."""
+        return runs_of_days(self.raw)
+
+
+def plan_days(*, workspace_id: int, sources: Collection[Source], start_ms: int, end_ms: int) -> dict[int, DayPlan]:
+    """For each source and UTC day that [start, end) touches, whether the stored figures are current. Three statements.
+
+    Days on the work list, with rows in the inbox or after the newest stored one are read from raw rows. A day
+    between stored ones that has no row of its own held nothing: every day a result speaks about is put on the list.
+    """
+    ids = [source.pk for source in sources]
+    days = days_between(start_ms, end_ms)
+    if not days:
+        return {source_id: DayPlan() for source_id in ids}
+    stale = dirty_starts(workspace_id, ids, FIVE_MINUTES, days[0], end_ms)
+    for source_id, day in _head_days(workspace_id, ids, days[0], end_ms):
+        stale.setdefault(source_id, set()).add(day * DAY)
+    stored: dict[int, dict[int, DayTotals]] = {}
+    rows = DayTotals.objects.of(workspace_id).filter(
+        source_id__in=ids, day__gte=days[0] // DAY, day__lte=days[-1] // DAY
+    )
+    for row in rows:
+        stored.setdefault(row.source_id, {})[row.day * DAY] = row
+    return {
+        source.pk: _plan(source, days, stored.get(source.pk, {}), stale.get(source.pk, set())) for source in sources
+    }
+
+
+def day_totals(
+    *, workspace_id: int, sources: Collection[Source], start_ms: int, end_ms: int
+) -> dict[int, dict[int, UptimeTotals]]:
+    """Totals of each source and UTC day within [start, end); the first and the last day may be cut.
+
+    Where a cut day is older than its raw rows, its whole 5-minute or hourly buckets within the range are used and the
+    rest of the day counts as unknown.
+    """
+    plans = plan_days(workspace_id=workspace_id, sources=sources, start_ms=start_ms, end_ms=end_ms)
+    edges = {
+        day for day in (floor_to(start_ms, DAY), floor_to(end_ms - 1, DAY)) if day < start_ms or day + DAY > end_ms
+    }
+    runs = {source_id: runs_of_days(plan.raw | (edges & set(plan.stored))) for source_id, plan in plans.items()}
+    tables = load_runs(workspace_id=workspace_id, runs=runs, keys=RAW_KEYS)
+    windows = windows_of(workspace_id=workspace_id, sources=sources, start_ms=start_ms, end_ms=end_ms)
+    found: dict[int, dict[int, UptimeTotals]] = {}
+    for source in sources:
+        plan, table = plans[source.pk], tables.get(source.pk, Table())
+        reader = _Reader(source, plan, table, windows.get(source.pk, []), edges)
+        found[source.pk] = {
+            day: reader.totals(day, max(day, start_ms), min(day + DAY, end_ms))
+            for day in days_between(start_ms, end_ms)
+        }
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """One source's days, each from the place its plan names."""
+
+    source: Source
+    plan: DayPlan
+    rows: Table
+    windows: Sequence[Span]
+    edges: Collection[int]
+
+    def totals(self, day: int, start_ms: int, end_ms: int) -> UptimeTotals:
+        stored = self.plan.stored.get(day)
+        if stored is not None and day not in self.edges:
+            return stored_totals(stored)
+        if stored is not None and stored.checks and not self._has_rows(day):
+            return totals_of(kept_buckets(self.source, day, start_ms, end_ms), end_ms - start_ms)
+        speaks = stored is not None or day in self.plan.raw
+        rows = cut(self.rows, self._carry(start_ms), end_ms) if speaks else Table()
+        buckets = device_buckets(rows, windows=self.windows, start_ms=start_ms, end_ms=end_ms, step_ms=FOREVER)
+        return totals_of(buckets, end_ms - start_ms)
+
+    def _has_rows(self, day: int) -> bool:
+        return bisect_left(self.rows.ts, day) < bisect_left(self.rows.ts, day + DAY)
+
+    def _carry(self, start_ms: int) -> int:
+        """When the last row before an instant was; the instant itself without one."""
+        before = bisect_left(self.rows.ts, start_ms)
+        return self.rows.ts[before - 1] if before else start_ms
+
+
+def stored_totals(row: DayTotals) -> UptimeTotals:
+    """A stored day as totals."""
+    return UptimeTotals(
+        times=StateTimes(row.up_ms, row.warning_ms, row.down_ms, row.maintenance_ms, row.unknown_ms),
+        checks=row.checks,
+        fails=row.fails,
+        counts=SampleCounts(row.samples, row.available),
+        latency_count=row.latency_count,
+        latency_sum_us=row.lat_sum_us,
+        latency_min_us=row.lat_min_us,
+        latency_max_us=row.lat_max_us,
+    )
+
+
+def kept_buckets(source: Source, day: int, start_ms: int, end_ms: int) -> Table:
+    """The finest stored buckets of a day that lie wholly within [start, end)."""
+    blocks = Block.objects.of(source.workspace_id).filter(source_id=source.pk)
+    for tier in (FIVE_MINUTES, HOURS):
+        payload = blocks.filter(tier=tier, t0=window_of(day, tier)).values_list("payload", flat=True).first()
+        if payload is not None:
+            return cut(decode(payload), start_ms, end_ms - STEP[tier] + 1)
+    return Table()
+
+
+def _plan(source: Source, days: Sequence[int], stored: Mapping[int, DayTotals], stale: Collection[int]) -> DayPlan:
+    current = {day: row for day, row in stored.items() if day not in stale}
+    newest = max(current, default=floor_to(source.first_ms, DAY) - DAY)
+    raw = frozenset(day for day in days if day in stale or day > newest)
+    return DayPlan(current, raw)
+
+
+def _head_days(workspace_id: int, source_ids: Collection[int], start_ms: int, end_ms: int) -> list[tuple[int, int]]:
+    """Source and day number of every day with rows in the inbox."""
+    rows = HeadRow.objects.of(workspace_id).filter(source_id__in=source_ids, ts__gte=start_ms, ts__lt=end_ms)
+    # Integer division on both databases: times are positive.
+    return list(rows.annotate(day=F("ts") / DAY).order_by().values_list("source_id", "day").distinct())

@@ -1,0 +1,117 @@
+"""Single results: the log of a device, and the newest row of many."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from apps.common.values import Ref
+from apps.metrics import columns
+from apps.metrics.codec import Table
+from apps.metrics.columns import read_detail, read_row
+from apps.metrics.maintenance import windows_of
+from apps.metrics.models import Block, LatestRow, Source
+from apps.metrics.raw import head_rows, raw_blocks
+from apps.metrics.rows import cells_at, union
+from apps.metrics.sources import own_columns, source_of, sources_of
+from apps.metrics.tiers import DAY, RAW, floor_to
+from apps.metrics.types import STATE_NAMES, ResultRow
+from apps.metrics.uptime import Span, is_inside
+
+MAX_ROWS = 10_000
+NOT_MEASURED: Mapping[str, Any] = {"reason": "not_measured"}
+_DAYS_A_READ = 4
+_PLAIN = {
+    "latency_us": columns.LATENCY,
+    **columns.PHASES,
+    "status_code": columns.HTTP_STATUS,
+}
+_SPOKEN_FOR = {*_PLAIN.values(), columns.STATE, columns.INTERVAL, columns.MISSED, columns.DETAIL}
+
+
+def results(*, workspace_id: int, ref: Ref, start_ms: int, end_ms: int, newest: int | None = None) -> list[ResultRow]:
+    """Results of [start, end), oldest first; with `newest` only that many of the latest, at most 10,000 in any case.
+
+    A slot that was never run appears as unknown with the detail `{"reason": "not_measured"}` (contract Dashmon 6). An
+    unknown subject, or one of another workspace, has no results.
+    """
+    source = source_of(workspace_id, ref)
+    wanted = min(MAX_ROWS if newest is None else newest, MAX_ROWS)
+    if source is None or wanted <= 0 or start_ms >= end_ms:
+        return []
+    windows = windows_of(workspace_id=workspace_id, sources=[source], start_ms=start_ms, end_ms=end_ms)
+    spell = _Speller(source, windows.get(source.pk, []))
+    found: list[ResultRow] = []
+    following = end_ms
+    for ts, cells in _newest_first(source, start_ms, end_ms):
+        slots = _slots(ts, cells, start_ms, following)
+        found.extend(spell.row(slot, cells) for slot in slots[: wanted - len(found)])
+        following = ts
+        if ts < start_ms or len(found) >= wanted:
+            break
+    return found[::-1]
+
+
+def newest(*, workspace_id: int, refs: Collection[Ref]) -> dict[int, ResultRow]:
+    """The newest result of each subject by its primary key; two statements however many."""
+    sources = sources_of(workspace_id, refs)
+    rows = LatestRow.objects.of(workspace_id).filter(source_id__in=[source.pk for source in sources.values()])
+    latest = {row.source_id: row for row in rows}
+    return {
+        ref.id: _Speller(source, []).row(latest[source.pk].ts, read_row(latest[source.pk].payload))
+        for ref, source in sources.items()
+        if source.pk in latest
+    }
+
+
+class _Speller:
+    """Stored cells as a result, with the names this source gives its own columns."""
+
+    def __init__(self, source: Source, windows: Sequence[Span]) -> None:
+        named = {**columns.STANDARD, **own_columns(source)}
+        self._names = {key: name for name, key in named.items() if key not in _SPOKEN_FOR}
+        self._windows = windows
+
+    def row(self, ts: int, cells: Mapping[int, Any]) -> ResultRow:
+        missed = cells.get(columns.MISSED)
+        detail = read_detail(cells.get(columns.DETAIL))
+        return ResultRow(
+            ts_ms=ts,
+            state="unknown" if missed else STATE_NAMES[cells.get(columns.STATE, 0)],
+            interval_ms=cells.get(columns.INTERVAL, 0),
+            detail={**NOT_MEASURED, **detail} if missed else detail,
+            others={self._names[key]: value for key, value in cells.items() if key in self._names},
+            in_maintenance=is_inside(ts, self._windows),
+            **{name: cells.get(key) for name, key in _PLAIN.items()},
+        )
+
+
+def _slots(ts: int, cells: Mapping[int, Any], start_ms: int, following_ms: int) -> range:
+    """The instants a row stands for, newest first: its own, or every slot never run before the next row."""
+    missed, interval = cells.get(columns.MISSED) or 0, cells.get(columns.INTERVAL) or 0
+    if missed <= 0 or interval <= 0:
+        return range(ts, ts - 1, -1) if ts >= start_ms else range(0)
+    last = min(missed - 1, (following_ms - 1 - ts) // interval)
+    first = max(0, -((ts - start_ms) // interval)) if ts < start_ms else 0
+    return range(ts + last * interval, ts + first * interval - 1, -interval)
+
+
+def _newest_first(source: Source, start_ms: int, end_ms: int) -> Iterator[tuple[int, dict[int, Any]]]:
+    """Rows before the end, newest first, a few days a read, down to the first one before the start."""
+    heads = head_rows(source.workspace_id, [source.pk], 0, end_ms).get(source.pk, {})
+    days = {*_sealed_days(source, end_ms), *(floor_to(ts, DAY) for ts in heads)}
+    ordered = sorted(days, reverse=True)
+    for first in range(0, len(ordered), _DAYS_A_READ):
+        chosen = ordered[first : first + _DAYS_A_READ]
+        blocks = raw_blocks(source.workspace_id, [source.pk], chosen).get(source.pk, {})
+        for day in chosen:
+            fresh = {ts: cells for ts, cells in heads.items() if floor_to(ts, DAY) == day}
+            table = union(blocks.get(day, Table()), fresh)
+            for index in range(len(table.ts) - 1, -1, -1):
+                if table.ts[index] < end_ms:
+                    yield table.ts[index], cells_at(table, index)
+        if chosen[-1] + DAY <= start_ms:
+            return
+
+
+def _sealed_days(source: Source, end_ms: int) -> list[int]:
+    blocks = Block.objects.of(source.workspace_id).filter(source_id=source.pk, tier=RAW, t0__lt=end_ms)
+    return list(blocks.values_list("t0", flat=True))
