@@ -2,14 +2,17 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from apps.api.dashmon import surface as dashmon_api
 from apps.web.views import entry
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include(dashmon_api)),
     path("", entry.landing, name="landing"),
     path("first-run/<str:token>", entry.FirstRun.as_view(), name="first-run"),
     path("invitations/<str:token>", entry.AcceptInvitation.as_view(), name="invitation"),
     path("accounts/", include("allauth.urls")),
     path("app/", include("apps.web.urls")),
+    *dashmon_api.unowned,
 ]
 
 handler400 = "apps.web.errors.bad_request"

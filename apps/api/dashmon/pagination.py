@@ -1,0 +1,89 @@
+"""Lists of contract 1.4: `limit` and an opaque `cursor` that continues a stable sort."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from apps.common.clock import parse_iso
+from apps.common.errors import InvalidInputError
+
+USUAL, MOST = 50, 200
+
+
+@dataclass(frozen=True, slots=True)
+class Keyset:
+    """The last row of a page in a list sorted by an instant and a primary key, both descending."""
+
+    id: int
+    at: datetime | None = None
+
+    def encode(self) -> str:
+        """Opaque to clients: URL-safe base64 without padding."""
+        raw = json.dumps([self.id, None if self.at is None else self.at.isoformat()]).encode()
+        return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+    @classmethod
+    def decode(cls, text: str) -> Self:
+        """What `encode` wrote; anything else is an InvalidInputError on `cursor`."""
+        try:
+            raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            key, at = json.loads(raw)
+            keyset = cls(key, None if at is None else parse_iso(at))
+        except (ValueError, TypeError, binascii.Error, RecursionError):
+            raise _bad_cursor() from None
+        # A number beyond a primary key would break the query instead of finding nothing.
+        if type(key) is not int or not 0 <= key < 1 << 63:
+            raise _bad_cursor()
+        return keyset
+
+
+def _bad_cursor() -> InvalidInputError:
+    return InvalidInputError("cursor is not valid", fields={"cursor": "cursor is not valid"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a list was asked for."""
+
+    limit: int
+    cursor: Keyset | None
+
+
+def wanted(query: Mapping[str, Any]) -> Wanted:
+    """`limit` (1..200, default 50) and `cursor` of a query string; InvalidInputError otherwise."""
+    text = query.get("limit")
+    limit = USUAL
+    if text is not None:
+        limit = int(text) if str(text).isascii() and str(text).isdigit() and len(str(text)) < 10 else 0
+        if not 1 <= limit <= MOST:
+            sentence = f"limit must be a whole number from 1 to {MOST}"
+            raise InvalidInputError(sentence, fields={"limit": sentence})
+    cursor = query.get("cursor")
+    return Wanted(limit, Keyset.decode(cursor) if cursor else None)
+
+
+def listed(noun: str, items: Sequence[Any], *, cursor: Keyset | None, total: int) -> dict[str, Any]:
+    """The list form: the same rows under `items` and under their noun."""
+    return {
+        noun: items,
+        "items": items,
+        "nextCursor": None if cursor is None else cursor.encode(),
+        "total": total,
+    }
+
+
+def instant(query: Mapping[str, Any], name: str) -> datetime | None:
+    """An ISO instant of the query string, None when absent; InvalidInputError otherwise."""
+    text = query.get(name)
+    if not text:
+        return None
+    try:
+        # A plus sign that nobody escaped arrives as a space.
+        return parse_iso(text.replace(" ", "+"))
+    except (ValueError, OverflowError):
+        sentence = f"{name} must be an ISO datetime"
+        raise InvalidInputError(sentence, fields={name: sentence}) from None

@@ -1,0 +1,135 @@
+"""The receiver for jobs, and the log of what they sent (contract Dashmon 6.3)."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.api.dashmon.errors import ApiError
+from apps.api.dashmon.pagination import Keyset, listed, wanted
+from apps.api.dashmon.schema import PAGE, described, wrapped
+from apps.api.dashmon.serializers.fields import Instant
+from apps.api.dashmon.serializers.heartbeats import SignalAnswer
+from apps.api.dashmon.views.base import ApiView
+from apps.checks.heartbeats import Received, receive
+from apps.common.clock import iso_ms
+from apps.common.errors import RateLimitedError, UnsupportedError
+from apps.devices.heartbeat import BODY_LIMIT, read_json, read_signal
+from apps.devices.models import Device
+from apps.metrics.selectors import count_pings, pings
+
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT",
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Max-Age": "86400",
+}
+ReceivedAnswer = wrapped(
+    "SignalReceived",
+    ok=serializers.BooleanField(),
+    signal=serializers.CharField(),
+    state=serializers.CharField(),
+    receivedAt=Instant(),
+)
+
+
+class HeartbeatReceiverView(ApiView):
+    """Public: the token in the path is the credential. What answers 2xx with `ok` has been committed."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if request.method == "OPTIONS":
+            self.now = timezone.now()
+            return
+        super().initial(request, *args, **kwargs)
+
+    @described(
+        "Report from a job",
+        answer=ReceivedAnswer,
+        also={404: "Unknown token.", 400: "A bad `rid`, exit status or status word.", 429: "Over 60 a minute."},
+    )
+    def post(self, request: Request, token: str, rest: str = "") -> HttpResponseBase:
+        plain: HttpRequest = request._request  # noqa: SLF001  # DRF's own door to Django's request
+        # Read from the stream: a long body is cut here, not refused by the framework's limit.
+        body = plain.read(BODY_LIMIT)
+        signal = read_signal(
+            at=self.now,
+            path_parts=rest.split("/"),
+            json_body=read_json(body, plain.content_type or ""),
+            query=plain.GET.dict(),
+            method=plain.method or "POST",
+            body=body,
+        )
+        received = receive(token=token, signal=signal, now=self.now)
+        if received is None:
+            raise ApiError("not_found", "Not found")
+        return _answered(plain, received)
+
+    get = head = put = post
+
+    def options(self, *_args: Any, **_kwargs: Any) -> HttpResponse:
+        """Browsers ask first; every page may report."""
+        return HttpResponse(status=204)
+
+    def finalize_response(  # type: ignore[override]  # as in the base view
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in CORS.items():
+            response[name] = value
+        response["Ping-Body-Limit"] = str(BODY_LIMIT)
+        return response
+
+
+def _answered(request: HttpRequest, received: Received) -> HttpResponseBase:
+    if received.reason == "rate_limited":
+        raise RateLimitedError("Too many signals for this heartbeat.", retry_after_s=received.retry_after_s)
+    status = 200
+    facts: dict[str, Any] = {
+        "ok": True,
+        "signal": received.signal,
+        "state": received.state,
+        "receivedAt": iso_ms(received.received_at),
+    }
+    if not received.recorded:
+        status, facts = 202, {"ok": True, "recorded": False, "reason": received.reason}
+    if request.method == "HEAD":
+        return HttpResponse(status=status)
+    if request.get_preferred_type(["application/json", "text/plain"]) == "text/plain":
+        return HttpResponse("OK", status=status, content_type="text/plain; charset=utf-8")
+    return Response(facts, status=status)
+
+
+class SignalsView(ApiView):
+    """What a job sent."""
+
+    @described(
+        "Signals received, newest first",
+        answer=wrapped(
+            "SignalList",
+            signals=SignalAnswer(many=True),
+            items=SignalAnswer(many=True),
+            nextCursor=serializers.CharField(allow_null=True),
+            total=serializers.IntegerField(),
+        ),
+        query=PAGE,
+        also={422: "`unsupported`: not a heartbeat."},
+    )
+    def get(self, request: Request, device_id: str) -> Response:
+        page = wanted(request.GET)
+        device = self.device(device_id)
+        if device.kind != Device.Kind.HEARTBEAT:
+            raise UnsupportedError("Only a device of type heartbeat receives signals.")
+        rows = pings(
+            workspace_id=self.workspace.pk,
+            device_id=device.pk,
+            limit=page.limit + 1,
+            before_id=page.cursor.id if page.cursor is not None else None,
+        )
+        shown = rows[: page.limit]
+        cursor = Keyset(shown[-1].id) if len(rows) > page.limit else None
+        total = count_pings(workspace_id=self.workspace.pk, device_id=device.pk)
+        return Response(listed("signals", SignalAnswer(shown, many=True).data, cursor=cursor, total=total))

@@ -1,0 +1,87 @@
+"""Public: is it alive, what can it do, and what is not there."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.api.dashmon.errors import ApiError, answer
+from apps.api.dashmon.pagination import MOST, USUAL
+from apps.api.dashmon.schema import OBJECT, described, wrapped
+from apps.api.dashmon.serializers.fields import Instant
+from apps.api.dashmon.views.base import API_VERSION, ApiView
+from apps.checks.selectors import schedule_lag
+from apps.common.clock import iso_ms
+from apps.tokens.services import LONGEST_DAYS
+
+HealthAnswer = wrapped(
+    "Health",
+    ok=serializers.BooleanField(),
+    service=serializers.CharField(),
+    time=Instant(),
+    version=serializers.CharField(),
+    checks=serializers.DictField(),
+)
+
+
+class HealthView(ApiView):
+    """For load balancers and people in a hurry: answers without a credential, 503 when the database is gone."""
+
+    @described("Whether the service works", answer=HealthAnswer, also={503: "`db_unavailable`: the database is gone."})
+    def get(self, _: Request) -> Response:
+        facts: dict[str, Any] = {"service": "dashmon", "time": iso_ms(self.now), "version": settings.VERSION}
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+            checks = {"db": "ok", "scheduler": {"lagMs": _lag_ms(self)}}
+        except DatabaseError:
+            body = {"ok": False, "error": "db_unavailable", **facts, "checks": {"db": "unavailable"}}
+            return Response(body, status=503, headers={"Retry-After": "5"})
+        return Response({"ok": True, **facts, "checks": checks})
+
+
+def _lag_ms(view: ApiView) -> int:
+    return round(schedule_lag(view.now).total_seconds() * 1000)
+
+
+CAPABILITIES: dict[str, Any] = {
+    "apiVersion": API_VERSION,
+    "service": "dashmon",
+    "auth": {
+        "modes": ["session_cookie", "bearer_token"],
+        "sessionCookie": "dashmon_session",
+        "bearer": {
+            "premiumOnly": True,
+            "hash": "sha256",
+            "shownOnce": True,
+            "accessLevels": ["read_only", "read_write"],
+            "expiresInDays": {"min": 1, "max": LONGEST_DAYS, "default": None},
+        },
+    },
+    "tracing": {"requestIdHeader": "X-Request-Id"},
+    "timestamps": "iso8601-utc-ms",
+    "deviceTypes": ["http", "ping", "tcp", "dns", "heartbeat", "tls", "domain", "agent"],
+    "limits": {"history": {"default": 60, "max": 500}, "list": {"default": USUAL, "max": MOST}},
+    "docs": "/docs/api/",
+    "openapi": "/api/schema/dashmon",
+    "console": "/app/api-access",
+}
+
+
+class CapabilitiesView(ApiView):
+    """What a client can rely on before it signs in."""
+
+    @described("What this API can do", answer=OBJECT)
+    def get(self, _: Request) -> Response:
+        return Response(CAPABILITIES)
+
+
+def not_found(request: HttpRequest, rest: str = "") -> HttpResponse:  # noqa: ARG001  # the route names it
+    """Everything below /api/ that nobody owns: JSON, never a page, never a redirect."""
+    response: JsonResponse = answer(request, ApiError("not_found", "Not found"))
+    response["Dashmon-Api-Version"] = API_VERSION
+    return response
