@@ -114,8 +114,10 @@ def _resolver_fault(text: str) -> str | None:
 def _split(text: str) -> tuple[str, str]:
     """Address and port of `192.0.2.1`, `192.0.2.1:53`, `2001:db8::1` or `[2001:db8::1]:53`."""
     if text.startswith("["):
-        address, _, tail = text[1:].partition("]")
-        return address, tail.removeprefix(":") if tail else "53"
+        address, bracket, tail = text[1:].partition("]")
+        if bracket and (not tail or tail.startswith(":")):
+            return address, tail[1:] if tail else "53"
+        return text, "53"
     if text.count(":") == 1:
         address, _, port = text.partition(":")
         return address, port

@@ -313,7 +313,7 @@ def test_how_often_one_sweeps_makes_no_difference(
     ordered = sorted(script, key=lambda each: each.at)
     end = 20_000
     # A signal comes before a sweep of its own instant.
-    events = [(each.at, 0, index, each) for index, each in enumerate(ordered)]
+    events: list[tuple[datetime, int, int, Any]] = [(each.at, 0, index, each) for index, each in enumerate(ordered)]
     events += [(START + timedelta(seconds=at), 1, at, at) for at in extra]
     often = [event[3] for event in sorted(events, key=lambda event: event[:3])]
 
