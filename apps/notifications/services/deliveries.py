@@ -7,6 +7,7 @@ under the same identity. Nothing else repeats a message, and nothing loses one.
 import time
 import uuid
 from collections.abc import Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,13 +24,16 @@ from apps.notifications.notices import recipients_of, rule_of
 from apps.notifications.retries import ATTEMPTS, next_try
 from apps.notifications.services.outbox import recipient_key
 from apps.notifications.services.rules import clean_address
-from apps.notifications.types import Envelope, TestOutcome
+from apps.notifications.types import Envelope, Receipt, TestOutcome
 from apps.workspaces.models import Workspace
 
 logger = structlog.get_logger(__name__)
 
 # Longer than any channel may take, so that only a dead or frozen worker's lease runs out.
 LEASE = timedelta(minutes=3)
+LANES = 8
+# A message that has become due does not wait for one that hangs.
+LOOK_AGAIN_S = 0.5
 RESULT_LENGTH = 500
 LOST = "The sender stopped before the result was known."
 
@@ -54,25 +58,43 @@ class _Clock:
 def deliver_due(*, now: datetime, limit: int) -> int:
     """Send up to `limit` deliveries whose time has come; how many were tried.
 
-    Any number of workers may run this at once. A recipient's messages leave in the order in which they were
-    planned: an older one that waits for its next try holds the newer ones back. An unforeseen error counts as a
-    failed try, and is raised once the others are done.
+    Several are on their way at once, so that a recipient that hangs delays nobody else; only this thread speaks
+    to the database. Any number of workers may run this at once. A recipient's messages leave in the order in
+    which they were planned: an older one that waits for its next try holds the newer ones back. An unforeseen
+    error counts as a failed try, and is raised once the others are done.
     """
     clock = _Clock(now)
     tried = 0
     errors: list[Exception] = []
-    while tried < limit:
-        delivery = _claim(now=clock.now())
-        if delivery is None:
-            break
-        tried += 1
-        try:
-            _attempt(delivery, clock=clock, final=False)
-        except Exception as error:  # noqa: BLE001  # kept, and raised below
-            errors.append(error)
+    under_way: dict[Future[Receipt], Delivery] = {}
+    with ThreadPoolExecutor(LANES, thread_name_prefix="deliver") as lanes:
+        while True:
+            room = min(limit - tried, LANES - len(under_way))
+            started = _start(lanes, room=room, clock=clock)
+            under_way |= started
+            tried += len(started)
+            if not under_way:
+                break
+            for future in wait(under_way, LOOK_AGAIN_S, FIRST_COMPLETED).done:
+                try:
+                    _finish(under_way.pop(future), future, clock=clock, final=False)
+                except Exception as error:  # noqa: BLE001  # kept, and raised below
+                    errors.append(error)
     if errors:
         raise errors[0]
     return tried
+
+
+def _start(lanes: ThreadPoolExecutor, *, room: int, clock: _Clock) -> dict[Future[Receipt], Delivery]:
+    """Claim and send off as many deliveries as there is room for."""
+    started: dict[Future[Receipt], Delivery] = {}
+    while len(started) < room and (delivery := _claim(now=clock.now())) is not None:
+        started[_send_off(lanes, delivery, clock=clock)] = delivery
+    return started
+
+
+def _send_off(lanes: ThreadPoolExecutor, delivery: Delivery, *, clock: _Clock) -> Future[Receipt]:
+    return lanes.submit(channels.send, delivery.kind, _envelope(delivery, at=clock.now()))
 
 
 @transaction.atomic
@@ -96,17 +118,20 @@ def send_test(*, workspace: Workspace, kind: Route.Kind, now: datetime, to: str 
     """
     clock = _Clock(now)
     outcomes = []
-    for delivery in _plan_test(workspace=workspace, kind=kind, to=to, now=now):
-        outcome = _attempt(delivery, clock=clock, final=True)
-        outcomes.append(
-            TestOutcome(
-                delivery_id=delivery.wire_id,
-                recipient=delivery.shown_recipient,
-                ok=outcome.ok,
-                result=outcome.result,
-                http_status=outcome.http_status,
+    with ThreadPoolExecutor(LANES, thread_name_prefix="test") as lanes:
+        planned = _plan_test(workspace=workspace, kind=kind, to=to, now=now)
+        under_way = [(delivery, _send_off(lanes, delivery, clock=clock)) for delivery in planned]
+        for delivery, future in under_way:
+            outcome = _finish(delivery, future, clock=clock, final=True)
+            outcomes.append(
+                TestOutcome(
+                    delivery_id=delivery.wire_id,
+                    recipient=delivery.shown_recipient,
+                    ok=outcome.ok,
+                    result=outcome.result,
+                    http_status=outcome.http_status,
+                )
             )
-        )
     return outcomes
 
 
@@ -137,10 +162,10 @@ def _next_due(now: datetime) -> Delivery | None:
     return delivery
 
 
-def _attempt(delivery: Delivery, *, clock: _Clock, final: bool) -> _Outcome:
-    """Send a leased delivery and record what came of it; an unforeseen error is recorded, then raised."""
+def _finish(delivery: Delivery, future: Future[Receipt], *, clock: _Clock, final: bool) -> _Outcome:
+    """Wait for a delivery's result and record it; an unforeseen error is recorded, then raised."""
     try:
-        receipt = channels.send(delivery.kind, _envelope(delivery, at=clock.now()))
+        receipt = future.result()
         outcome = _Outcome(ok=True, result=receipt.result, http_status=receipt.http_status)
     except ChannelError as error:
         outcome = _Outcome(ok=False, result=error.reason, http_status=error.http_status)

@@ -12,6 +12,7 @@ from apps.incidents import services as incidents
 from apps.incidents.models import IncidentEvent
 from apps.incidents.selectors import timeline
 from apps.notifications import channels, services
+from apps.notifications.channels import webhook
 from apps.notifications.models import Delivery, DeliveryAttempt, Route
 from apps.notifications.services import deliveries
 from apps.workspaces.models import Workspace
@@ -86,19 +87,27 @@ def test_a_sender_that_dies_anywhere_loses_nothing_and_repeats_only_under_the_sa
     assert DeliveryAttempt.objects.of(device.workspace_id).count() == 1
 
 
+def first_time_only(step: Callable[..., Any], meanwhile: Callable[[], None]) -> Callable[..., Any]:
+    """The step, with something else happening before its first run: another worker, between sending and recording."""
+    waiting = [meanwhile]
+
+    def interrupted(*args: Any, **kwargs: Any) -> Any:
+        if waiting:
+            waiting.pop()()
+        return step(*args, **kwargs)
+
+    return interrupted
+
+
 @pytest.mark.usefixtures("mails")
 def test_a_delivery_that_is_being_sent_is_nobody_elses(
     device: Device, smtp_sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan(device)
     taken: list[int] = []
-    real = channels.send
+    other_worker = first_time_only(deliveries._record, lambda: taken.append(send(T0 + timedelta(seconds=60))))
+    monkeypatch.setattr(deliveries, "_record", other_worker)
 
-    def meanwhile(kind: str, envelope: Any) -> Any:
-        taken.append(send(T0 + timedelta(seconds=60)))
-        return real(kind, envelope)
-
-    monkeypatch.setattr(channels, "send", meanwhile)
     assert send() == 1
 
     assert taken == [0]
@@ -110,19 +119,19 @@ def test_a_worker_that_froze_past_its_lease_does_not_overwrite_the_result_of_the
     device: Device, smtp_sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delivery = plan(device)
-    real, first = channels.send, [True]
+    smtp_sink.refuse_message = "451 try later"
+    taken: list[int] = []
 
-    def frozen(kind: str, envelope: Any) -> Any:
-        if first.pop() if first else False:
-            assert send(LATER) == 1
-            raise channels.ChannelError("woke up too late")
-        return real(kind, envelope)
+    def wake_late() -> None:
+        smtp_sink.refuse_message = ""
+        taken.append(send(LATER))
 
-    monkeypatch.setattr(channels, "send", frozen)
+    monkeypatch.setattr(deliveries, "_record", first_time_only(deliveries._record, wake_late))
     send()
 
     delivery.refresh_from_db()
-    assert (delivery.status, delivery.result) == ("sent", "Accepted by the mail server.")
+    assert taken == [1]
+    assert (delivery.status, delivery.result, delivery.attempts) == ("sent", "Accepted by the mail server.", 2)
     assert len(smtp_sink.messages) == 1
 
 
@@ -234,15 +243,10 @@ def test_the_next_message_does_not_overtake_one_that_is_being_sent(
 ) -> None:
     plan(device)
     plan(make_device(workspace, "Router"))
-    real = channels.send
     others: list[int] = []
+    other_worker = first_time_only(deliveries._record, lambda: others.append(send()))
+    monkeypatch.setattr(deliveries, "_record", other_worker)
 
-    def meanwhile(kind: str, envelope: Any) -> Any:
-        if not others:
-            others.append(send())
-        return real(kind, envelope)
-
-    monkeypatch.setattr(channels, "send", meanwhile)
     assert send() == 2
 
     assert others == [0]
@@ -258,6 +262,28 @@ def test_those_behind_a_failing_message_are_not_due_before_it(workspace: Workspa
 
     assert len({row.next_at for row in Delivery.objects.of(workspace)}) == 1
     assert len(hook.requests) == 1
+
+
+@pytest.mark.usefixtures("mails")
+def test_a_recipient_that_hangs_delays_nobody_else(
+    workspace: Workspace, device: Device, hook: HttpSink, smtp_sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "TIMEOUT_S", 1.5)
+    hook.answers = ["hang"]
+    order: list[str] = []
+    real = deliveries._record
+
+    def watched(delivery: Delivery, outcome: Any, **kwargs: Any) -> None:
+        order.append(delivery.kind)
+        real(delivery, outcome, **kwargs)
+
+    monkeypatch.setattr(deliveries, "_record", watched)
+    for n in range(3):
+        go_down(make_device(workspace, f"Till {n}"))
+    services.fan_out(now=T0, limit=10)
+    send()
+
+    assert order == ["email", "email", "email", "webhook"]
 
 
 def test_giving_up_lets_the_next_one_leave(workspace: Workspace, device: Device, hook: HttpSink) -> None:

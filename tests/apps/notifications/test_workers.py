@@ -23,8 +23,8 @@ WORKERS = 4
 
 @pytest.fixture
 def workspace(transactional_db: None) -> Workspace:
-    if connection.vendor == "sqlite":
-        pytest.skip("SQLite has one writer at a time; the tests beside these nest their workers instead")
+    if "memory" in str(connection.settings_dict["NAME"]):
+        pytest.skip("a SQLite database in memory has one connection; the tests beside these nest their workers")
     return make_workspace()
 
 
@@ -89,6 +89,8 @@ def test_many_planners_plan_every_event_once_and_in_turn(workspace: Workspace) -
 def test_an_event_waits_while_another_worker_holds_the_one_before_it(
     workspace: Workspace, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has one writer at a time: the other worker would wait for the whole transaction")
     mail_to(workspace, "ops@acme.example")
     go_down(device)
     tell(change(device, "down", "up", minutes(1)))
