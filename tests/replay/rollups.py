@@ -53,7 +53,7 @@ def uptime(_: Document, case: Document) -> None:
             "uptime": fraction and {"num": fraction[0], "den": fraction[1], "percent_floor3": times.percent_floor3},
         }
         same(f"window {start} to {end}", got, expected)
-        same("checked states", {sample.state for sample in checked} <= CHECKED, True)  # noqa: FBT003  # reads as a sentence
+        same("checked states", {sample.state for sample in checked} <= CHECKED, True)  # reads as a sentence
 
 
 def latency(document: Document, case: Document) -> None:
