@@ -90,11 +90,15 @@ def request(
 
 
 def _judged_address(target: Target, guard: Guard, timeout_s: float) -> Address:
-    """The first address the guard lets pass, IPv4 before IPv6; one forbidden answer is no reason to stop."""
+    """An address the guard lets pass, IPv4 before IPv6.
+
+    A name with even one forbidden address is refused as a whole; of a localhost name the rest remains.
+    """
     addresses = target.host.fixed or resolve(target.host.name, timeout_s)
-    allowed = [address for address in addresses if guard.refusal(address, target.port) is None]
-    if not allowed:
-        raise OutboundError("blocked", guard.refusal(addresses[0], target.port) or "")
+    refusals = {address: guard.refusal(address, target.port) for address in addresses}
+    allowed = [address for address, reason in refusals.items() if reason is None]
+    if not allowed or (len(allowed) < len(refusals) and not target.host.fixed):
+        raise OutboundError("blocked", next(reason for reason in refusals.values() if reason))
     return min(allowed, key=lambda address: address.version)
 
 

@@ -35,7 +35,7 @@ def reply(
     given = {name.lower() for name, _ in headers or []}
     if "content-length" not in given and "transfer-encoding" not in given:
         lines.append(f"Content-Length: {len(body)}")
-    return "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1") + body
+    return "\r\n".join([*lines, "Connection: close", "", ""]).encode() + body
 
 
 @dataclass

@@ -150,7 +150,12 @@ class _Fetch:
     @property
     def _location(self) -> str | None:
         headers = self.last.headers if self.last else ()
-        return next((value for name, value in headers if name == "location" and value), None)
+        value = next((value for name, value in headers if name == "location"), "")
+        try:
+            # Header values are read as Latin-1, but who sends raw letters here means UTF-8.
+            return value.encode("latin-1").decode() or None
+        except UnicodeError:
+            return value
 
     def _turn(self) -> None:
         """Prepare the next hop."""

@@ -137,9 +137,9 @@ def tls_detail(certificate: Certificate, days_left: int) -> dict[str, Any]:
 
 
 def _ago(days: int) -> str:
-    # -1 is anything up to one day past: it is counted as begun days.
-    past = -days
-    return "today" if past <= 1 else f"{past} days ago"
+    # Days left are rounded down, so -1 is anything up to one whole day past.
+    past = -days - 1
+    return "today" if past <= 0 else "1 day ago" if past == 1 else f"{past} days ago"
 
 
 def _ahead(days: int) -> str:
