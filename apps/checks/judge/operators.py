@@ -51,8 +51,6 @@ def equal(left: Any, right: Any) -> bool:
 def _same_scalar(one: Any, other: Any) -> bool:
     if is_number(one) and is_number(other):
         return bool(one == other)
-    if isinstance(one, dict | list) or isinstance(other, dict | list):
-        return False
     return type(one) is type(other) and one == other
 
 

@@ -116,6 +116,14 @@ def test_the_next_look_of_a_run_in_progress_is_its_own_deadline_even_while_down(
     assert (flips, state.started_at, next_look(state, HOURLY)) == ([], None, None)
 
 
+def test_a_run_that_starts_at_the_expected_instant_is_to_blame_for_the_deadline() -> None:
+    state, _ = told(signal(0), signal(60, "start"))
+
+    _, flips = sweep(state, HOURLY, after(65))
+
+    assert flips[-1] == Flip(after(65), "late", "down", "overrun")
+
+
 def test_the_display_does_not_wait_for_a_sweep() -> None:
     state, _ = told(signal(0))
 
