@@ -1,9 +1,11 @@
 """A person in a seat as the Actor that permissions judge; the seat's reach is a list of projects."""
 
+from typing import cast
+
 from apps.accounts.models import User
 from apps.projects.models import ProjectMember
 from apps.workspaces.models import Membership
-from apps.workspaces.permissions import Actor
+from apps.workspaces.permissions import Actor, RoleName
 
 
 def actor_of(seat: Membership, user: User) -> Actor:
@@ -14,7 +16,7 @@ def actor_of(seat: Membership, user: User) -> Actor:
         projects = frozenset(rows.values_list("project_id", flat=True))
     return Actor(
         workspace_id=seat.workspace_id,
-        role=Membership.Role(seat.role).value,
+        role=cast("RoleName", seat.role),
         label=user.email,
         user_id=user.pk,
         seat_id=seat.pk,

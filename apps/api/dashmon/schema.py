@@ -4,7 +4,8 @@ from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, OpenApiTypes, extend_schema, inline_serializer
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
 
 from apps.api.dashmon.gates import Gate, gate_of
@@ -34,8 +35,13 @@ class ErrorSerializer(serializers.Serializer[Any]):
 class DashmonSchema(AutoSchema):
     """Reads the gate of the route for security, errors and operation names."""
 
+    @property
+    def route(self) -> str:
+        view: Any = self.view
+        return str(view.route)
+
     def _gate(self) -> Gate | None:
-        return gate_of(self.method, self.view.route)
+        return gate_of(self.method, self.route)
 
     def get_auth(self) -> list[dict[str, list[str]]]:
         gate = self._gate()
@@ -43,16 +49,16 @@ class DashmonSchema(AutoSchema):
             return []
         schemes = [COOKIE] if gate.session_only else [BEARER, COOKIE]
         for name, definition in schemes:
-            self.registry.register_on_missing(
-                ResolvedComponent(name=name, type=ResolvedComponent.SECURITY_SCHEMA, object=name, schema=definition)
-            )
+            component: Any = ResolvedComponent
+            kind = component.SECURITY_SCHEMA
+            self.registry.register_on_missing(component(name=name, type=kind, object=name, schema=definition))
         return [{name: []} for name, _ in schemes]
 
     def get_tags(self) -> list[str]:
-        return [self.view.route.removeprefix("/api").strip("/").split("/")[0] or "meta"]
+        return [self.route.removeprefix("/api").strip("/").split("/")[0] or "meta"]
 
     def get_operation_id(self) -> str:
-        words = [word.lstrip(":") for word in self.view.route.strip("/").replace("-", "/").split("/") if word != "api"]
+        words = [word.lstrip(":") for word in self.route.strip("/").replace("-", "/").split("/") if word != "api"]
         return "_".join([self.method.lower(), *words])
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
@@ -64,7 +70,8 @@ class DashmonSchema(AutoSchema):
         bodies: dict[str, Any] = super()._get_response_bodies(*args, **kwargs)
         gate = self._gate()
         if gate is not None:
-            error = self._get_response_for_code(ErrorSerializer, "400", ["application/json"])
+            for_code: Any = self._get_response_for_code
+            error = for_code(ErrorSerializer, "400", ["application/json"])
             for status in error_statuses(gate):
                 bodies.setdefault(status, {**error, "description": ERRORS[status]})
         return bodies

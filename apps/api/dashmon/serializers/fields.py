@@ -59,8 +59,8 @@ class Instant(serializers.DateTimeField):
         except (ValueError, TypeError, OverflowError):
             self.fail("invalid", format="ISO 8601")
 
-    def to_representation(self, value: Any) -> str | None:
-        return None if value is None else iso_ms(value)
+    def to_representation(self, value: Any) -> str:
+        return iso_ms(value)
 
 
 class Texts(serializers.ListField):

@@ -22,7 +22,7 @@ class EmailRuleAnswer(serializers.Serializer[EmailRule]):
 class Recipients(serializers.JSONField):
     """A list of addresses, or one text with commas."""
 
-    def to_internal_value(self, data: Any) -> list[Any] | str:
+    def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, list | str):
             raise serializers.ValidationError("A list of e-mail addresses, or a text with commas.")
         return data

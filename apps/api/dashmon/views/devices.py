@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID
 
 from django.db import transaction
 from rest_framework.request import Request
@@ -29,6 +30,7 @@ from apps.projects.tags import clean_tags
 NEEDED_TO_CREATE = "Device name, type, and IP are required"
 NEEDED_TO_UPDATE = "name, type, ip required"
 # Long enough for a client that sets a synthetic right after creating the device.
+NOBODY = UUID(int=0)
 FIRST_CHECK_AFTER = timedelta(seconds=3)
 DeviceEnvelope = wrapped("DeviceEnvelope", device=DeviceSettingsAnswer())
 
@@ -47,7 +49,7 @@ class DeviceWritingView(ApiView):
             missing=missing,
         )
 
-    def options(self, body: Mapping[str, Any]) -> Options:
+    def described_options(self, body: Mapping[str, Any]) -> Options:
         """The optional half of the body; InvalidInputError for bad values before anything is looked up."""
         tags = body.get("tags")
         options = Options(
@@ -66,8 +68,8 @@ class DeviceWritingView(ApiView):
     def _parents(self, ids: list[str] | None) -> list[Device] | None:
         if ids is None:
             return None
-        keys = {parse_uuid(text) for text in ids}
-        rows = devices_of(self.workspace, projects=self.actor.projects).filter(public_id__in=keys - {None})
+        keys = {parse_uuid(text) or NOBODY for text in ids}
+        rows = devices_of(self.workspace, projects=self.actor.projects).filter(public_id__in=keys)
         found = list(rows)
         if len(found) != len(keys):
             raise InvalidInputError(fields={"parentDeviceIds": "Every entry must be the id of a device."})
@@ -90,7 +92,7 @@ class NewDeviceView(DeviceWritingView):
     def post(self, _: Request, project_id: str) -> Response:
         body = self.read(DeviceBody)
         description = self.described_target(body, missing=NEEDED_TO_CREATE)
-        options = self.options(body)
+        options = self.described_options(body)
         with transaction.atomic():
             device = create_device(
                 project=self.project(project_id),
@@ -131,7 +133,7 @@ class DeviceView(DeviceWritingView):
     def put(self, request: Request, device_id: str) -> Response:
         body = self.read(DeviceBody)
         description = self.described_target(body, missing=NEEDED_TO_UPDATE)
-        options = self.options(body)
+        options = self.described_options(body)
         with transaction.atomic():
             device = self.device(device_id)
             ensure_unmodified(request, Device.objects.of(self.workspace), device.pk)

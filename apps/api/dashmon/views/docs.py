@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from django.http.response import HttpResponseBase
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 DESCRIPTION = (
     "Projects, devices and their history, maintenance, alerts and teams. Send `Authorization: Bearer <token>` "
@@ -30,7 +30,7 @@ class ReaderView(SpectacularSwaggerSplitView):
 
     url = "/api/schema/dashmon"
 
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        answer: HttpResponseBase = super().finalize_response(request, response, *args, **kwargs)
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
+        answer: Response = super().finalize_response(request, response, *args, **kwargs)
         answer["Content-Security-Policy"] = POLICY
         return answer

@@ -14,6 +14,7 @@ from apps.api.dashmon.pagination import Keyset, listed, wanted
 from apps.api.dashmon.schema import PAGE, described, wrapped
 from apps.api.dashmon.serializers.fields import Instant
 from apps.api.dashmon.serializers.heartbeats import SignalAnswer
+from apps.api.dashmon.serializers.rows import spelled
 from apps.api.dashmon.views.base import ApiView
 from apps.checks.heartbeats import Received, receive
 from apps.common.clock import iso_ms
@@ -70,9 +71,9 @@ class HeartbeatReceiverView(ApiView):
 
     get = head = put = post
 
-    def options(self, *_args: Any, **_kwargs: Any) -> HttpResponse:
+    def options(self, request: Any, *_args: Any, **_kwargs: Any) -> Response:  # noqa: ARG002  # the framework's name
         """Browsers ask first; every page may report."""
-        return HttpResponse(status=204)
+        return Response(status=204)
 
     def finalize_response(  # type: ignore[override]  # as in the base view
         self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
@@ -132,4 +133,4 @@ class SignalsView(ApiView):
         shown = rows[: page.limit]
         cursor = Keyset(shown[-1].id) if len(rows) > page.limit else None
         total = count_pings(workspace_id=self.workspace.pk, device_id=device.pk)
-        return Response(listed("signals", SignalAnswer(shown, many=True).data, cursor=cursor, total=total))
+        return Response(listed("signals", spelled(SignalAnswer, shown), cursor=cursor, total=total))

@@ -1,6 +1,7 @@
 """Seats offered by e-mail (contract Dashmon 12)."""
 
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from rest_framework import serializers
@@ -10,6 +11,7 @@ from rest_framework.response import Response
 from apps.api.dashmon.errors import ApiError
 from apps.api.dashmon.schema import described, wrapped
 from apps.api.dashmon.serializers.fields import Instant, Text, Texts
+from apps.api.dashmon.serializers.rows import spelled
 from apps.api.dashmon.views.base import ApiView
 from apps.api.dashmon.views.me import workspace_of
 from apps.common.ids import decode_uuid, encode_uuid
@@ -22,6 +24,7 @@ from apps.workspaces.selectors import invitations_of
 from apps.workspaces.usage import plan_of
 
 PREFIX = "inv"
+NOBODY = UUID(int=0)
 
 
 class InvitationAnswer(serializers.Serializer[Invitation]):
@@ -60,7 +63,7 @@ class InvitationsView(ApiView):
     @described("Invitations, newest first", answer=wrapped("InvitationList", invitations=InvitationAnswer(many=True)))
     def get(self, _: Request) -> Response:
         rows = invitations_of(self.workspace)
-        return Response({"invitations": InvitationAnswer(rows, many=True, context={"view": self}).data})
+        return Response({"invitations": spelled(InvitationAnswer, rows, view=self)})
 
     @described(
         "Offer a seat; offering again renews",
@@ -103,7 +106,7 @@ class CancelInvitationView(ApiView):
     def post(self, _: Request, invitation_id: str) -> Response:
         with transaction.atomic():
             rows = Invitation.objects.of(self.workspace)
-            invitation = rows.filter(public_id=decode_uuid(PREFIX, invitation_id)).first()
+            invitation = rows.filter(public_id=decode_uuid(PREFIX, invitation_id) or NOBODY).first()
             if invitation is None:
                 raise ApiError("not_found", "Invitation not found")
             invitation = cancel_invitation(invitation=invitation, now=self.now)

@@ -83,7 +83,7 @@ class WindowView(ApiView):
 
 
 def _spelled(window: MaintenanceWindow) -> dict[str, str | None]:
-    return {"start": iso_ms(window.starts_at), "end": window.ends_at and iso_ms(window.ends_at)}
+    return {"start": iso_ms(window.starts_at), "end": None if window.ends_at is None else iso_ms(window.ends_at)}
 
 
 def _target_of(device: Device) -> Target:

@@ -11,6 +11,7 @@ from apps.api.dashmon.schema import OK, PAGE, described, wrapped
 from apps.api.dashmon.serializers.cards import device_cards, project_cards
 from apps.api.dashmon.serializers.devices import DeviceAnswer
 from apps.api.dashmon.serializers.projects import ProjectAnswer, ProjectBody, ProjectCardAnswer, ProjectChangeBody
+from apps.api.dashmon.serializers.rows import spelled
 from apps.api.dashmon.views.base import ApiView
 from apps.api.dashmon.views.devices import NewDeviceView
 from apps.devices.selectors import devices_of
@@ -35,7 +36,7 @@ class ProjectsView(ApiView):
         projects, cursor = _page(rows, request)
         cards = project_cards(projects, workspace=self.workspace, now=self.now)
         headers = {"X-Next-Cursor": cursor.encode()} if cursor is not None else {}
-        return Response(ProjectCardAnswer(cards, many=True).data, headers=headers)
+        return Response(spelled(ProjectCardAnswer, cards), headers=headers)
 
     @described(
         "Create a project",
@@ -120,4 +121,4 @@ class ProjectDevicesView(NewDeviceView):
         project = self.project(project_id)
         rows = devices_of(self.workspace).filter(project=project).order_by("number")
         cards = device_cards(rows, workspace=self.workspace, now=self.now)
-        return Response({"devices": DeviceAnswer(cards, many=True).data})
+        return Response({"devices": spelled(DeviceAnswer, cards)})

@@ -1,6 +1,7 @@
 """Bearer tokens (contract Dashmon 13): made here, shown once, ended here."""
 
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from rest_framework import serializers
@@ -10,6 +11,7 @@ from rest_framework.response import Response
 from apps.api.dashmon.errors import ApiError
 from apps.api.dashmon.schema import OK, described, wrapped
 from apps.api.dashmon.serializers.fields import Instant, Text, Whole
+from apps.api.dashmon.serializers.rows import spelled
 from apps.api.dashmon.views.base import ApiView
 from apps.common.ids import decode_uuid, encode_uuid
 from apps.tokens.models import ApiToken
@@ -17,13 +19,14 @@ from apps.tokens.selectors import tokens_of
 from apps.tokens.services import create_api_token, revoke_api_token
 
 PREFIX = "tok"
+NOBODY = UUID(int=0)
 
 
 class TokenAnswer(serializers.Serializer[ApiToken]):
     """A token without its secret. `usable` is false when expired, or while the workspace is Free."""
 
     id = serializers.SerializerMethodField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the wire name meets an attribute of Field
     prefix = serializers.CharField()
     accessLevel = serializers.CharField(source="access")
     createdAt = Instant(source="created_at")
@@ -47,7 +50,9 @@ class LegacyTokenAnswer(serializers.Serializer[Any]):
 
 
 class TokenBody(serializers.Serializer[Any]):
-    label = Text(max_length=80, error_messages={"max_length": "A label of 1 to 80 characters."})
+    label = Text(  # type: ignore[assignment]  # as above
+        max_length=80, error_messages={"max_length": "A label of 1 to 80 characters."}
+    )
     accessLevel = serializers.ChoiceField(
         choices=ApiToken.Access.choices,
         default=ApiToken.Access.READ_ONLY,
@@ -79,7 +84,7 @@ class TokensView(ApiView):
     @described("Tokens, newest first", answer=wrapped("TokenList", tokens=TokenAnswer(many=True)))
     def get(self, _: Request) -> Response:
         rows = tokens_of(self.workspace)
-        return Response({"tokens": TokenAnswer(rows, many=True, context={"view": self}).data})
+        return Response({"tokens": spelled(TokenAnswer, rows, view=self)})
 
     @described(
         "Create a token; its value is in this answer and nowhere else",
@@ -110,7 +115,7 @@ class TokenView(ApiView):
     def delete(self, _: Request, token_id: str) -> Response:
         with transaction.atomic():
             rows = ApiToken.objects.of(self.workspace).filter(revoked_at__isnull=True)
-            token = rows.filter(public_id=decode_uuid(PREFIX, token_id)).first()
+            token = rows.filter(public_id=decode_uuid(PREFIX, token_id) or NOBODY).first()
             if token is None:
                 raise ApiError("not_found", "Token not found")
             revoke_api_token(token=token, now=self.now)
