@@ -9,10 +9,12 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views import View
 
 from apps.accounts.models import User
+from apps.audit.services import record
 from apps.common.errors import DomainError, NotFoundError
 from apps.projects.models import ProjectMember
 from apps.web import errors
@@ -121,6 +123,21 @@ class WorkspacePage(View):
             "navigation": navigation_of(self.workspace, self.actor, self._seats),
         }
         return render(self.request, template, page | (context or {}), status=status)
+
+    def audit(self, verb: str, subject: str, changes: dict[str, Any] | None = None) -> None:
+        """One line of the trail, in the transaction of the write it tells about."""
+        record(
+            workspace=self.workspace,
+            actor=self.actor.label,
+            verb=verb,
+            subject=subject,
+            at=self.now,
+            changes=changes,
+        )
+
+    def address(self, name: str, *parts: Any) -> str:
+        """The address of a page of this workspace."""
+        return reverse(f"web:{name}", args=[self.workspace.slug, *parts])
 
     def done(self, sentence: str, to: str) -> HttpResponse:
         """After a write: say what happened, and show the place where it shows."""

@@ -24,7 +24,7 @@ def spark(values: Sequence[int | None]) -> Spark:
     known = [value for value in values if value is not None]
     if not known:
         return Spark("", "no answer in 24 h")
-    scale = max(max(known), LEAST_SCALE_US)
+    scale = max(*known, LEAST_SCALE_US)
     step = WIDTH / max(1, len(values) - 1)
     parts, pen_down = [], False
     for index, value in enumerate(values):

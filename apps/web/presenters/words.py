@@ -65,3 +65,14 @@ def percent(value: float | None) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """`1 monitor`, `12 monitors`."""
     return f"{grouped(count)} {one if count == 1 else many or one + 's'}"
+
+
+def share(fraction: tuple[int, int] | None) -> str:
+    """An exact fraction as `99.931 %`, cut after three decimals; `100 %` only for the whole."""
+    if fraction is None:
+        return NOTHING
+    part, whole = fraction
+    if part == whole:
+        return "100 %"
+    thousandths = part * 100_000 // whole
+    return f"{thousandths // 1000}.{thousandths % 1000:03d} %"

@@ -84,3 +84,15 @@ def until(context: dict[str, Any], at: datetime | None) -> str:
     if at is None:
         return words.NOTHING
     return words.duration((at - context["now"]).total_seconds())
+
+
+@register.filter
+def interval(seconds: int) -> str:
+    """A setting as `30 s` or `5 min`."""
+    return words.interval(seconds)
+
+
+@register.filter
+def unlocalized(number: float) -> str:
+    """A number as SVG reads it, whatever the language of the page."""
+    return f"{number:g}"

@@ -1,0 +1,140 @@
+"""Incidents as lists and timelines show them: a shape, a sentence, a span."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from apps.devices.models import Device
+from apps.incidents.models import Incident, IncidentEvent
+from apps.web.presenters import words
+from apps.web.presenters.status import Shape, StatusView
+
+SHAPES: dict[str, Shape] = {"critical": "down", "warning": "degraded", "info": "unknown"}
+STATE_SHAPES: dict[str, Shape] = {"down": "down", "warning": "degraded", "up": "up"}
+STATE_WORDS = {"down": "down", "warning": "degraded", "up": "up", "unknown": "unknown"}
+CLOSE_REASONS = {
+    "condition_cleared": "It is well again",
+    "resolved_by_hand": "Resolved by hand",
+    "subject_deleted": "The monitor was deleted",
+    "rule_disabled": "The rule was switched off",
+    "rule_updated": "The rule was changed",
+    "stale": "Nothing was heard of it any more",
+}
+CAUSES = {
+    "refused": "Connection refused",
+    "reset": "Connection reset",
+    "nxdomain": "The name does not exist",
+    "expired": "Certificate expired",
+    "timeout": "Timeout",
+    "overrun": "The job ran too long",
+    "missed": "No heartbeat in time",
+}
+Form = Literal["shape", "icon"]
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRow:
+    """One incident in a list."""
+
+    incident: Incident
+    status: StatusView
+    why: str
+    also: str
+    urgent: bool  # open, critical and nobody's yet: the one red edge on a page
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of a timeline: when, a mark, who, what, and what else."""
+
+    at: datetime
+    mark: str
+    form: Form
+    actor: str
+    sentence: str
+    more: str = ""
+    note: str = ""
+
+
+def row(incident: Incident, now: datetime) -> IncidentRow:
+    """How an incident stands, and how long it has lasted or did last."""
+    shape = STATE_SHAPES.get(incident.state, SHAPES.get(incident.severity, "unknown"))
+    lasted = words.duration(((incident.closed_at or now) - incident.opened_at).total_seconds())
+    status = StatusView(shape, STATE_WORDS.get(incident.state, "open").capitalize(), lasted)
+    if incident.closed_at is not None:
+        status = StatusView("up", "Resolved", f"after {lasted}")
+    urgent = incident.closed_at is None and incident.acknowledged_at is None
+    return IncidentRow(
+        incident, status, why(incident), also(incident), urgent and incident.severity == Incident.Severity.CRITICAL
+    )
+
+
+def why(incident: Incident) -> str:
+    """The cause in words; its machine word where nothing better is known."""
+    return incident.cause_text or CAUSES.get(incident.cause, incident.cause.replace("_", " ").capitalize())
+
+
+def also(incident: Incident) -> str:
+    """Project and who has taken it on, in one quiet line."""
+    parts = [incident.project.name] if incident.project is not None else []
+    if incident.closed_at is not None:
+        parts.append(CLOSE_REASONS.get(incident.close_reason, "Closed"))
+    elif incident.acknowledged_at is not None:
+        by = incident.acknowledged_by
+        parts.append(f"acknowledged by {by.get_short_name()}" if by is not None else "acknowledged")
+    else:
+        parts.append("not acknowledged yet")
+    return " · ".join(parts)
+
+
+def rows(incidents: Sequence[Incident], now: datetime) -> list[IncidentRow]:
+    """A list of incidents, in the order given."""
+    return [row(incident, now) for incident in incidents]
+
+
+def moment(event: IncidentEvent) -> Moment:
+    """One event as a sentence a person would say."""
+    detail = event.detail
+    if event.kind == IncidentEvent.Kind.NOTE:
+        return Moment(event.at, "message-square", "icon", event.actor, "added a note", note=detail.get("text", ""))
+    if event.kind == IncidentEvent.Kind.ACKNOWLEDGED:
+        return Moment(event.at, "check", "icon", event.actor, "acknowledged it")
+    if event.kind == IncidentEvent.Kind.NOTIFIED:
+        return _notified(event)
+    if event.kind == IncidentEvent.Kind.CLOSED:
+        return _closed(event)
+    after = str(detail.get("after", ""))
+    return Moment(
+        event.at,
+        STATE_SHAPES.get(after, "unknown"),
+        "shape",
+        "",
+        f"{_verb(event)} {STATE_WORDS.get(after, after)}",
+        more=str(detail.get("cause_text") or detail.get("cause") or ""),
+    )
+
+
+def _verb(event: IncidentEvent) -> str:
+    return {"opened": "Went", "worsened": "Got worse:", "eased": "Eased:"}.get(event.kind, "Became")
+
+
+def _notified(event: IncidentEvent) -> Moment:
+    detail = event.detail
+    channel = {"email": "E-mail", "webhook": "Webhook"}.get(str(detail.get("channel")), "Notice")
+    delivered = detail.get("result") == "delivered"
+    ending = "was delivered" if delivered else f"was given up: {detail.get('result', '')}"
+    return Moment(event.at, "send", "icon", "", f"{channel} to {detail.get('recipient', '')} {ending}")
+
+
+def _closed(event: IncidentEvent) -> Moment:
+    reason = str(event.detail.get("reason", "condition_cleared"))
+    text = str(event.detail.get("text", ""))
+    if event.actor:
+        return Moment(event.at, "circle-check", "icon", event.actor, "resolved it", note=text)
+    return Moment(event.at, "up", "shape", "", CLOSE_REASONS.get(reason, "Closed"), note=text)
+
+
+def subject_of(incident: Incident, devices: Sequence[Device]) -> Device | None:
+    """The monitor an incident is about, while it exists."""
+    return next((device for device in devices if device.pk == incident.subject_id), None)

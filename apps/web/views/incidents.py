@@ -1,0 +1,112 @@
+"""Incidents: the list, one with its timeline, and what people do to it."""
+
+from typing import Any, cast
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
+from apps.common.errors import DomainError, InvalidInputError
+from apps.common.ids import decode_uuid
+from apps.devices.selectors import devices_of
+from apps.incidents import services
+from apps.incidents.models import Incident
+from apps.incidents.selectors import count_open, incident_by_public_id, list_incidents, of_device, timeline
+from apps.incidents.types import StatusFilter
+from apps.notifications.selectors import list_deliveries
+from apps.web.access import WorkspacePage
+from apps.web.paging import read_cursor, write_cursor
+from apps.web.presenters import incidents as presenter
+
+FILTERS = {"open": "Open", "acknowledged": "Acknowledged", "resolved": "Resolved", "all": "All"}
+
+
+class IncidentList(WorkspacePage):
+    """Incidents newest first, by status."""
+
+    section = "incidents"
+    permission = "incidents.read"
+
+    def get(self, *_: Any) -> HttpResponse:
+        chosen = self.request.GET.get("status", "open")
+        status = cast("StatusFilter", chosen if chosen in FILTERS else "open")
+        page = list_incidents(
+            self.workspace,
+            status=status,
+            projects=self.actor.projects,
+            after=read_cursor(self.request.GET.get("after")),
+        )
+        context = {
+            "rows": presenter.rows(page.items, self.now),
+            "total": page.total,
+            "older": write_cursor(page.next),
+            "filters": FILTERS,
+            "status": status,
+            "open_count": count_open(self.workspace, projects=self.actor.projects),
+        }
+        return self.render("web/incidents.html", context)
+
+
+class IncidentPage(WorkspacePage):
+    """What every page and act about one incident begins with."""
+
+    section = "incidents"
+    permission = "incidents.read"
+    write_permission = "incidents.write"
+    # An incident can be taken on whatever the plan says: the trouble is real.
+    obeys_lock = False
+
+    def incident(self, name: str) -> Incident:
+        return incident_by_public_id(self.workspace, decode_uuid("inc", name), projects=self.actor.projects)
+
+
+class IncidentDetail(IncidentPage):
+    """The timeline, newest first, with the facts beside it."""
+
+    def get(self, _: Any, incident: str) -> HttpResponse:
+        row = self.incident(incident)
+        device = devices_of(self.workspace, projects=self.actor.projects).filter(pk=row.subject_id).first()
+        before = [other for other in of_device(self.workspace, row.subject_id, limit=6) if other.pk != row.pk]
+        context = {
+            "incident": row,
+            "name": row.wire_id,
+            "view": presenter.row(row, self.now),
+            "moments": [presenter.moment(event) for event in reversed(timeline(row))],
+            "device": device,
+            "before": presenter.rows(before[:5], self.now),
+            "deliveries": list_deliveries(self.workspace, incident=row, limit=10).items,
+            "close_reason": presenter.CLOSE_REASONS.get(row.close_reason, ""),
+        }
+        return self.render("web/incident.html", context)
+
+
+class IncidentAct(IncidentPage):
+    """Acknowledge, note or resolve; back to where the person was."""
+
+    act = ""
+
+    def post(self, _: Any, incident: str) -> HttpResponse:
+        row = self.incident(incident)
+        try:
+            sentence = getattr(self, f"_{self.act}")(row)
+        except InvalidInputError as error:
+            messages.error(self.request, error.message)
+            return redirect(self.address("incident", row.wire_id))
+        except DomainError as error:
+            return self.refuse(error)
+        if self.request.POST.get("back") == "overview":
+            return self.done(sentence, self.address("overview"))
+        return self.done(sentence, self.address("incident", row.wire_id))
+
+    def _acknowledge(self, row: Incident) -> str:
+        services.acknowledge(incident=row, actor=self.actor.label, user=self.user, now=self.now)
+        return f"Incident {row.number} is yours."
+
+    def _note(self, row: Incident) -> str:
+        text = self.request.POST.get("text", "")
+        services.add_note(incident=row, text=text, actor=self.actor.label, now=self.now)
+        return "Note added."
+
+    def _resolve(self, row: Incident) -> str:
+        services.resolve(incident=row, actor=self.actor.label, now=self.now, note=self.request.POST.get("text", ""))
+        return f"Incident {row.number} is resolved."
