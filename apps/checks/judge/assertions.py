@@ -14,7 +14,10 @@ from apps.devices.json_paths import PathError, compile_path
 from apps.devices.patterns import SEARCH_SECONDS, PatternError, search
 
 Severity = Literal["", "warning", "critical"]
-Reason = Literal["mismatch", "missing", "invalid_json", "pattern_timeout", "invalid_rule"]
+Reason = Literal["mismatch", "missing", "invalid_json", "timeout", "invalid_rule"]
+
+# Processor time one exchange may take: thirty rules over a megabyte of JSON could hold up a worker for minutes.
+JUDGE_SECONDS = 0.5
 
 IMPLICIT_STATUS = "implicit_status"
 
@@ -57,6 +60,10 @@ class InvalidBodyError(ValueError):
     """The body is not a JSON document."""
 
 
+class BudgetSpentError(Exception):
+    """The exchange has had its share of processor time; what is left of its rules counts as failed."""
+
+
 def judge_http(config: Mapping[str, Any], facts: HttpFacts | Failure) -> HttpVerdict:
     """Judge an exchange by a synthetic document's `assertions` and `degradedMs`; never raises on any body.
 
@@ -92,6 +99,12 @@ class Exchange:
 
     def __init__(self, facts: HttpFacts) -> None:
         self.facts = facts
+        self._ends_at = time.thread_time() + JUDGE_SECONDS
+
+    def spend(self) -> None:
+        """Raise BudgetSpentError once the time is up."""
+        if time.thread_time() > self._ends_at:
+            raise BudgetSpentError
 
     @cached_property
     def text(self) -> str:
@@ -135,10 +148,13 @@ def judge_assertion(assertion: Mapping[str, Any], exchange: Exchange) -> FailedA
     found: list[Any] = []
     reason: Reason | None
     try:
+        exchange.spend()
         found = exchange.nodes(assertion)
-        reason = _fault(assertion, found)
+        reason = _fault(assertion, found, exchange)
     except InvalidBodyError:
         reason = "invalid_json"
+    except BudgetSpentError:
+        reason = "timeout"
     except (PathError, PatternError):
         # Refused when the document is saved; a rule that cannot be read must not pass for a success.
         reason = "invalid_rule"
@@ -149,7 +165,7 @@ def judge_assertion(assertion: Mapping[str, Any], exchange: Exchange) -> FailedA
     return FailedAssertion(str(assertion.get("id", "")), severity, reason, sentence)
 
 
-def _fault(assertion: Mapping[str, Any], found: list[Any]) -> Reason | None:
+def _fault(assertion: Mapping[str, Any], found: list[Any], exchange: Exchange) -> Reason | None:
     op, value = str(assertion.get("op")), assertion.get("value")
     if not found:
         return None if op in ("not_exists", "is_empty") else "missing"
@@ -158,9 +174,12 @@ def _fault(assertion: Mapping[str, Any], found: list[Any]) -> Reason | None:
     test = _OPERATORS.get(str(assertion.get("source")), JSON_OPERATORS).get(op)
     if test is None:
         return "invalid_rule"
-    judged = (test(node, value) for node in found)
-    passed = all(judged) if assertion.get("quantifier") == "all" else any(judged)
-    return None if passed else "mismatch"
+    every = assertion.get("quantifier") == "all"
+    for node in found:
+        exchange.spend()
+        if test(node, value) is not every:
+            return "mismatch" if every else None
+    return None if every else "mismatch"
 
 
 def _pattern_fault(assertion: Mapping[str, Any], found: list[Any]) -> Reason | None:
@@ -173,7 +192,7 @@ def _pattern_fault(assertion: Mapping[str, Any], found: list[Any]) -> Reason | N
             left = deadline - time.monotonic()
             hit = search(pattern, node, seconds=left) if left > 0 else None
             if hit is None:
-                return "pattern_timeout"
+                return "timeout"
             passed = hit is wanted
         if passed is not every:
             return None if passed else "mismatch"

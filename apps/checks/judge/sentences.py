@@ -44,8 +44,8 @@ def failure(assertion: Mapping[str, Any], found: Sequence[Any], reason: str) -> 
         return f"Expected {label} {expectation}, but the body is not JSON."
     if reason == "missing":
         return f"Expected {label} {expectation}, but there is none."
-    if reason == "pattern_timeout":
-        return f"The pattern for {label} took too long."
+    if reason == "timeout":
+        return f"The rule for {label} took too long."
     if reason == "invalid_rule":
         return f"The rule for {label} cannot be evaluated."
     # A body is neither short nor ours to repeat.

@@ -110,7 +110,7 @@ def test_a_pattern_that_backtracks_for_ever_fails_whatever_it_was_to_find() -> N
         verdict = judge_http(config, facts(body))
 
         assert verdict.failed == ("a1",)
-        assert verdict.failures[0].reason == "pattern_timeout"
+        assert verdict.failures[0].reason == "timeout"
 
 
 def test_the_time_cap_of_a_pattern_covers_all_its_nodes_together() -> None:
@@ -120,6 +120,22 @@ def test_the_time_cap_of_a_pattern_covers_all_its_nodes_together() -> None:
     assert failed(body, source="json", path="$[*]", op="matches", value="(a+)+$", quantifier="all")
 
     assert time.monotonic() - began < 5  # 200 caps of their own would take ten seconds
+
+
+def test_many_costly_rules_share_one_budget_and_the_rest_fails() -> None:
+    body = b"[" + b",".join([b"[]"] * 300_000) + b"]"
+    rules = [
+        {"id": f"a{n}", "source": "json", "path": "$[*]", "op": "not_in", "value": [[n]] * 100, "quantifier": "all"}
+        for n in range(30)
+    ]
+    began = time.thread_time()
+
+    verdict = judge_http({"assertions": rules}, facts(body))
+
+    # On its own each of these rules takes many seconds.
+    assert time.thread_time() - began < 5
+    assert {failure.reason for failure in verdict.failures} == {"timeout"}
+    assert len(verdict.failed) == 30
 
 
 @pytest.mark.parametrize(
