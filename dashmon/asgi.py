@@ -30,12 +30,14 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
-    from dashmon.background import Background
+    from dashmon.background import runner
 
-    background = Background.for_server()
     await receive()
-    await sync_to_async(background.start)()
+    background = await sync_to_async(runner)()
+    if background is not None:
+        await sync_to_async(background.start)()
     await send({"type": "lifespan.startup.complete"})
     await receive()
-    await sync_to_async(background.close)(4.0)
+    if background is not None:
+        await sync_to_async(background.close)()
     await send({"type": "lifespan.shutdown.complete"})

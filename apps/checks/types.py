@@ -67,7 +67,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One finished check, judged. `detail` carries the wire's words: error, reason, failed, tls, answer ..."""
+    """One finished check, judged. `detail` holds error, reason, failed, tls, answer ...."""
 
     status: Status
     started_at: datetime
