@@ -13,7 +13,7 @@ from apps.devices import heartbeat
 from apps.devices import services as devices
 from apps.devices.heartbeat import Flip, HeartbeatConfig, HeartbeatState, Recorded, Signal
 from apps.devices.models import Device, DeviceState
-from apps.devices.state import CODE, Outcome, advance
+from apps.devices.state import CODE, Outcome, Snapshot, advance
 from apps.devices.state import Flip as StateFlip
 from apps.metrics import services as metrics
 from apps.pipeline.states import (
@@ -108,7 +108,8 @@ def _in_step(row: DeviceState, config: HeartbeatConfig, *, now: datetime) -> tup
     """The stored machine, paused or resumed as its device is: plans pause devices without asking the machine."""
     state = HeartbeatState.from_dict(row.heartbeat)
     if row.device.paused and state.phase != "paused":
-        return heartbeat.pause(state, config, now)
+        # Nobody knows what was due before the pause, so nothing is told of the time before it.
+        return heartbeat.pause(state, config, now)[0], []
     if not row.device.paused and state.phase == "paused":
         return heartbeat.resume(state, now), []
     return state, []
@@ -149,10 +150,11 @@ def _settle(
         signal = signals.get(row.pk)
         for flip in flips:
             announced.extend((row, told) for told in _advance(row, flip, signal))
-        config = HeartbeatConfig.parse(row.device.heartbeat or {})
-        row.heartbeat = state.to_dict()
-        row.due_at = heartbeat.next_look(state, config)
         rows.extend(_history(row, flips, signal))
+        if state.phase == "paused" != HeartbeatState.from_dict(row.heartbeat).phase:
+            rows.append(_fall_silent(row, at=state.settled_at or now))
+        row.heartbeat = state.to_dict()
+        row.due_at = heartbeat.next_look(state, HeartbeatConfig.parse(row.device.heartbeat or {}))
     save_states([row for row, _, _ in moved])
     for start in range(0, len(rows), CHUNK):
         metrics.append(rows=rows[start : start + CHUNK], now=now)
@@ -176,6 +178,12 @@ def _advance(row: DeviceState, flip: Flip, signal: tuple[Signal, Recorded] | Non
     after, told = advance(replace(snapshot_of(row), retries=0), outcome)
     write_snapshot(row, after)
     return [] if told is None else [told]
+
+
+def _fall_silent(row: DeviceState, *, at: datetime) -> Observation:
+    """A heartbeat that was paused is in no state until its next signal."""
+    write_snapshot(row, Snapshot(state="unknown", since=at, retries=row.device.retries))
+    return _row(row, at=at, code=CODE["unknown"], detail={"reason": "paused"})
 
 
 def _sentence(flip: Flip, signal: tuple[Signal, Recorded] | None) -> str:
