@@ -10,6 +10,7 @@ from apps.common.errors import NotFoundError
 from apps.incidents.models import Incident, IncidentEvent
 from apps.incidents.types import Cursor, Page
 from apps.notifications.models import Delivery, DeliveryAttempt
+from apps.notifications.queue import heads
 from apps.notifications.types import Backlog
 from apps.workspaces.models import Workspace
 
@@ -62,16 +63,14 @@ def backlog(now: datetime) -> Backlog:
     events = IncidentEvent.objects.filter(fanned_out_at__isnull=True).aggregate(
         count=Count("id"), oldest=Min("written_at")
     )
-    due = Q(next_at__lte=now)
-    planned = Delivery.objects.filter(status=Delivery.Status.PLANNED).aggregate(
-        count=Count("id"), due=Count("id", filter=due), oldest=Min("next_at", filter=due)
-    )
+    planned = Delivery.objects.filter(status=Delivery.Status.PLANNED)
+    due = planned.filter(pk__in=heads(), next_at__lte=now).aggregate(count=Count("id"), oldest=Min("next_at"))
     failed = Delivery.objects.filter(status=Delivery.Status.FAILED, created_at__gte=now - timedelta(days=1))
     return Backlog(
         events=events["count"],
         oldest_event_at=events["oldest"],
-        planned=planned["count"],
-        due=planned["due"],
-        oldest_due_at=planned["oldest"],
+        planned=planned.count(),
+        due=due["count"],
+        oldest_due_at=due["oldest"],
         failed_last_day=failed.count(),
     )

@@ -72,6 +72,6 @@ class Backlog:
     events: int  # changes and acts that are not planned into deliveries yet
     oldest_event_at: datetime | None
     planned: int  # deliveries that are neither sent nor given up
-    due: int  # those among them whose time has come
+    due: int  # recipients whose next message could leave now
     oldest_due_at: datetime | None
     failed_last_day: int

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q, QuerySet
 
 from apps.common.errors import ConflictError, InvalidInputError
 from apps.incidents import services as incidents
@@ -21,6 +21,7 @@ from apps.notifications import channels, messages
 from apps.notifications.channels import ChannelError
 from apps.notifications.models import Delivery, DeliveryAttempt, Route
 from apps.notifications.notices import recipients_of, rule_of
+from apps.notifications.queue import heads
 from apps.notifications.retries import ATTEMPTS, next_try
 from apps.notifications.services.outbox import recipient_key
 from apps.notifications.services.rules import clean_address
@@ -87,10 +88,8 @@ def deliver_due(*, now: datetime, limit: int) -> int:
 
 def _start(lanes: ThreadPoolExecutor, *, room: int, clock: _Clock) -> dict[Future[Receipt], Delivery]:
     """Claim and send off as many deliveries as there is room for."""
-    started: dict[Future[Receipt], Delivery] = {}
-    while len(started) < room and (delivery := _claim(now=clock.now())) is not None:
-        started[_send_off(lanes, delivery, clock=clock)] = delivery
-    return started
+    claimed = _claim(now=clock.now(), room=room) if room else []
+    return {_send_off(lanes, delivery, clock=clock): delivery for delivery in claimed}
 
 
 def _send_off(lanes: ThreadPoolExecutor, delivery: Delivery, *, clock: _Clock) -> Future[Receipt]:
@@ -136,9 +135,10 @@ def send_test(*, workspace: Workspace, kind: Route.Kind, now: datetime, to: str 
 
 
 @transaction.atomic
-def _claim(*, now: datetime) -> Delivery | None:
-    """Lease the next due delivery, or None. The try counts from here on: a message that kills is given up too."""
-    while (delivery := _next_due(now)) is not None:
+def _claim(*, now: datetime, room: int) -> list[Delivery]:
+    """Lease up to `room` due deliveries. The try counts from here on: a message that kills is given up too."""
+    claimed = []
+    for delivery in _next_due(now)[:room]:
         if delivery.attempts >= ATTEMPTS:
             # Its last permitted try died with its worker.
             _settle(delivery, _Outcome(ok=False, result=LOST), at=now)
@@ -147,19 +147,16 @@ def _claim(*, now: datetime) -> Delivery | None:
         delivery.lease_until = now + LEASE
         delivery.attempts += 1
         delivery.save(update_fields=["lease_token", "lease_until", "attempts"])
-        return delivery
-    return None
+        claimed.append(delivery)
+    return claimed
 
 
-def _next_due(now: datetime) -> Delivery | None:
-    planned = Delivery.objects.filter(status=Delivery.Status.PLANNED)
-    older = planned.filter(
-        workspace_id=OuterRef("workspace_id"), recipient_key=OuterRef("recipient_key"), pk__lt=OuterRef("pk")
-    )
+def _next_due(now: datetime) -> QuerySet[Delivery]:
+    """Due deliveries that nobody holds, locked; only the first of each recipient's queue can be one."""
     free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
-    rows = planned.filter(free, ~Exists(older), next_at__lte=now)
-    delivery: Delivery | None = rows.select_for_update(skip_locked=True).order_by("next_at", "pk").first()
-    return delivery
+    rows = Delivery.objects.filter(free, pk__in=heads(), status=Delivery.Status.PLANNED, next_at__lte=now)
+    due: QuerySet[Delivery] = rows.select_for_update(skip_locked=True).order_by("next_at", "pk")
+    return due
 
 
 def _finish(delivery: Delivery, future: Future[Receipt], *, clock: _Clock, final: bool) -> _Outcome:
@@ -237,11 +234,6 @@ def _settle(delivery: Delivery, outcome: _Outcome, *, at: datetime) -> None:
 def _postpone(delivery: Delivery, outcome: _Outcome, *, until: datetime) -> None:
     delivery.next_at = until
     _save_result(delivery, outcome)
-    # Those behind it cannot leave earlier; moving them keeps the queue of due rows short and honest.
-    behind = Delivery.objects.of(delivery.workspace_id).filter(
-        recipient_key=delivery.recipient_key, status=Delivery.Status.PLANNED, pk__gt=delivery.pk
-    )
-    behind.filter(next_at__lt=until, lease_until__isnull=True).update(next_at=until)
 
 
 def _save_result(delivery: Delivery, outcome: _Outcome) -> None:

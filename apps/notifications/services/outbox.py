@@ -85,11 +85,12 @@ def _plan(event: IncidentEvent, *, now: datetime) -> None:
     if not routes:
         return
     news = _news(event)
+    planned = []
     for route in routes:
-        if route.kind == Route.Kind.EMAIL:
-            _plan_mails(route, news, now=now)
-        else:
-            _plan_webhook(route, news, now=now)
+        plan = _mails if route.kind == Route.Kind.EMAIL else _webhook_calls
+        planned += plan(route, news, now=now)
+    # A delivery that is there already stays as it is.
+    Delivery.objects.of(event.workspace_id).bulk_create(planned, ignore_conflicts=True)
 
 
 def _news(event: IncidentEvent) -> News:
@@ -101,20 +102,22 @@ def _news(event: IncidentEvent) -> News:
     return News(workspace=workspace, event=event, incident=event.incident, device=device)
 
 
-def _plan_mails(route: Route, news: News, *, now: datetime) -> None:
+def _mails(route: Route, news: News, *, now: datetime) -> list[Delivery]:
+    mails = []
     for notice in notices.mails(route=route, workspace=news.workspace, event=news.event):
         delivery = _delivery(route, news, event_name=notice.event, recipient=notice.to, now=now)
         delivery.payload = messages.state_mail(news, word=notice.event, delivery_id=delivery.wire_id)
-        _keep(delivery)
+        mails.append(delivery)
+    return mails
 
 
-def _plan_webhook(route: Route, news: News, *, now: datetime) -> None:
+def _webhook_calls(route: Route, news: News, *, now: datetime) -> list[Delivery]:
     event_name = messages.WEBHOOK_EVENTS.get(news.event.kind)
     if event_name is None or news.incident is None or news.event.detail.get("in_maintenance"):
-        return
+        return []
     delivery = _delivery(route, news, event_name=event_name, recipient=route.url, now=now)
     delivery.payload = messages.event_body(news, event_name=event_name)
-    _keep(delivery)
+    return [delivery]
 
 
 def _delivery(route: Route, news: News, *, event_name: str, recipient: str, now: datetime) -> Delivery:
@@ -135,11 +138,6 @@ def _delivery(route: Route, news: News, *, event_name: str, recipient: str, now:
         created_at=now,
         next_at=now,
     )
-
-
-def _keep(delivery: Delivery) -> None:
-    """Store a planned delivery; one that is there already stays as it is."""
-    Delivery.objects.of(delivery.workspace_id).bulk_create([delivery], ignore_conflicts=True)
 
 
 def recipient_key(kind: str, recipient: str) -> str:

@@ -12,6 +12,7 @@ from apps.notifications import messages, services
 from apps.notifications.models import Delivery
 from apps.notifications.services import outbox
 from apps.workspaces.models import Workspace
+from apps.workspaces.querysets import TenantQuerySet
 from tests.apps.incidents.scene import T0, change, go_down, make_device, make_workspace, minutes, tell
 from tests.apps.notifications.conftest import mail_to
 from tests.sinks.http import HttpSink
@@ -46,11 +47,11 @@ def waiting(workspace: Workspace) -> int:
     [
         (outbox, "_claim"),
         (outbox, "_news"),
-        (outbox, "_plan_mails"),
+        (outbox, "_mails"),
         (messages, "state_mail"),
-        (outbox, "_keep"),
+        (TenantQuerySet, "bulk_create"),
         (messages, "event_body"),
-        (outbox, "_plan_webhook"),
+        (outbox, "_webhook_calls"),
         (outbox, "_plan"),
     ],
 )
