@@ -69,6 +69,7 @@ class Engine:
         self._running: dict[int, Task[CheckResult]] = {}
         self._finished: list[tuple[Hashable, CheckResult]] = []
         self._count = 0
+        self._closed = False
 
     @property
     def free(self) -> int:
@@ -101,7 +102,10 @@ class Engine:
         self._reactor.wake()
 
     def close(self) -> None:
-        """Drop everything in flight at once; nothing of it is ever reported."""
+        """Drop everything in flight at once; nothing of it is ever reported. Closing twice is fine."""
+        if self._closed:
+            return
+        self._closed = True
         for task in self._running.values():
             task.cancel()
         self._running.clear()
