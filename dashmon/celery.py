@@ -23,7 +23,6 @@ app.conf.worker_concurrency = (os.cpu_count() or 1) + BESIDE_PUMPS
 # A pump runs for a minute: nothing may wait behind it in the same process.
 app.conf.worker_prefetch_multiplier = 1
 app.conf.beat_schedule_filename = str(settings.DATA_DIR / "beat-schedule")
-app.conf.timezone = "UTC"
 app.conf.beat_schedule = {
     "schedule": {"task": "apps.checks.tasks.schedule_checks", "schedule": 1.0},
     "pump": {"task": "apps.checks.tasks.pump_checks", "schedule": 5.0},

@@ -281,8 +281,8 @@ class Pump:
     def _is_ripe(self, batch: _OpenBatch, now: datetime) -> bool:
         since = now - batch.stored_at
         if batch.failures:
-            return since >= LOOK * 2**batch.failures
-        return not batch.waiting or (bool(batch.finished) and since >= PART)
+            return since >= LOOK * (1 << batch.failures)
+        return not batch.waiting or (len(batch.finished) > 0 and since >= PART)
 
     def _store(self, batch: _OpenBatch, now: datetime) -> None:
         batch.stored_at = now

@@ -72,4 +72,4 @@ def schedule_figures(now: datetime) -> ScheduleFigures:
 def due_per_second() -> float:
     """How many checks the enabled devices need, on average."""
     rows = Device.objects.filter(enabled=True).values_list("interval_s").annotate(devices=Count("pk"))
-    return sum(devices / interval for interval, devices in rows)
+    return float(sum(devices / interval for interval, devices in rows))

@@ -85,7 +85,8 @@ class Bus:
 
     def _hear(self) -> None:
         # Reading blocks, so the listener has a connection of its own without the short time-out.
-        with Redis.from_url(self._url, socket_connect_timeout=2).pubsub(ignore_subscribe_messages=True) as channel:
+        client = Redis.from_url(self._url, socket_connect_timeout=2)
+        with client.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]  # redis-py leaves it bare
             channel.psubscribe(PREFIX + "*")
             while not self._closed.is_set():
                 message = channel.get_message(timeout=LISTEN_S)

@@ -109,9 +109,7 @@ def _failed(snapshot: Snapshot, outcome: Outcome) -> tuple[Snapshot, Flip | None
     return _announced(snapshot, outcome, state="down", streak=streak)
 
 
-def _announced(
-    snapshot: Snapshot, outcome: Outcome, *, state: StateName, streak: int
-) -> tuple[Snapshot, Flip | None]:
+def _announced(snapshot: Snapshot, outcome: Outcome, *, state: StateName, streak: int) -> tuple[Snapshot, Flip | None]:
     after = _moved(snapshot, outcome, state=state, streak=streak, announced="")
     if snapshot.settled == state:
         return after, None

@@ -214,7 +214,7 @@ def _history(row: DeviceState, flips: Sequence[Flip], signal: tuple[Signal, Reco
 
 
 def _row(
-    row: DeviceState, *, at: datetime, code: int, detail: dict[str, str], run_ms: int | None = None
+    row: DeviceState, *, at: datetime, code: int, detail: Mapping[str, str], run_ms: int | None = None
 ) -> Observation:
     values: dict[str, int | float | None] = {"state": code, "interval_ms": 0}
     if run_ms is not None:
