@@ -194,7 +194,9 @@ def _place(device: Device, *, limits: Mapping[Limit, int | None]) -> None:
 
 
 def _schedule(device: Device) -> None:
-    device.enabled = not device.paused and device.kind not in NOT_PROBED
+    # A DNS monitor without a name asks nothing: it stays unknown until it is configured.
+    named = device.kind != Device.Kind.DNS or bool(device.dns or device.host)
+    device.enabled = not device.paused and device.kind not in NOT_PROBED and named
 
 
 def _apply_links(device: Device, options: Options, *, now: datetime) -> None:
@@ -301,8 +303,9 @@ def set_dns_config(*, device: Device, document: Mapping[str, Any], now: datetime
     if device.kind != Device.Kind.DNS:
         raise UnsupportedError("Only a device of type dns has a DNS configuration.")
     device.dns = dns_config.normalise(document, hostname=device.host)
+    _schedule(device)
     device.updated_at = now
-    device.save(update_fields=["dns", "updated_at"])
+    device.save(update_fields=["dns", "enabled", "updated_at"])
     return device.dns
 
 
