@@ -55,8 +55,8 @@ def message_id(delivery_id: str) -> str:
     return f"<{delivery_id}@{mail_domain()}>"
 
 
-def state_mail(news: News, *, word: str, delivery_id: str) -> dict[str, str]:
-    """Subject, text and HTML of a state e-mail; `word` is `down` or `up`."""
+def state_mail(news: News, *, word: str) -> dict[str, str]:
+    """Subject, text and HTML of a state e-mail, the same for all recipients; `word` is `down` or `up`."""
     title, sentence = WORDS[word]
     place = f" ({news.project.name})" if news.project else ""
     incident = news.incident
@@ -69,7 +69,7 @@ def state_mail(news: News, *, word: str, delivery_id: str) -> dict[str, str]:
         "url": incident_url(incident) if incident else f"{base_url()}/app/",
         "workspace": news.workspace.name,
     }
-    return _mail(f"{title}: {news.name}{place}", context, delivery_id)
+    return _mail(f"{title}: {news.name}{place}", context)
 
 
 def mail_for_test(*, workspace: Workspace, delivery_id: str, at: datetime) -> dict[str, str]:
@@ -81,16 +81,15 @@ def mail_for_test(*, workspace: Workspace, delivery_id: str, at: datetime) -> di
         "url": f"{base_url()}/app/",
         "workspace": workspace.name,
     }
-    return _mail("Test message", context, delivery_id)
+    return _mail("Test message", context) | {"message_id": message_id(delivery_id)}
 
 
-def _mail(subject: str, context: dict[str, str], delivery_id: str) -> dict[str, str]:
+def _mail(subject: str, context: dict[str, str]) -> dict[str, str]:
     return {
         # A header is one line, whatever people call their devices.
         "subject": " ".join(subject.split()),
         "text": render_to_string("email/notice.txt", context),
         "html": render_to_string("email/notice.html", context),
-        "message_id": message_id(delivery_id),
     }
 
 

@@ -103,11 +103,14 @@ def _news(event: IncidentEvent) -> News:
 
 
 def _mails(route: Route, news: News, *, now: datetime) -> list[Delivery]:
-    mails = []
-    for notice in notices.mails(route=route, workspace=news.workspace, event=news.event):
-        delivery = _delivery(route, news, event_name=notice.event, recipient=notice.to, now=now)
-        delivery.payload = messages.state_mail(news, word=notice.event, delivery_id=delivery.wire_id)
-        mails.append(delivery)
+    earned = notices.mails(route=route, workspace=news.workspace, event=news.event)
+    if not earned:
+        return []
+    word = earned[0].event
+    words = messages.state_mail(news, word=word)
+    mails = [_delivery(route, news, event_name=word, recipient=notice.to, now=now) for notice in earned]
+    for mail in mails:
+        mail.payload = words | {"message_id": messages.message_id(mail.wire_id)}
     return mails
 
 
