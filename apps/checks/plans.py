@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from apps.common.egress import ForbiddenTargetError, parse_url
+from apps.common.egress.targets import DEFAULT_PORTS
 from apps.common.errors import UnsupportedError
 from apps.devices.models import Device
 
@@ -175,7 +177,8 @@ def _plan(
         return _http(url or _url_of(host, port), request, rules)
     if kind == Device.Kind.DNS:
         return _dns(host, dns or {})
-    return _by_host(kind, host or _host_of(url), port or _port_of(url), request, rules)
+    place, own_port = _place_of(url)
+    return _by_host(kind, host or place, port or own_port, request, rules)
 
 
 def _kind_of_class(url: str, port: int | None) -> tuple[str, bool]:
@@ -242,15 +245,15 @@ def _url_of(host: str, port: int | None) -> str:
     return f"{scheme}://{name}" if port in {None, 80, 443} else f"{scheme}://{name}:{port}"
 
 
-def _host_of(url: str) -> str:
-    """The host's text inside a URL; the engine reads it strictly later."""
-    authority = url.partition("://")[2] or url
-    authority = authority.partition("/")[0].partition("?")[0].partition("#")[0]
-    if authority.startswith("["):
-        return authority.partition("]")[0] + "]"
-    return authority.partition(":")[0]
+def _place_of(url: str) -> tuple[str, int | None]:
+    """Host and port of a URL; the port is None where the scheme implies it.
 
-
-def _port_of(url: str) -> int | None:
-    tail = url.partition("://")[2].partition("/")[0].rpartition("]")[2].partition(":")[2]
-    return int(tail) if tail.isdecimal() else None
+    Text that is no URL is handed on as it is: the engine refuses it as a host, and says so.
+    """
+    if not url:
+        return "", None
+    try:
+        target = parse_url(url)
+    except ForbiddenTargetError:
+        return url, None
+    return target.host.bracketed, None if target.port in DEFAULT_PORTS.values() else target.port

@@ -7,6 +7,7 @@ import socket
 import ssl
 import struct
 import threading
+import warnings
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -233,6 +234,9 @@ def _context(served: Served, limit: ssl.TLSVersion | None) -> ssl.SSLContext:
     context.load_cert_chain(served.chain, served.key)
     if limit is not None:
         context.set_ciphers("ALL:@SECLEVEL=0")
-        context.minimum_version = limit
-        context.maximum_version = limit
+        with warnings.catch_warnings():
+            # Old versions are deprecated, and that is why the farm speaks one.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = limit
+            context.maximum_version = limit
     return context

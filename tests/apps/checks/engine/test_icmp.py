@@ -1,0 +1,116 @@
+"""Echoes: what is ours, what is not, and what happens without the right to send any."""
+
+import ipaddress
+import socket
+from typing import Any
+
+import pytest
+
+from apps.checks.engine import icmp
+from apps.checks.engine.faults import Fault
+from apps.checks.engine.flow import Task, Waiter
+from apps.checks.engine.icmp import NoIcmpError, Pinger, checksum, echo, open_socket
+from apps.checks.engine.reactor import Reactor
+from apps.checks.plans import LadderPlan, PingPlan
+from tests.apps.checks.engine.conftest import Run
+from tests.farm.land import Farm
+
+HOME = ipaddress.ip_address("127.0.0.1")
+
+
+def can_ping() -> bool:
+    try:
+        open_socket(4)[0].close()
+    except NoIcmpError:
+        return False
+    return True
+
+
+needs_icmp = pytest.mark.skipif(not can_ping(), reason="this machine allows no ICMP socket")
+
+
+@pytest.fixture
+def _no_icmp(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise NoIcmpError("Operation not permitted")
+
+    monkeypatch.setattr(icmp, "open_socket", refuse)
+
+
+@pytest.mark.usefixtures("_no_icmp")
+def test_without_the_right_to_ping_nothing_is_known(run: Run) -> None:
+    result = run(PingPlan("127.0.0.1"))
+
+    assert not result.measured
+    assert result.status != "down"
+    assert result.detail["error"] == "unsupported"
+
+
+@pytest.mark.usefixtures("_no_icmp")
+def test_without_the_right_to_ping_the_ladder_goes_on_to_tcp(farm: Farm, run: Run) -> None:
+    # Nothing of ours listens on 443 or 80, so the answer is TCP's refusal: the point is that it was asked.
+    result = run(LadderPlan("127.0.0.1", 1000))
+
+    assert result.measured
+    assert result.detail.get("reason") in {None, "refused"}
+
+
+@needs_icmp
+def test_a_reply_counts_only_with_our_cookie_and_from_the_right_address() -> None:
+    reactor = Reactor()
+    pinger = Pinger(reactor)
+    mine: Waiter[int] = Waiter()
+    other: Waiter[int] = Waiter()
+    pinger._send(HOME, mine)
+    cookie = pinger._send(HOME, other)
+    # The second one was sent elsewhere, as far as the book says: its reply comes from the wrong address.
+    pinger._sent[cookie] = icmp._Sent(ipaddress.ip_address("127.0.0.9"), 0.0, other)
+    for _ in range(20):
+        reactor.turn(0.02)
+
+    assert mine.done
+    assert mine.result() >= 0
+    assert not other.done
+    pinger.close()
+    reactor.close()
+
+
+@needs_icmp
+def test_silence_is_a_timeout_after_all_packets(monkeypatch: pytest.MonkeyPatch) -> None:
+    reactor = Reactor()
+    pinger = Pinger(reactor)
+    monkeypatch.setattr(icmp, "REPLY", {4: 255, 6: 255})
+
+    task = Task(pinger.ping(HOME, reactor.now() + 0.15, 3))
+    while not task.done:
+        reactor.turn(1)
+
+    with pytest.raises(Fault) as caught:
+        task.result()
+    assert caught.value.failure.reason == "timeout"
+    assert pinger._sequence == 3
+    assert pinger._sent == {}
+    pinger.close()
+    reactor.close()
+
+
+def test_an_echo_is_sealed_with_the_checksum_of_rfc_1071() -> None:
+    packet = echo(4, 0x1234, 7, b"odd", with_checksum=True)
+
+    assert packet[:2] == b"\x08\x00"
+    assert checksum(packet) == 0
+    assert echo(6, 1, 1, b"x", with_checksum=True)[:4] == b"\x80\x00\x00\x00"
+
+
+def test_the_worked_example_of_rfc_1071() -> None:
+    assert checksum(bytes.fromhex("0001f203f4f5f6f7")) == (~0xDDF2 & 0xFFFF)
+
+
+def test_a_socket_that_cannot_be_opened_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+
+    with pytest.raises(NoIcmpError):
+        open_socket(4)

@@ -1,0 +1,108 @@
+"""Lines in front of addresses, and the coroutines that stand in them."""
+
+import ipaddress
+from collections.abc import Iterator
+
+import pytest
+
+from apps.checks.engine import places as places_module
+from apps.checks.engine.flow import Task, Waiter
+from apps.checks.engine.places import Places
+from apps.checks.engine.reactor import Reactor, TimedOutError
+
+A = ipaddress.ip_address("192.0.2.1")
+B = ipaddress.ip_address("192.0.2.2")
+
+
+@pytest.fixture
+def reactor() -> Iterator[Reactor]:
+    reactor = Reactor()
+    yield reactor
+    reactor.close()
+
+
+def test_a_place_goes_to_the_next_in_line(reactor: Reactor) -> None:
+    places = Places(reactor, limit=1)
+    first, second, third = (Task(places.take(A)) for _ in range(3))
+
+    assert (first.done, second.done, third.done) == (True, False, False)
+    places.give(A)
+    assert (second.done, third.done) == (True, False)
+    places.give(A)
+    assert third.done
+    places.give(A)
+    assert places._held == {}
+    assert places._queues == {}
+
+
+def test_every_address_has_its_own_places(reactor: Reactor) -> None:
+    places = Places(reactor, limit=1)
+    Task(places.take(A))
+
+    assert Task(places.take(B)).done
+
+
+def test_nobody_waits_for_ever(reactor: Reactor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places_module, "PATIENCE_S", 0.01)
+    places = Places(reactor, limit=1)
+    Task(places.take(A))
+    late = Task(places.take(A))
+
+    while not late.done:
+        reactor.turn(1)
+
+    assert late.result() >= 0.01
+    places.give(A)
+    places.give(A)
+    assert places._held == {}
+
+
+def test_a_deadline_ends_the_waiting_and_a_late_answer_is_ignored(reactor: Reactor) -> None:
+    waiter: Waiter[int] = Waiter()
+    task = Task(reactor.until(waiter, reactor.now() + 0.01))
+
+    while not task.done:
+        reactor.turn(1)
+    waiter.resolve(1)
+
+    with pytest.raises(TimedOutError):
+        task.result()
+
+
+def test_a_cancelled_task_runs_its_last_words_and_calls_nobody() -> None:
+    words: list[str] = []
+
+    async def work() -> None:
+        try:
+            await Waiter()
+        finally:
+            words.append("let go")
+
+    task = Task(work())
+    task.then(lambda: words.append("called back"))
+    task.cancel()
+
+    assert words == ["let go"]
+
+
+def test_an_error_travels_to_whoever_awaits() -> None:
+    async def broken() -> int:
+        raise KeyError("x")
+
+    async def outer() -> int:
+        return await Task(broken())
+
+    with pytest.raises(KeyError):
+        Task(outer()).result()
+
+
+def test_timers_fire_in_order_and_cancelled_ones_never(reactor: Reactor) -> None:
+    fired: list[int] = []
+    reactor.call_at(reactor.now() + 0.02, lambda: fired.append(2))
+    reactor.call_at(reactor.now() + 0.01, lambda: fired.append(1))
+    reactor.call_at(reactor.now() + 0.005, lambda: fired.append(0)).cancel()
+
+    while len(fired) < 2:
+        reactor.turn(1)
+
+    assert fired == [1, 2]
