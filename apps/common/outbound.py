@@ -90,15 +90,12 @@ def request(
 
 
 def _judged_address(target: Target, guard: Guard, timeout_s: float) -> Address:
-    """An address the guard lets pass, IPv4 before IPv6.
-
-    A name with even one forbidden address is refused as a whole; of a localhost name the rest remains.
-    """
+    """An address the guard lets pass, IPv4 before IPv6."""
     addresses = target.host.fixed or resolve(target.host.name, timeout_s)
-    refusals = {address: guard.refusal(address, target.port) for address in addresses}
-    allowed = [address for address, reason in refusals.items() if reason is None]
-    if not allowed or (len(allowed) < len(refusals) and not target.host.fixed):
-        raise OutboundError("blocked", next(reason for reason in refusals.values() if reason))
+    try:
+        allowed = guard.allowed(target.host, addresses, target.port)
+    except ForbiddenTargetError as error:
+        raise OutboundError("blocked", error.message) from error
     return min(allowed, key=lambda address: address.version)
 
 

@@ -112,24 +112,16 @@ class Resolver:
         return self._files.servers
 
     async def addresses(self, host: Host, port: int | None, *, family: str, deadline: float) -> tuple[Address, ...]:
-        """Addresses that may be connected to, IPv4 first; Fault `dns` or `blocked`.
-
-        Of a localhost name the allowed addresses remain. A name that has even one forbidden address is
-        refused as a whole: who mixes public and inner addresses tries to reach the inner one.
-        """
+        """Addresses that may be connected to, IPv4 first; Fault `dns` or `blocked`."""
         try:
+            if host.fixed:
+                return _of_family(host, self._guard.allowed(host, host.fixed, port), family)
             self._guard.check_host(host, port)
+            self._files.refresh()
+            found = self._files.hosts.get(host.name) or await self._look_up(host.name, family, deadline)
+            return _of_family(host, self._guard.allowed(host, found, port), family)
         except ForbiddenTargetError as error:
             raise blocked(error.message) from error
-        if host.fixed:
-            allowed = [address for address in host.fixed if not self._guard.refusal(address, port)]
-            return _of_family(host, allowed, family)
-        self._files.refresh()
-        found = self._files.hosts.get(host.name) or await self._look_up(host.name, family, deadline)
-        for address in found:
-            if reason := self._guard.refusal(address, port):
-                raise blocked(f"{host.name} leads to a forbidden address. {reason}")
-        return _of_family(host, found, family)
 
     async def _look_up(self, name: str, family: str, deadline: float) -> tuple[Address, ...]:
         for record_type in FAMILIES[family]:
@@ -168,6 +160,8 @@ class Resolver:
 
 def _of_family(host: Host, found: Sequence[Address], family: str) -> tuple[Address, ...]:
     wanted = [address for address in found if address.version in VERSIONS[family]]
+    if len(wanted) == 1:
+        return tuple(wanted)
     if not wanted:
         raise Fault("dns", "no_answer", f"{host.name} has no IPv{family} address")
     return tuple(sorted(wanted, key=lambda address: address.version))

@@ -20,6 +20,7 @@ from apps.common.egress.targets import Host, Target, parse_host, parse_url, spli
 
 # A name in DATABASE_URL is looked up again after this long: containers move.
 SERVICE_LOOKUP_S = 60
+RULINGS_KEPT = 16_384
 SERVICE_PORTS = {"postgresql": 5432, "redis": 6379}
 WILDCARDS = frozenset({"", "0.0.0.0", "::", "*"})  # noqa: S104  # compared with, never bound
 
@@ -77,6 +78,7 @@ class Guard:
     deny: Sequence[Entry] = ()
     services: Sequence[Service] = ()
     _known: dict[str, tuple[float, frozenset[Address]]] = field(default_factory=dict, repr=False)
+    _ruled: dict[tuple[Address, int | None], str | None] = field(default_factory=dict, repr=False)
 
     @classmethod
     def build(
@@ -93,15 +95,41 @@ class Guard:
 
     def refusal(self, address: Address, port: int | None = None) -> str | None:
         """Why this address may not be reached, or None when it may; `port` None is a ping."""
+        if any(self._is_service(reading, port) for reading in self._readings(port, address)):
+            return f"The address {address} port {port} belongs to the monitoring service itself."
+        # The lists never change, so their ruling is remembered; services may move and are asked anew.
+        key = (address, port)
+        if key not in self._ruled:
+            if len(self._ruled) >= RULINGS_KEPT:
+                self._ruled.clear()
+            self._ruled[key] = self._ruling(address, port)
+        return self._ruled[key]
+
+    def _readings(self, port: int | None, address: Address) -> tuple[Address, ...]:
+        """The readings of an address, where its port is that of a service of ours at all."""
+        return unwrap(address) if any(own.port == port for own in self.services) else ()
+
+    def _ruling(self, address: Address, port: int | None) -> str | None:
         readings = unwrap(address)
-        for reading in readings:
-            if any(entry.covers(reading, port) for entry in self.deny):
-                return f"The address {address} is denied by this installation."
-            if self._is_service(reading, port):
-                return f"The address {address} port {port} belongs to the monitoring service itself."
+        if any(entry.covers(reading, port) for reading in readings for entry in self.deny):
+            return f"The address {address} is denied by this installation."
         if all(self._is_open(reading, port) for reading in readings):
             return None
         return f"The address {address} may not be reached from here."
+
+    def allowed(self, host: Host, addresses: Sequence[Address], port: int | None) -> tuple[Address, ...]:
+        """The addresses of a host that may be connected to; ForbiddenTargetError when it is refused.
+
+        Of a localhost name the allowed addresses remain. A name that has even one forbidden address is
+        refused as a whole: who mixes public and inner addresses tries to reach the inner one.
+        """
+        refusals = [self.refusal(address, port) for address in addresses]
+        reason = next((reason for reason in refusals if reason), None)
+        if reason is None:
+            return tuple(addresses)
+        if host.fixed and not all(refusals):
+            return tuple(each for each, refused in zip(addresses, refusals, strict=True) if not refused)
+        raise ForbiddenTargetError(reason)
 
     def check_address(self, address: Address, port: int | None = None) -> None:
         """ForbiddenTargetError with the sentence of `refusal`, or nothing."""
@@ -111,10 +139,7 @@ class Guard:
     def check_host(self, host: Host, port: int | None = None) -> None:
         """What can be said of a host without a resolver: literals, localhost names, our own services."""
         if host.fixed:
-            reasons = [self.refusal(address, port) for address in host.fixed]
-            # A localhost name is reachable as long as one of its two addresses is.
-            if all(reasons):
-                raise ForbiddenTargetError(reasons[0] or "")
+            self.allowed(host, host.fixed, port)
         elif any(host.name == own.host.lower() and own.port == port for own in self.services):
             raise ForbiddenTargetError(f"{host.name} port {port} belongs to the monitoring service itself.")
 

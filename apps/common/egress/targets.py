@@ -5,6 +5,7 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, urljoin
 
 import idna
@@ -24,6 +25,8 @@ LOOPBACK_ADDRESSES: tuple[Address, ...] = (
 )
 # What RFC 3986 lets stand in a path or query, and the percent sign of what is encoded already.
 PATH_SAFE = "/?:@!$&'()*+,;=-._~%[]"
+# The same targets are read at every check; reading is pure, so it is done once.
+PARSED_KEPT = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Target:
         return (self.scheme, self.host.name, self.port)
 
 
+@lru_cache(maxsize=PARSED_KEPT)
 def parse_url(text: str) -> Target:
     """Read an http(s) URL strictly; ForbiddenTargetError for anything that readers could read differently.
 
@@ -96,6 +100,7 @@ def parse_redirect(base: Target, location: str) -> Target:
     return parse_url(urljoin(base.url, text))
 
 
+@lru_cache(maxsize=PARSED_KEPT)
 def parse_host(text: str) -> Host:
     """Read a host name or address: literals first, then legacy IPv4 forms, then names.
 

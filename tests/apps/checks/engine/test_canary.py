@@ -80,7 +80,7 @@ def test_no_other_kind_of_check_reaches_it(coat: str, farm: Farm, make_engine: M
     ]
 
     for plan in plans:
-        engine.start(plan, type(plan))
+        engine.start(plan, type(plan).__name__)
 
     for kind, result in drain(engine, len(plans)).items():
         assert (result.status, result.detail["reason"]) == ("down", "blocked"), kind

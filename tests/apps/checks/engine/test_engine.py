@@ -8,7 +8,7 @@ import pytest
 
 from apps.checks.engine import engine as engine_module
 from apps.checks.engine import places as places_module
-from apps.checks.plans import DnsPlan, HttpPlan, PingPlan, TcpPlan
+from apps.checks.plans import DnsPlan, HttpPlan, PingPlan, Plan, TcpPlan
 from tests.apps.checks.engine.conftest import MakeEngine, drain
 from tests.farm.land import Farm
 
@@ -143,7 +143,7 @@ def test_descriptors_are_all_given_back(farm: Farm, make_engine: MakeEngine) -> 
     engine = make_engine()
 
     def probe_everything() -> int:
-        plans = [
+        plans: list[Plan] = [
             HttpPlan(farm.secure_url("good")),
             HttpPlan(farm.secure_url("expired")),
             HttpPlan(farm.url("/truncated")),
