@@ -1,16 +1,24 @@
 """What a device points at, checked before it is saved (contract Dashmon sections 6 and 16)."""
 
+import ipaddress
 from dataclasses import dataclass
 from typing import Any
 
-from apps.common.egress import forbidden_reason
+from apps.common.egress import ForbiddenTargetError, forbidden_reason, parse_host, parse_url
+from apps.common.egress.addresses import Address
 from apps.common.errors import InvalidInputError
+from apps.common.text import is_storable
 from apps.devices.models import Device
 
 PROTOCOLS = frozenset(set(Device.Kind.values) - {Device.Kind.AUTO})
 # Kinds that somebody else feeds, or that carry their own configuration instead of an address.
 WITHOUT_ADDRESS = frozenset({Device.Kind.DNS, Device.Kind.HEARTBEAT, Device.Kind.AGENT})
 PREMIUM_KINDS = frozenset({Device.Kind.DNS, Device.Kind.HEARTBEAT})
+# RFC 5737, RFC 3849, RFC 9637: what examples are written with, this product's own too.
+DOCUMENTATION = tuple(
+    ipaddress.ip_network(text)
+    for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")
+)
 NOT_PROBED = frozenset({Device.Kind.HEARTBEAT, Device.Kind.AGENT})
 
 
@@ -61,8 +69,8 @@ def _text(fields: dict[str, str], name: str, value: Any, most: int, *, needed: b
         fields[name] = "Required."
     elif len(text) > most:
         fields[name] = f"At most {most} characters."
-    elif "\x00" in text:
-        fields[name] = "Text without control characters."
+    elif not is_storable(text):
+        fields[name] = "Text that can be stored: no NUL and no half characters."
     return text
 
 
@@ -72,7 +80,7 @@ def _url(fields: dict[str, str], value: Any) -> str:
         return ""
     if not url.lower().startswith(("http://", "https://")):
         fields["url"] = "An address that begins with http:// or https://."
-    elif reason := forbidden_reason(url):
+    elif reason := _refusal(url):
         fields["url"] = reason
     return url
 
@@ -81,9 +89,25 @@ def _host(fields: dict[str, str], value: Any, *, needed: bool) -> str:
     host = _text(fields, "ip", value, 253, needed=needed)
     if not host or "ip" in fields:
         return ""
-    if reason := forbidden_reason(host):
+    if reason := _refusal(host):
         fields["ip"] = reason
     return host
+
+
+def _refusal(url_or_host: str) -> str | None:
+    """Why a target may not be saved. Addresses of documentation may: each check of one says `blocked`."""
+    reason = forbidden_reason(url_or_host)
+    if reason is None:
+        return None
+    try:
+        host = parse_url(url_or_host).host if "://" in url_or_host else parse_host(url_or_host)
+    except ForbiddenTargetError:
+        return reason
+    return None if host.fixed and all(map(_is_documentation, host.fixed)) else reason
+
+
+def _is_documentation(address: Address) -> bool:
+    return any(address.version == network.version and address in network for network in DOCUMENTATION)
 
 
 def _port(fields: dict[str, str], value: Any, *, needed: bool) -> int | None:

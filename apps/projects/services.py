@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.text import slugify
 
 from apps.common.errors import AlreadyExistsError, ForbiddenError, InvalidInputError
+from apps.common.text import is_storable
 from apps.projects.models import Project, ProjectMember
 from apps.workspaces.models import Membership, Workspace
 from apps.workspaces.plans import ensure_room
@@ -76,6 +77,9 @@ def _faults(*, name: str, location: str | None, notes: str | None) -> dict[str, 
         fields["location"] = "At most 200 characters."
     if notes is not None and len(notes) > 4000:
         fields["notes"] = "At most 4000 characters."
+    for field, text in (("name", name), ("location", location), ("notes", notes)):
+        if text is not None and not is_storable(text):
+            fields.setdefault(field, "Text that can be stored: no NUL and no half characters.")
     return fields
 
 

@@ -66,6 +66,9 @@ def test_a_key_is_unique_inside_its_workspace_only_and_told_apart_by_case(worksp
         ({"key": ".."}, "id"),
         ({"location": "x" * 201}, "location"),
         ({"notes": "x" * 4001}, "notes"),
+        ({"name": "a\x00"}, "name"),
+        ({"location": "\ud800"}, "location"),
+        ({"notes": "a\x00"}, "notes"),
     ],
 )
 def test_a_bad_project_is_refused_and_leaves_nothing_behind(
