@@ -1,8 +1,7 @@
 """libcurl on the reactor: one multi handle, persistent easy handles, a fresh connection for every hop."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pycurl
 
@@ -33,8 +32,7 @@ OLD_CIPHERS = "DEFAULT:@SECLEVEL=0"
 OWN_HEADERS = frozenset({"content-length", "transfer-encoding"})
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(NamedTuple):
     """One request to one checked address."""
 
     target: Target
@@ -60,8 +58,7 @@ class Hop:
         return self.handshake_only or self.min_tls in {"TLSv1", "TLSv1.0", "TLSv1.1"}
 
 
-@dataclass(frozen=True, slots=True)
-class HopAnswer:
+class HopAnswer(NamedTuple):
     """How one hop went. Times are microseconds; `fault` is None when an answer came."""
 
     status: int
@@ -259,7 +256,7 @@ class _Slot:
     def answer(self, code: int, message: str) -> HopAnswer:
         info = self.curl.getinfo
         secure = self.hop.target.scheme == "https"
-        connect, tls = info(pycurl.CONNECT_TIME_T), info(pycurl.APPCONNECT_TIME_T)
+        connect, tls = info(pycurl.CONNECT_TIME_T), info(pycurl.APPCONNECT_TIME_T) if secure else 0
         total = info(pycurl.TOTAL_TIME_T)
         return HopAnswer(
             status=info(pycurl.RESPONSE_CODE),
@@ -267,7 +264,7 @@ class _Slot:
             body=bytes(self._body),
             **spent(connect, tls, info(pycurl.STARTTRANSFER_TIME_T), total, secure=secure),
             chain=self.curl.getinfo_raw(pycurl.INFO_CERTINFO) if secure else (),
-            verify_result=info(pycurl.SSL_VERIFYRESULT),
+            verify_result=info(pycurl.SSL_VERIFYRESULT) if secure else 0,
             tls_version=self._version or (self.hop.min_tls if secure else ""),
             fault=self._fault(code, message, connected=connect > 0, secured=tls > 0 or not secure),
         )
@@ -275,6 +272,8 @@ class _Slot:
     def _fault(self, code: int, message: str, *, connected: bool, secured: bool) -> Fault | None:
         if self._overflow == "headers":
             return Fault("protocol", "too_large", "The response headers exceed 64 KiB")
+        if not code and self._decoded <= BODY_LIMIT:
+            return None
         received = self.curl.getinfo(pycurl.SIZE_DOWNLOAD_T)
         if self._decoded > BODY_LIMIT and self._packed and received * BOMB_RATIO < self._decoded:
             return Fault("protocol", "too_large", "The compressed body unpacks to far more than its size")

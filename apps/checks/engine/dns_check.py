@@ -1,6 +1,5 @@
 """DNS monitors: one question to every resolver of the plan, the worst answer counts."""
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -110,26 +109,20 @@ async def _answer(tools: Tools, plan: DnsPlan, name: str, resolver: str) -> Mess
     number = TYPES[plan.record_type]
     if "://" in resolver:
         return await _by_https(tools, plan, name, resolver)
-    message = None
-    for server in _servers(tools, resolver):
-        message = await ask_again(
-            tools.reactor,
-            server,
-            name,
-            number,
-            timeout_s=plan.timeout_ms / 1000,
-            attempts=plan.retries + 1,
-        )
-        if message is not None:
-            return message
-    return message
+    return await ask_again(
+        tools.reactor,
+        _servers(tools, resolver),
+        name,
+        number,
+        timeout_s=plan.timeout_ms / 1000,
+        attempts=plan.retries + 1,
+    )
 
 
 def _servers(tools: Tools, resolver: str) -> Sequence[Server]:
     """The servers behind a resolver's name. The operator's own need no guard, a user's choice does."""
     if resolver == "system":
-        # One resolver, as far as a rule is concerned: the first that answers speaks for all.
-        return tools.resolver.servers[:1] or (Server(ipaddress.IPv4Address("127.0.0.1")),)
+        return tools.resolver.servers
     try:
         server = parse_server(resolver)
         tools.guard.check_address(server.address, server.port)

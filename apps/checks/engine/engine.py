@@ -66,6 +66,7 @@ class Engine:
             whois_port=whois_port,
             **options,
         )
+        self._checks = self._kinds()
         self._running: dict[int, Task[CheckResult]] = {}
         self._finished: list[tuple[Hashable, CheckResult]] = []
         self._count = 0
@@ -120,20 +121,20 @@ class Engine:
 
     async def _guarded(self, plan: Plan) -> CheckResult:
         try:
-            return await self._check(plan)
+            return await self._checks[type(plan)](plan)
         except Exception:  # the edge of one check: a fault of ours must not end the others
             logger.exception("check failed by itself", extra={"plan": type(plan).__name__})
             return not_measured(self._clock(), "internal", "The check could not be run")
 
-    def _check(self, plan: Plan) -> Check:
+    def _kinds(self) -> Mapping[type, Callable[[Any], Check]]:
+        """The coroutine of each kind of plan."""
         tools, clock = self._tools, self._clock
-        kinds: Mapping[type, Callable[[Any], Check]] = {
-            HttpPlan: lambda it: check_http(tools, self._registry, it, clock),
-            TcpPlan: lambda it: check_tcp(tools, it, clock),
-            PingPlan: lambda it: check_ping(tools, self._pinger, it, clock),
-            LadderPlan: lambda it: check_ladder(tools, self._pinger, it, clock),
-            DnsPlan: lambda it: check_dns(tools, it, clock),
-            TlsPlan: lambda it: check_tls(tools, it, clock),
-            DomainPlan: lambda it: check_domain(self._registry, it, clock, tools),
+        return {
+            HttpPlan: lambda plan: check_http(tools, self._registry, plan, clock),
+            TcpPlan: lambda plan: check_tcp(tools, plan, clock),
+            PingPlan: lambda plan: check_ping(tools, self._pinger, plan, clock),
+            LadderPlan: lambda plan: check_ladder(tools, self._pinger, plan, clock),
+            DnsPlan: lambda plan: check_dns(tools, plan, clock),
+            TlsPlan: lambda plan: check_tls(tools, plan, clock),
+            DomainPlan: lambda plan: check_domain(tools, self._registry, plan, clock),
         }
-        return kinds[type(plan)](plan)

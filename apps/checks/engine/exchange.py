@@ -3,6 +3,7 @@
 import secrets
 import socket
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apps.checks.engine.faults import Fault
@@ -95,14 +96,15 @@ def _accepted(data: bytes, ident: int, name: str, number: int) -> Message | None
 
 
 async def ask_again(
-    reactor: Reactor, server: Server, name: str, number: int, *, timeout_s: float, attempts: int
+    reactor: Reactor, servers: Sequence[Server], name: str, number: int, *, timeout_s: float, attempts: int
 ) -> Message | None:
-    """Up to `attempts` tries of `timeout_s` each; None when all stayed without an answer.
+    """Up to `attempts` tries of `timeout_s` each, servers in turn; None when the last one stayed silent.
 
-    A failing server (SERVFAIL) is tried again too; what it says last counts.
+    A failing server (SERVFAIL) is no definite answer and is tried again too; what was said last counts.
     """
     message: Message | None = None
-    for _ in range(attempts):
+    for attempt in range(attempts):
+        server = servers[attempt % len(servers)]
         try:
             message = await ask(reactor, server, name, number, reactor.now() + timeout_s)
         except (TimedOutError, UnansweredError):

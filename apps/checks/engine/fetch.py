@@ -1,7 +1,7 @@
 """An HTTP exchange with its redirects, each hop resolved, judged by the guard and pinned."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from apps.checks.engine.curl import DEFAULT_TLS, Hop, HopAnswer
 from apps.checks.engine.faults import NEXT_ADDRESS, Fault, blocked
@@ -17,8 +17,7 @@ CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization", "host
 BODY_HEADERS = frozenset({"content-type", "content-encoding", "content-language", "content-location"})
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What to ask for, and how far to go for it."""
 
     url: str
@@ -34,8 +33,7 @@ class Request:
     handshake_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(NamedTuple):
     """How it went: the last hop, and the times of all hops added up.
 
     A redirect's time belongs to the check, so every phase is the sum over the hops; `total_us` is the
@@ -179,8 +177,8 @@ def redirected(request: Request, status: int, *, same_origin: bool) -> Request:
     dropped: set[str] = set()
     if becomes_get:
         dropped |= BODY_HEADERS
-        request = replace(request, method="GET", body=None)
+        request = request._replace(method="GET", body=None)
     if not same_origin:
         dropped |= CREDENTIALS
     kept = tuple(pair for pair in request.headers if pair[0].lower() not in dropped)
-    return replace(request, headers=kept)
+    return request._replace(headers=kept)

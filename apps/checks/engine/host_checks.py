@@ -35,6 +35,8 @@ class HostProbe:
         self.dns_us: int | None = None
         self.connect_us: int | None = None
         self.ttfb_us: int | None = None
+        self._stream: Stream | None = None
+        self._held: Address | None = None
 
     async def addresses(self, host: str, port: int | None) -> tuple[Address, ...]:
         """Allowed addresses of a host; Fault when there is none."""
@@ -48,26 +50,35 @@ class HostProbe:
             self.dns_us = self._since(started)
 
     async def connect(self, host: str, port: int) -> Stream:
-        """The first address that takes the connection; the place it holds is given back at once."""
+        """The first address that takes the connection; its place is held until `hang_up`."""
         fault: Fault | None = None
         for address in tried(await self.addresses(host, port)):
             self.budget.grant(await self.tools.places.take(address))
+            self._held = address
             started = self.tools.reactor.now()
             try:
-                stream = await Stream.open(self.tools.reactor, address, port, self.budget.deadline)
+                self._stream = await Stream.open(self.tools.reactor, address, port, self.budget.deadline)
             except TimedOutError:
                 raise Fault("connect", "timeout", "The connection could not be opened in time") from None
             except Fault as error:
                 fault = error
                 if error.failure.reason not in NEXT_ADDRESS:
                     raise
+                self.hang_up()
             else:
                 self.connect_us = self._since(started)
-                return stream
-            finally:
-                self.tools.places.give(address)
+                return self._stream
         assert fault is not None
         raise fault
+
+    def hang_up(self) -> None:
+        """Close the connection, if there is one, and give its place to the next in line."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+        if self._held is not None:
+            self.tools.places.give(self._held)
+            self._held = None
 
     async def ping(self, pinger: Pinger, host: str, deadline: float, packets: int) -> None:
         """One reply is enough; Fault or NoIcmpError otherwise."""
@@ -90,13 +101,11 @@ async def check_tcp(tools: Tools, plan: TcpPlan, clock: Clock) -> CheckResult:
     probe = HostProbe(tools, Budget(tools.reactor, plan.timeout_ms / 1000))
     failure = None
     try:
-        stream = await probe.connect(plan.host, plan.port)
-        try:
-            await _talk(probe, stream, plan)
-        finally:
-            stream.close()
+        await _talk(probe, await probe.connect(plan.host, plan.port), plan)
     except Fault as fault:
         failure = fault.failure
+    finally:
+        probe.hang_up()
     return _host_result(probe, started_at, plan.config, failure)
 
 
@@ -152,13 +161,15 @@ async def check_ladder(tools: Tools, pinger: Pinger, plan: LadderPlan, clock: Cl
     for port in LADDER_PORTS:
         rung = HostProbe(tools, Budget(tools.reactor, plan.timeout_ms / 1000))
         try:
-            (await rung.connect(plan.host, port)).close()
+            await rung.connect(plan.host, port)
             return _host_result(rung, started_at, plan.config, None)
         except Fault as fault:
             failure = failure or fault.failure
             # A refusal is an answer of the host's own, but of none of its services: it stays down.
             if failure.reason == "timeout" and fault.failure.reason != "timeout":
                 failure = fault.failure
+        finally:
+            rung.hang_up()
     return _host_result(probe, started_at, plan.config, failure)
 
 

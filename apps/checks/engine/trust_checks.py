@@ -48,7 +48,7 @@ async def check_tls(tools: Tools, plan: TlsPlan, clock: Clock) -> CheckResult:
     return conclude(measured, findings, tls=tls_detail(certificate, verdict.days_left))
 
 
-async def check_domain(registry: Registry, plan: DomainPlan, clock: Clock, tools: Tools) -> CheckResult:
+async def check_domain(tools: Tools, registry: Registry, plan: DomainPlan, clock: Clock) -> CheckResult:
     """The registry's word on a domain; when it has none, the check has no effect."""
     started_at = clock()
     budget = Budget(tools.reactor, plan.timeout_ms / 1000)

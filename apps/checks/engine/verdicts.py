@@ -1,19 +1,18 @@
 """From facts and the judges' words to one CheckResult. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from apps.checks.judge.certificates import TlsVerdict
 from apps.checks.judge.domains import DomainVerdict
 from apps.checks.types import Certificate, CheckResult, Failure, Phases, Status
 
+NO_PHASES = Phases()
 RANK: Mapping[str, int] = {"down": 2, "warning": 1, "up": 0}
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing a check found wrong, in the words of contract Dashmon 6.1."""
 
     status: Status
@@ -23,13 +22,12 @@ class Finding:
     critical: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(NamedTuple):
     """What was measured around the findings."""
 
     started_at: datetime
     attempt_us: int
-    phases: Phases = field(default_factory=Phases)
+    phases: Phases = NO_PHASES
     status_code: int | None = None
     certificate: Certificate | None = None
     domain_expires_at: datetime | None = None
@@ -65,13 +63,13 @@ def conclude(measured: Measured, findings: Sequence[Finding], **detail: Any) -> 
     )
 
 
-def not_measured(started_at: datetime, reason: str, message: str) -> CheckResult:
+def not_measured(started_at: datetime, error: str, message: str) -> CheckResult:
     """This worker could not run the check, so nothing is known: no outage, no success, a gap."""
     return CheckResult(
         status="up",
         started_at=started_at,
         message=message,
-        detail={"error": "unsupported", "reason": reason},
+        detail={"error": error},
         measured=False,
     )
 

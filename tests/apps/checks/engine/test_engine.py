@@ -83,6 +83,19 @@ def test_at_most_so_many_probes_go_to_one_address(farm: Farm, make_engine: MakeE
     assert all((result.latency_us or 0) < 500_000 for result in results.values())
 
 
+def test_a_conversation_holds_its_place_to_the_end(farm: Farm, make_engine: MakeEngine) -> None:
+    engine = make_engine(per_address=1)
+    for number in range(3):
+        plan = TcpPlan("127.0.0.1", farm.tcp_ports["silent"], timeout_ms=200, expect="never")
+        engine.start(plan, number)
+    started = time.monotonic()
+
+    results = drain(engine, 3)
+
+    assert time.monotonic() - started >= 0.55
+    assert all(result.detail["attempt_ms"] < 500 for result in results.values())
+
+
 def test_waiting_ends_when_the_time_is_over(make_engine: MakeEngine) -> None:
     engine = make_engine()
     started = time.monotonic()

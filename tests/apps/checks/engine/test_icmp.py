@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apps.checks.engine import icmp
+from apps.checks.engine import host_checks, icmp
 from apps.checks.engine.faults import Fault
 from apps.checks.engine.flow import Task, Waiter
 from apps.checks.engine.icmp import NoIcmpError, Pinger, checksum, echo, open_socket
@@ -47,12 +47,36 @@ def test_without_the_right_to_ping_nothing_is_known(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("_no_icmp")
-def test_without_the_right_to_ping_the_ladder_goes_on_to_tcp(farm: Farm, run: Run) -> None:
-    # Nothing of ours listens on 443 or 80, so the answer is TCP's refusal: the point is that it was asked.
-    result = run(LadderPlan("127.0.0.1", 1000))
+@pytest.mark.parametrize(
+    ("rungs", "said"),
+    [
+        (("silent", "refused"), ("up", None)),
+        (("refused", "silent"), ("up", None)),
+        (("refused", "refused"), ("down", "refused")),
+        (("full", "full"), ("down", "timeout")),
+    ],
+)
+def test_without_the_right_to_ping_the_ladder_goes_on_to_tcp(
+    rungs: tuple[str, str], said: tuple[str, str | None], farm: Farm, run: Run, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(host_checks, "LADDER_PORTS", tuple(farm.tcp_ports[rung] for rung in rungs))
 
+    result = run(LadderPlan("127.0.0.1", 300))
+
+    assert (result.status, result.detail.get("reason")) == said
     assert result.measured
-    assert result.detail.get("reason") in {None, "refused"}
+
+
+@needs_icmp
+def test_a_ping_without_an_answer_is_followed_by_tcp(farm: Farm, run: Run, monkeypatch: Any) -> None:
+    monkeypatch.setattr(icmp, "REPLY", {4: 255, 6: 255})
+    monkeypatch.setattr(host_checks, "PING_TIMEOUT_MS", 100)
+    monkeypatch.setattr(host_checks, "LADDER_PORTS", (farm.tcp_ports["refused"], farm.http_port))
+
+    result = run(LadderPlan("127.0.0.1", 300))
+
+    assert result.status == "up"
+    assert result.phases.connect_us is not None
 
 
 @needs_icmp
