@@ -65,16 +65,10 @@ def request(
 ) -> OutboundAnswer:
     """The same for any method; `timeout_s` bounds the whole of resolving, connecting and reading."""
     started = time.monotonic()
-    guard = guard or current_guard()
-    try:
-        target = parse_url(url)
-        guard.check_host(target.host, target.port)
-    except ForbiddenTargetError as error:
-        raise OutboundError("blocked", error.message) from error
-    address = _judged_address(target, guard, timeout_s * RESOLVE_SHARE)
-    left_s = timeout_s - (time.monotonic() - started)
-    exchange = _Exchange()
     lines = _header_lines(headers or {})
+    target, address = _judged(url, guard or current_guard(), timeout_s * RESOLVE_SHARE)
+    exchange = _Exchange()
+    left_s = timeout_s - (time.monotonic() - started)
     curl = _prepared(method, target, address, left_s=left_s, exchange=exchange)
     curl.setopt(pycurl.HTTPHEADER, lines)
     if body is not None:
@@ -89,14 +83,16 @@ def request(
         curl.close()
 
 
-def _judged_address(target: Target, guard: Guard, timeout_s: float) -> Address:
-    """An address the guard lets pass, IPv4 before IPv6."""
-    addresses = target.host.fixed or resolve(target.host.name, timeout_s)
+def _judged(url: str, guard: Guard, timeout_s: float) -> tuple[Target, Address]:
+    """The target and an address of it that the guard lets pass, IPv4 before IPv6."""
     try:
+        target = parse_url(url)
+        guard.check_host(target.host, target.port)
+        addresses = target.host.fixed or resolve(target.host.name, timeout_s)
         allowed = guard.allowed(target.host, addresses, target.port)
     except ForbiddenTargetError as error:
         raise OutboundError("blocked", error.message) from error
-    return min(allowed, key=lambda address: address.version)
+    return target, min(allowed, key=lambda address: address.version)
 
 
 def resolve(name: str, timeout_s: float) -> tuple[Address, ...]:

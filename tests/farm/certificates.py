@@ -104,11 +104,14 @@ class Authority:
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .sign(issuer.key if issuer else key, hashes.SHA256())
         )
-        chain, secret = self.folder / f"{label}.pem", self.folder / f"{label}.key"
         tail = self.intermediate.pem if with_intermediate and not self_signed else b""
-        chain.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + tail)
+        return self._written(label, Signer(certificate, key), tail)
+
+    def _written(self, label: str, leaf: Signer, tail: bytes) -> Served:
+        chain, secret = self.folder / f"{label}.pem", self.folder / f"{label}.key"
+        chain.write_bytes(leaf.pem + tail)
         secret.write_bytes(
-            key.private_bytes(
+            leaf.key.private_bytes(
                 serialization.Encoding.PEM,
                 serialization.PrivateFormat.PKCS8,
                 serialization.NoEncryption(),

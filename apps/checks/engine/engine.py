@@ -15,11 +15,12 @@ from apps.checks.engine.http_check import check_http
 from apps.checks.engine.icmp import Pinger
 from apps.checks.engine.places import PER_ADDRESS, Places
 from apps.checks.engine.reactor import Reactor
-from apps.checks.engine.registry import Registry
+from apps.checks.engine.registry import WHOIS_PORT, Registry
 from apps.checks.engine.resolver import Resolver
 from apps.checks.engine.tools import Tools
 from apps.checks.engine.trust_checks import check_domain, check_tls
 from apps.checks.engine.verdicts import not_measured
+from apps.checks.engine.whois import server_for
 from apps.checks.plans import DnsPlan, DomainPlan, HttpPlan, LadderPlan, PingPlan, Plan, TcpPlan, TlsPlan
 from apps.checks.types import CheckResult
 from apps.common.egress import Guard, current_guard
@@ -28,6 +29,17 @@ from apps.common.trust import ca_bundle
 logger = logging.getLogger(__name__)
 
 Check = Coroutine[Any, None, CheckResult]
+
+
+def tools_for(reactor: Reactor, guard: Guard, servers: Sequence[str], per_address: int) -> Tools:
+    """Everything the checks of one engine share."""
+    return Tools(
+        reactor=reactor,
+        guard=guard,
+        resolver=Resolver(reactor, guard, servers),
+        lane=Lane(reactor, ca_bundle=ca_bundle(), user_agent=f"Dashmon/{settings.VERSION}"),
+        places=Places(reactor, per_address),
+    )
 
 
 class Engine:
@@ -41,30 +53,22 @@ class Engine:
         guard: Guard | None = None,
         resolvers: Sequence[str] | None = None,
         rdap_url: str | None = None,
-        whois_server: Callable[[str], str] | None = None,
-        whois_port: int = 43,
+        whois_server: Callable[[str], str] = server_for,
+        whois_port: int = WHOIS_PORT,
         clock: Clock = wall_clock,
     ) -> None:
         """What is not handed in comes from the settings. `slots` bounds the checks under way."""
         self._slots = slots
         self._clock = clock
         self._reactor = Reactor()
-        guard = guard or current_guard()
         servers = settings.PROBE_RESOLVERS if resolvers is None else resolvers
-        self._tools = Tools(
-            reactor=self._reactor,
-            guard=guard,
-            resolver=Resolver(self._reactor, guard, servers),
-            lane=Lane(self._reactor, ca_bundle=ca_bundle(), user_agent=f"Dashmon/{settings.VERSION}"),
-            places=Places(self._reactor, per_address),
-        )
+        self._tools = tools_for(self._reactor, guard or current_guard(), servers, per_address)
         self._pinger = Pinger(self._reactor)
-        options: dict[str, Any] = {"whois_server": whois_server} if whois_server else {}
         self._registry = Registry(
             self._tools,
             rdap_url=settings.PROBE_RDAP_URL if rdap_url is None else rdap_url,
+            whois_server=whois_server,
             whois_port=whois_port,
-            **options,
         )
         self._checks = self._kinds()
         self._running: dict[int, Task[CheckResult]] = {}
