@@ -80,7 +80,13 @@ def test_dns_defaults_before_any_save(api, project) -> None:
 def test_a_dns_config_is_stored(api, project, wrap) -> None:
     device = factories.make_device(project, kind="dns")
     path = f"/api/devices/{device.public_id}/dns-config"
-    inner = {"hostname": "Example.COM.", "recordType": "A", "match": "exact", "expected": ["203.0.113.10"], "retries": 0}
+    inner = {
+        "hostname": "Example.COM.",
+        "recordType": "A",
+        "match": "exact",
+        "expected": ["203.0.113.10"],
+        "retries": 0,
+    }
 
     answer = api("PUT", path, {"config": inner} if wrap else inner).json()
 
@@ -91,7 +97,11 @@ def test_a_dns_config_is_stored(api, project, wrap) -> None:
 
 @pytest.mark.parametrize(
     ("change", "field"),
-    [({"recordType": "ANY"}, "recordType"), ({"resolvers": ["169.254.169.254"]}, "resolvers[0]"), ({"nope": 1}, "nope")],
+    [
+        ({"recordType": "ANY"}, "recordType"),
+        ({"resolvers": ["169.254.169.254"]}, "resolvers[0]"),
+        ({"nope": 1}, "nope"),
+    ],
 )
 def test_a_bad_dns_config_changes_nothing(api, project, change, field) -> None:
     device = factories.make_device(project, kind="dns")

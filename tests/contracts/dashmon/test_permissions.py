@@ -23,9 +23,7 @@ SAMPLE = [
     if (case["method"], case["route"]) in BODIES
 ]
 OUT_OF_SCOPE = [
-    case
-    for case in DOCUMENT["cases"]
-    if case.get("inScope") is False and (case["method"], case["route"]) in BODIES
+    case for case in DOCUMENT["cases"] if case.get("inScope") is False and (case["method"], case["route"]) in BODIES
 ]
 UNLIMITED = {"members": None, "projects": None, "devicesPerProject": None, "statusPages": None, "apiTokens": None}
 

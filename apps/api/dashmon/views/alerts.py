@@ -31,8 +31,8 @@ class Recipients(serializers.JSONField):
 class EmailRuleBody(serializers.Serializer[Any]):
     """Only a literal true enables; the rules for the rest live with the domain."""
 
-    enabled = serializers.JSONField(required=False)
-    cooldownMinutes = serializers.JSONField(required=False)
+    enabled = serializers.JSONField(required=False, allow_null=True)
+    cooldownMinutes = serializers.JSONField(required=False, allow_null=True)
     to = Recipients(required=False, allow_null=True)
 
 

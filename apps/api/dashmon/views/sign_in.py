@@ -102,7 +102,8 @@ class LoginView(SignInRouteView):
         except ValidationError:
             # Too many wrong passwords for this account or from this address.
             raise RateLimitedError(throttling.TOO_MANY, retry_after_s=GUESSING_PAUSE_S) from None
-        if not isinstance(user, User):
+        # The sign-in backend leaves it to its callers to turn inactive accounts away.
+        if not isinstance(user, User) or not user.is_active:
             raise ApiError("invalid_credentials", WRONG)
         return user
 
