@@ -70,7 +70,11 @@ class Farm:
 
     async def _start(self) -> None:
         self.http_port = await self._listen(self.http.handle)
-        self.http6_port = await self._listen(self.http.handle, host="::1")
+        try:
+            self.http6_port = await self._listen(self.http.handle, host="::1")
+        except OSError:
+            # A machine without IPv6, as many containers are.
+            self.http6_port = 0
         await self._start_names()
         for case, (served, limits) in self._certificates().items():
             self.tls_ports[case] = await self._listen(self.http.handle, context=_context(served, limits))

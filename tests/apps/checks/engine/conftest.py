@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from apps.checks.engine.engine import Engine
+from apps.checks.engine.icmp import NoIcmpError, open_socket
 from apps.checks.plans import Plan
 from apps.checks.types import CheckResult
 from apps.common.egress import Guard
@@ -15,6 +16,15 @@ from tests.farm.land import CANARY_NETWORK, Farm
 Run = Callable[[Plan], CheckResult]
 MakeEngine = Callable[..., Engine]
 LONGEST_S = 30.0
+
+
+def can_ping() -> bool:
+    """Whether this process may open an ICMP socket at all."""
+    try:
+        open_socket(4)[0].close()
+    except NoIcmpError:
+        return False
+    return True
 
 
 def drain(engine: Engine, count: int) -> dict[Any, CheckResult]:

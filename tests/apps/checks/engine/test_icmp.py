@@ -12,18 +12,10 @@ from apps.checks.engine.flow import Task, Waiter
 from apps.checks.engine.icmp import NoIcmpError, Pinger, checksum, echo, open_socket
 from apps.checks.engine.reactor import Reactor
 from apps.checks.plans import LadderPlan, PingPlan
-from tests.apps.checks.engine.conftest import Run
+from tests.apps.checks.engine.conftest import Run, can_ping
 from tests.farm.land import Farm
 
 HOME = ipaddress.ip_address("127.0.0.1")
-
-
-def can_ping() -> bool:
-    try:
-        open_socket(4)[0].close()
-    except NoIcmpError:
-        return False
-    return True
 
 
 needs_icmp = pytest.mark.skipif(not can_ping(), reason="this machine allows no ICMP socket")
