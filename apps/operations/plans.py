@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from apps.audit.services import record
-from apps.devices.services import fit_to_plan
+from apps.pipeline.lifecycle import follow_plan
 from apps.workspaces.models import Workspace
 
 
@@ -49,7 +49,7 @@ def _lapse(pk: int, *, now: datetime) -> bool:
 
 
 def _follow(workspace: Workspace, *, actor: str, before: str, after: str, now: datetime) -> None:
-    fit_to_plan(workspace=workspace, now=now)
+    follow_plan(workspace=workspace, now=now)
     record(
         workspace=workspace,
         actor=actor,

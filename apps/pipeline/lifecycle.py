@@ -1,5 +1,6 @@
 """Pausing and forgetting a subject: writes that span devices, metrics and incidents."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -16,6 +17,7 @@ from apps.metrics import services as metrics
 from apps.pipeline.states import lock_states, save_states, source_of, write_snapshot
 from apps.projects.models import MaintenanceWindow
 from apps.tokens.models import AgentKey
+from apps.workspaces.models import Workspace
 
 
 @transaction.atomic
@@ -25,19 +27,36 @@ def set_paused(*, device: Device, paused: bool, now: datetime) -> Device:
     A paused device is in no state: what is open about it closes silently, its time counts as unknown, and after
     resuming its first result is news again.
     """
-    row = lock_states({device.pk}).get(device.pk)
+    rows = lock_states({device.pk})
     device = devices.set_paused(device=device, paused=paused, now=now)
-    if row is None:
-        return device
-    at = from_epoch_ms(epoch_ms(now))
-    if device.kind == Device.Kind.HEARTBEAT:
-        _pause_machine(row, paused=paused, now=at)
-    write_snapshot(row, Snapshot(state="unknown", since=at, retries=row.device.retries))
-    save_states([row])
-    if paused:
-        metrics.append(rows=[_paused_from(row, at=at)], now=now)
-        incidents.close_silently(ref=device.ref, reason="paused", now=now)
+    _enter_no_state(list(rows.values()), paused=paused, now=now)
     return device
+
+
+@transaction.atomic
+def follow_plan(*, workspace: Workspace, now: datetime) -> int:
+    """Let a workspace's devices follow the plan in force, states included; answers how many devices changed.
+
+    What the plan pauses is in no state, as after a pause by hand. Safe to run twice.
+    """
+    fit = devices.fit_to_plan(workspace=workspace, now=now)
+    for flipped, paused in ((fit.paused, True), (fit.resumed, False)):
+        rows = lock_states({device.pk for device in flipped})
+        _enter_no_state(list(rows.values()), paused=paused, now=now)
+    return fit.changed
+
+
+def _enter_no_state(rows: Sequence[DeviceState], *, paused: bool, now: datetime) -> None:
+    at = from_epoch_ms(epoch_ms(now))
+    for row in rows:
+        if row.device.kind == Device.Kind.HEARTBEAT:
+            _pause_machine(row, paused=paused, now=at)
+        write_snapshot(row, Snapshot(state="unknown", since=at, retries=row.device.retries))
+    save_states(rows)
+    if paused and rows:
+        metrics.append(rows=[_paused_from(row, at=at) for row in rows], now=now)
+        for row in rows:
+            incidents.close_silently(ref=row.device.ref, reason="paused", now=now)
 
 
 def _pause_machine(row: DeviceState, *, paused: bool, now: datetime) -> None:
