@@ -7,11 +7,12 @@ from typing import Any
 
 from django.db import transaction
 
+from apps.accounts.addresses import checked_address
 from apps.accounts.models import User
 from apps.common.errors import ConflictError, InvalidInputError
 from apps.operations.addresses import base_url, workspace_host, workspace_url
 from apps.operations.plans import change_plan
-from apps.operations.sign_up import checked_address, open_workspace
+from apps.operations.sign_up import open_workspace
 from apps.tokens.models import ApiToken
 from apps.tokens.services import create_api_token, revoke_api_token
 from apps.workspaces.models import Membership, Workspace

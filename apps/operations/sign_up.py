@@ -3,10 +3,9 @@
 from datetime import datetime
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
+from apps.accounts.addresses import checked_address
 from apps.accounts.models import User
 from apps.alerts.services import ensure_builtin_rules
 from apps.audit.services import record
@@ -44,7 +43,7 @@ def sign_up(
     slug: str | None = None,
     now: datetime,
 ) -> User:
-    """Make an account and the workspace its owner gets with it.
+    """Make an account and the workspace its owner gets with it: every user owns one (contract Dashmon 16).
 
     Raises InvalidInputError (email, password) and ConflictError when the address is registered.
     """
@@ -58,32 +57,6 @@ def sign_up(
         raise ConflictError("This e-mail address is already registered.") from None
     open_workspace(owner=user, name=workspace_name, slug=slug, now=now)
     return user
-
-
-@transaction.atomic
-def invited_account(*, email: str, password: str, name: str = "") -> User:
-    """An account for somebody who was invited: no workspace of its own, the invitation gives a seat.
-
-    ConflictError when the address is registered; InvalidInputError for a short password.
-    """
-    address = checked_address(email)
-    if len(password) < SHORTEST_PASSWORD:
-        raise InvalidInputError(fields={"password": f"At least {SHORTEST_PASSWORD} characters."})
-    try:
-        with transaction.atomic():
-            return User.objects.create_user(address, password, name=name.strip()[:120])
-    except IntegrityError:
-        raise ConflictError("This e-mail address is already registered.") from None
-
-
-def checked_address(email: str) -> str:
-    """The address in lower case, or InvalidInputError."""
-    address = email.strip().lower()
-    try:
-        validate_email(address)
-    except ValidationError:
-        raise InvalidInputError(fields={"email": f"Invalid email address: {email}"}) from None
-    return address
 
 
 @transaction.atomic

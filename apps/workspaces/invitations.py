@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator, validate_email
 from django.db import transaction
 
+from apps.accounts.addresses import is_address
 from apps.accounts.models import User
 from apps.common.errors import ConflictError, ForbiddenError, GoneError, InvalidInputError
 from apps.common.ids import digest, new_secret
@@ -57,10 +56,7 @@ def invite(
 def _clean(*, email: str, role: str) -> str:
     fields = {}
     address = email.strip().lower()
-    try:
-        validate_email(address)
-        MaxLengthValidator(254)(address)
-    except ValidationError:
+    if not is_address(address):
         fields["email"] = f"Invalid email address: {email}"
     if role not in OFFERED:
         fields["role"] = "One of admin, editor, viewer."

@@ -15,12 +15,12 @@ from django.views.decorators.http import require_safe
 from apps.accounts.models import User
 from apps.common.errors import DomainError
 from apps.operations import sign_up
+from apps.operations.seats import join, take_seat
 from apps.web import errors
 from apps.web.access import CHOSEN
 from apps.web.forms.entry import FirstRunForm, InvitedForm, WorkspaceForm
 from apps.web.forms.faults import blame
-from apps.workspaces.invitations import accept_invitation
-from apps.workspaces.models import Invitation
+from apps.workspaces.models import Invitation, Membership
 from apps.workspaces.selectors import pending_invitation, seats_of
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
@@ -102,23 +102,22 @@ class AcceptInvitation(View):
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
         form = InvitedForm(request.POST)
         try:
-            user = request.user if isinstance(request.user, User) else self._new_account(form)
-            if user is None:
-                return self._page(request, form, status=400)
-            seat, _ = accept_invitation(token=token, user=user, now=timezone.now())
+            seat = self._seat(request, form, token)
         except DomainError as error:
             return errors.refusal(request, error)
+        if seat is None:
+            return self._page(request, form, status=400)
         if not request.user.is_authenticated:
-            login(request, user, backend=BACKEND)
+            login(request, seat.user, backend=BACKEND)
         return redirect("web:overview", seat.workspace.slug)
 
-    def _new_account(self, form: InvitedForm) -> User | None:
-        email = self.invitation.email
-        if not form.is_valid() or not _fit_password(form, email=email):
+    def _seat(self, request: HttpRequest, form: InvitedForm, token: str) -> Membership | None:
+        if isinstance(request.user, User):
+            return take_seat(token=token, user=request.user, now=timezone.now())
+        if not form.is_valid() or not _fit_password(form, email=self.invitation.email):
             return None
-        return sign_up.invited_account(
-            email=email, password=form.cleaned_data["password"], name=form.cleaned_data["name"]
-        )
+        password, name = form.cleaned_data["password"], form.cleaned_data["name"]
+        return join(token=token, password=password, name=name, now=timezone.now())
 
     def _page(self, request: HttpRequest, form: InvitedForm, *, status: int = 200) -> HttpResponse:
         signed_in = request.user if isinstance(request.user, User) else None
