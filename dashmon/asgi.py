@@ -1,7 +1,7 @@
 """The ASGI application: Django, with the background started and stopped by the server's lifespan."""
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import django
@@ -13,7 +13,7 @@ django.setup(set_prefix=False)
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 pages = get_asgi_application()
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, cast
 from uuid import UUID
 
 from apps.common.errors import NotFoundError
@@ -63,7 +63,7 @@ def _standing(device: Device, windows: Iterable[MaintenanceWindow], *, now: date
         return Standing("paused", active)
     if active:
         return Standing("maintenance", active)
-    return Standing(device.state.state, active)
+    return Standing(cast(Shown, device.state.state), active)
 
 
 def roll_up(statuses: Iterable[str]) -> str:
