@@ -27,6 +27,7 @@ TLS_VERSIONS: Mapping[str, int] = {
     "TLSv1.3": pycurl.SSLVERSION_TLSv1_3,
 }
 DEFAULT_TLS = "TLSv1.2"
+NEWEST_TLS = "TLSv1.3"
 # OpenSSL speaks TLS 1.0 and 1.1 at its lowest security level only.
 OLD_CIPHERS = "DEFAULT:@SECLEVEL=0"
 OWN_HEADERS = frozenset({"content-length", "transfer-encoding"})
@@ -59,7 +60,10 @@ class Hop(NamedTuple):
 
 
 class HopAnswer(NamedTuple):
-    """How one hop went. Times are microseconds; `fault` is None when an answer came."""
+    """How one hop went. Times are microseconds; `fault` is None when an answer came.
+
+    `tls_version` is empty where it was not observed: the handshake itself holds the minimum then.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -265,7 +269,7 @@ class _Slot:
             **spent(connect, tls, info(pycurl.STARTTRANSFER_TIME_T), total, secure=secure),
             chain=self.curl.getinfo_raw(pycurl.INFO_CERTINFO) if secure else (),
             verify_result=info(pycurl.SSL_VERIFYRESULT) if secure else 0,
-            tls_version=self._version or (self.hop.min_tls if secure else ""),
+            tls_version=self._version or (NEWEST_TLS if self.hop.min_tls == NEWEST_TLS else ""),
             fault=self._fault(code, message, connected=connect > 0, secured=tls > 0 or not secure),
         )
 

@@ -4,6 +4,7 @@ import contextlib
 import ipaddress
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from apps.checks.engine.exchange import Server, UnansweredError, ask
@@ -26,6 +27,20 @@ VERSIONS: Mapping[str, frozenset[int]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Domains to complete short names with: names of fewer than `dots` dots try them first."""
+
+    domains: tuple[str, ...] = ()
+    dots: int = 1
+
+    def candidates(self, name: str) -> tuple[str, ...]:
+        """The names to ask for, in order; the name itself is always among them."""
+        if name.count(".") >= self.dots:
+            return (name,)
+        return (*(f"{name}.{domain}" for domain in self.domains), name)
+
+
 class SystemFiles:
     """The hosts file and the resolver configuration of this machine, read again when they change."""
 
@@ -35,6 +50,7 @@ class SystemFiles:
         self._seen: tuple[float, ...] = ()
         self.hosts: Mapping[str, tuple[Address, ...]] = {}
         self.servers: tuple[Server, ...] = ()
+        self.search = Search()
 
     def refresh(self) -> None:
         if time.monotonic() - self._read_at < REREAD_S:
@@ -46,6 +62,7 @@ class SystemFiles:
             hosts, resolv = self._paths
             self.hosts = parse_hosts(_text(hosts))
             self.servers = parse_nameservers(_text(resolv)) or (Server(ipaddress.IPv4Address("127.0.0.1")),)
+            self.search = parse_search(_text(resolv))
 
 
 def _text(path: Path) -> str:
@@ -74,6 +91,20 @@ def parse_nameservers(text: str) -> tuple[Server, ...]:
             with contextlib.suppress(ValueError):
                 found.append(Server(ipaddress.ip_address(words[1].partition("%")[0])))
     return tuple(found)
+
+
+def parse_search(text: str) -> Search:
+    """The search list and the `ndots` option of resolv.conf(5); the last of each counts."""
+    domains: tuple[str, ...] = ()
+    dots = 1
+    for line in text.splitlines():
+        key, *words = line.split() or [""]
+        if key in {"search", "domain"}:
+            domains = tuple(word.lower().strip(".") for word in words if word.strip("."))
+        for word in words if key == "options" else ():
+            if word.startswith("ndots:") and word[6:].isdecimal():
+                dots = int(word[6:])
+    return Search(domains, dots)
 
 
 def parse_server(text: str) -> Server:
@@ -118,10 +149,21 @@ class Resolver:
                 return _of_family(host, self._guard.allowed(host, host.fixed, port), family)
             self._guard.check_host(host, port)
             self._files.refresh()
-            found = self._files.hosts.get(host.name) or await self._look_up(host.name, family, deadline)
+            found = self._files.hosts.get(host.name) or await self._complete(host.name, family, deadline)
             return _of_family(host, self._guard.allowed(host, found, port), family)
         except ForbiddenTargetError as error:
             raise blocked(error.message) from error
+
+    async def _complete(self, name: str, family: str, deadline: float) -> tuple[Address, ...]:
+        """Addresses of the first candidate that has any; the search list belongs to the system's servers."""
+        candidates = (name,) if self._servers else self._files.search.candidates(name)
+        for candidate in candidates[:-1]:
+            try:
+                return await self._look_up(candidate, family, deadline)
+            except Fault as fault:
+                if fault.failure.reason not in {"nxdomain", "no_answer"}:
+                    raise
+        return await self._look_up(candidates[-1], family, deadline)
 
     async def _look_up(self, name: str, family: str, deadline: float) -> tuple[Address, ...]:
         for record_type in FAMILIES[family]:

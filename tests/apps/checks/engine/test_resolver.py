@@ -11,7 +11,15 @@ from apps.checks.engine.exchange import Server
 from apps.checks.engine.faults import Fault
 from apps.checks.engine.flow import Task
 from apps.checks.engine.reactor import Reactor
-from apps.checks.engine.resolver import Resolver, SystemFiles, parse_hosts, parse_nameservers, parse_server
+from apps.checks.engine.resolver import (
+    Resolver,
+    Search,
+    SystemFiles,
+    parse_hosts,
+    parse_nameservers,
+    parse_search,
+    parse_server,
+)
 from apps.common.egress import Guard, parse_host
 from tests.farm.land import Farm
 
@@ -104,6 +112,41 @@ def test_the_files_of_a_machine_are_read_as_their_manuals_say(tmp_path: Path) ->
     files.refresh()
     # Without a resolv.conf the server is on this machine, as resolv.conf(5) says.
     assert (dict(files.hosts), files.servers) == ({}, (Server(ipaddress.ip_address("127.0.0.1")),))
+
+
+def test_short_names_are_completed_by_the_search_list_of_the_machine(farm: Farm, guard: Guard, tmp_path: Path) -> None:
+    resolv = tmp_path / "resolv.conf"
+    resolv.write_text("nameserver 127.0.0.1\nsearch nowhere.test test\noptions ndots:2 rotate\n")
+    reactor = Reactor()
+    resolver = Resolver(reactor, guard)
+    resolver._files = SystemFiles(hosts=tmp_path / "none", resolv=resolv)
+    resolver._files.refresh()
+    resolver._files.servers = (parse_server(farm.resolver),)
+
+    def look_up(name: str) -> list[str]:
+        host = parse_host(name)
+        task = Task(resolver.addresses(host, 80, family="auto", deadline=reactor.now() + 5))
+        while not task.done:
+            reactor.turn(1)
+        return [str(address) for address in task.result()]
+
+    assert look_up("good") == ["127.0.0.1"]
+    assert look_up("good.test") == ["127.0.0.1"]
+    with pytest.raises(Fault) as caught:
+        look_up("missing")
+    assert caught.value.failure.reason == "nxdomain"
+    # A completed name is judged like any other.
+    with pytest.raises(Fault) as caught:
+        look_up("canary")
+    assert caught.value.failure.reason == "blocked"
+    reactor.close()
+
+
+def test_a_search_list_is_read_as_its_manual_says() -> None:
+    assert parse_search("search A.test. b.test\noptions timeout:1 ndots:5\n") == Search(("a.test", "b.test"), 5)
+    assert parse_search("domain a.test\nsearch b.test\n").candidates("x") == ("x.b.test", "x")
+    assert parse_search("search .\noptions ndots:x\n").candidates("x") == ("x",)
+    assert Search(("a.test",)).candidates("x.y") == ("x.y",)
 
 
 @pytest.mark.parametrize(
