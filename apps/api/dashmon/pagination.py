@@ -33,15 +33,16 @@ class Keyset:
             raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
             key, at = json.loads(raw)
             keyset = cls(key, None if at is None else parse_iso(at))
-        except (ValueError, TypeError, binascii.Error, RecursionError):
-            raise _bad_cursor() from None
+        except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
+            raise bad_cursor() from None
         # A number beyond a primary key would break the query instead of finding nothing.
         if type(key) is not int or not 0 <= key < 1 << 63:
-            raise _bad_cursor()
+            raise bad_cursor()
         return keyset
 
 
-def _bad_cursor() -> InvalidInputError:
+def bad_cursor() -> InvalidInputError:
+    """The refusal of a cursor that this list never gave out."""
     return InvalidInputError("cursor is not valid", fields={"cursor": "cursor is not valid"})
 
 

@@ -33,5 +33,5 @@ def _known(text: str) -> tuple[datetime, timedelta] | None:
         return datetime.fromtimestamp(seconds, UTC), timedelta(seconds=1)
     try:
         return parse_iso(text), timedelta(milliseconds=1)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -243,8 +243,9 @@ def test_a_bad_page_is_400(api, query) -> None:
 # --- Limits ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("project")
 @pytest.mark.parametrize(("plan", "most"), [("free", 60), ("premium", 120)])
-def test_writes_are_limited_per_user_and_route(workspace, api, project, clock, plan, most) -> None:
+def test_writes_are_limited_per_user_and_route(workspace, api, clock, plan, most) -> None:
     workspace.plan = plan
     workspace.save()
     for _ in range(most):

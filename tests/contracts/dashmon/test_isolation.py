@@ -32,7 +32,7 @@ def theirs(workspace, project, now) -> Target:
     return target(workspace, project, now)
 
 
-@pytest.mark.parametrize(("method", "route"), NAMED, ids=lambda part: str(part))
+@pytest.mark.parametrize(("method", "route"), NAMED, ids=str)
 def test_another_tenants_rows_are_not_there(method, route, theirs, stranger) -> None:
     before = state()
 
@@ -42,7 +42,7 @@ def test_another_tenants_rows_are_not_there(method, route, theirs, stranger) -> 
     assert state() == before
 
 
-@pytest.mark.parametrize(("method", "route"), NAMED, ids=lambda part: str(part))
+@pytest.mark.parametrize(("method", "route"), NAMED, ids=str)
 def test_another_tenants_token_finds_nothing(method, route, theirs, stranger) -> None:
     if gate_of(method, route).session_only:
         pytest.skip("tokens never get here")
@@ -52,7 +52,7 @@ def test_another_tenants_token_finds_nothing(method, route, theirs, stranger) ->
     refused(call(method, theirs.path(route), BODIES[method, route]), 404, "not_found")
 
 
-@pytest.mark.parametrize(("method", "route"), BODIES, ids=lambda part: str(part))
+@pytest.mark.parametrize(("method", "route"), BODIES, ids=str)
 def test_without_a_credential_nothing_is_answered(method, route, theirs) -> None:
     before = state()
 

@@ -70,7 +70,7 @@ def test_a_project_covers_its_devices(api, project, device, target, key) -> None
         ({**WINDOW, "reason": 5}, "A text.", "reason"),
     ],
 )
-def test_a_bad_window_changes_nothing(api, project, device, body, error, field) -> None:
+def test_a_bad_window_changes_nothing(api, device, body, error, field) -> None:
     for path in (f"device/{device.public_id}", "project/berlin-01"):
         response = api("POST", f"/api/maintenance/{path}", body)
         assert set(refused(response, 400, "validation_error", error)["details"]["fields"]) == {field}

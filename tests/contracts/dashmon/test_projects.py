@@ -105,7 +105,8 @@ def test_an_edit_of_what_did_not_change_passes(api, project, spelled) -> None:
     assert api("PUT", "/api/projects/berlin-01", {"name": "New"}, If_Unmodified_Since=spelled).status_code == 200
 
 
-def test_deleting_a_project_takes_everything_with_it(api, workspace, project, device, heartbeat, clock) -> None:
+@pytest.mark.usefixtures("heartbeat")
+def test_deleting_a_project_takes_everything_with_it(api, workspace, device, clock) -> None:
     set_window(
         target=Target(workspace_id=workspace.pk, ref=Ref("device", device.pk)),
         starts_at=clock.now,

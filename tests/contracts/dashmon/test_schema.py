@@ -10,7 +10,7 @@ from jsonschema import Draft4Validator
 
 from apps.api.dashmon.gates import gate_of
 from tests import factories
-from tests.contracts.dashmon.routes import BODIES
+from tests.contracts.dashmon.routes import BODIES, Target
 from tests.contracts.dashmon.test_permissions import target
 
 
@@ -71,10 +71,15 @@ def test_every_walked_route_is_in_the_document(document) -> None:
         assert (method, route.count("/"), route.split(":")[0]) in known, route
 
 
-@pytest.mark.parametrize(("method", "route"), BODIES, ids=str)
-def test_answers_are_as_documented(method, route, document, api, workspace, project, now) -> None:
+@pytest.fixture
+def names(workspace, project, now) -> Target:
     factories.make_device(project, "Tagged", tags=["eu"], retries=2)
-    path = target(workspace, project, now).path(route)
+    return target(workspace, project, now)
+
+
+@pytest.mark.parametrize(("method", "route"), BODIES, ids=str)
+def test_answers_are_as_documented(method, route, document, api, names) -> None:
+    path = names.path(route)
 
     response = api(method, path, BODIES[method, route])
 

@@ -85,7 +85,7 @@ def guest(workspace):
 
 
 def test_the_foundation_lists_permissions_and_workspaces(guest, workspace) -> None:
-    call, own = guest
+    call, _ = guest
 
     body = call("GET", "/api/user/permission-foundation").json()
 

@@ -5,7 +5,7 @@ from django.db.models import Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.api.dashmon.pagination import Keyset, wanted
+from apps.api.dashmon.pagination import Keyset, bad_cursor, wanted
 from apps.api.dashmon.preconditions import ensure_unmodified
 from apps.api.dashmon.schema import OK, PAGE, described, wrapped
 from apps.api.dashmon.serializers.cards import device_cards, project_cards
@@ -64,8 +64,10 @@ def _page(rows: QuerySet[Project], request: Request) -> tuple[list[Project], Key
     if not request.GET.get("limit") and not request.GET.get("cursor"):
         return list(rows), None
     page = wanted(request.GET)
-    if page.cursor is not None and page.cursor.at is not None:
+    if page.cursor is not None:
         at = page.cursor.at
+        if at is None:
+            raise bad_cursor()
         rows = rows.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=page.cursor.id))
     found = list(rows[: page.limit + 1])
     last = found[page.limit - 1] if len(found) > page.limit else None
