@@ -235,7 +235,9 @@ def test_the_cursor_walks_every_project_once(api, many) -> None:
     assert seen == many
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "limit=1.5", "cursor=%21", "cursor=WzFd"])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=201", "limit=x", "limit=1.5", "cursor=%21", "cursor=WzFd", "cursor=WzEsbnVsbF0"]
+)
 def test_a_bad_page_is_400(api, query) -> None:
     refused(api("GET", f"/api/projects?{query}"), 400, "validation_error")
 

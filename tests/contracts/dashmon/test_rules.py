@@ -1,5 +1,6 @@
 """The pure parts of the surface: gates, limits, cursors, faults, figures."""
 
+import base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -104,18 +105,20 @@ def test_a_cursor_reads_what_it_wrote(key: int, at: datetime | None) -> None:
 def test_any_other_text_is_refused_or_harmless(text: str) -> None:
     try:
         keyset = pagination.Keyset.decode(text)
-    except InvalidInputError as error:
-        assert error.fields == {"cursor": "cursor is not valid"}
-    else:
-        assert 0 <= keyset.id < 2**63
+    except InvalidInputError:
+        return
+    assert 0 <= keyset.id < 2**63
 
 
 @pytest.mark.parametrize(
-    "raw", ["WzE4NDQ2NzQ0MDczNzA5NTUxNjE2LG51bGxd", "WyIxIixudWxsXQ", "Wy0xLG51bGxd", "W3RydWUsbnVsbF0"]
+    "content",
+    ["[18446744073709551616, null]", '["1", null]', "[-1, null]", "[true, null]", '[1, "0001-01-01T00:00:00+14:00"]'],
 )
-def test_a_key_that_is_no_key_is_refused(raw: str) -> None:
-    with pytest.raises(InvalidInputError):
-        pagination.Keyset.decode(raw)
+def test_a_key_that_is_no_key_is_refused(content: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        pagination.Keyset.decode(base64.urlsafe_b64encode(content.encode()).decode())
+
+    assert refused.value.fields == {"cursor": "cursor is not valid"}
 
 
 # --- Spelling ----------------------------------------------------------------------------------------------
