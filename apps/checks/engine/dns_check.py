@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from apps.checks.engine.clock import Clock
 from apps.checks.engine.exchange import Server, ask_again
@@ -58,7 +59,7 @@ async def check_dns(tools: Tools, plan: DnsPlan, clock: Clock) -> CheckResult:
         Phases(dns_us=slowest, total_us=slowest),
         ttl_s=worst.facts.min_ttl_s,
     )
-    records = sorted({normalise_record(plan.record_type, record) for record in worst.facts.records})
+    records = sorted({_spelled(plan.record_type, record) for record in worst.facts.records})
     return conclude(
         measured,
         [worst.finding] if worst.finding else [],
@@ -75,6 +76,12 @@ def question_name(hostname: str, record_type: str) -> str:
         return ascii_name(hostname)
     except ForbiddenTargetError:
         return hostname
+
+
+@lru_cache(maxsize=8192)
+def _spelled(record_type: str, record: str) -> str:
+    """A record as the contract spells it; the same answers come back at every check."""
+    return normalise_record(record_type, record)
 
 
 def _rank(opinion: Opinion) -> int:

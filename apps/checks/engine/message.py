@@ -5,6 +5,7 @@ code, the AD flag, every TTL, no cache, and a microsecond budget.
 """
 
 import ipaddress
+import socket
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ def parse(data: bytes) -> Message:
     """Read an answer; MalformedError for anything else."""
     try:
         return _Reader(data).message()
-    except (struct.error, IndexError, ValueError) as error:
+    except (struct.error, IndexError, ValueError, OSError) as error:
         raise MalformedError(str(error)) from error
 
 
@@ -152,8 +153,11 @@ class _Reader:
         self.at = at + 1 if after < 0 else after
         return ".".join(labels).lower()
 
-    def address(self, end: int) -> str:
-        return str(ipaddress.ip_address(self.data[self.at : end]))
+    def address4(self, end: int) -> str:
+        return socket.inet_ntoa(self.data[self.at : end])
+
+    def address6(self, end: int) -> str:
+        return str(ipaddress.IPv6Address(self.data[self.at : end]))
 
     def target(self, _: int) -> str:
         return self.name()
@@ -197,8 +201,8 @@ def _label(raw: bytes) -> str:
 
 
 READERS: Mapping[int, Callable[[_Reader, int], str]] = {
-    TYPES["A"]: _Reader.address,
-    TYPES["AAAA"]: _Reader.address,
+    TYPES["A"]: _Reader.address4,
+    TYPES["AAAA"]: _Reader.address6,
     TYPES["NS"]: _Reader.target,
     TYPES["CNAME"]: _Reader.target,
     TYPES["PTR"]: _Reader.target,
