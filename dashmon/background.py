@@ -25,6 +25,7 @@ from apps.checks.selectors import due_per_second
 from apps.common import bus
 from apps.metrics import services as metrics
 from apps.notifications import services as notifications
+from apps.operations.plans import lapse_ended_terms
 from apps.pipeline.windows import sweep_windows
 
 log = logging.getLogger(__name__)
@@ -198,6 +199,7 @@ class Background:
             Loop("windows", _sweep_windows, every_s=2.0),
             *notify.values(),
             Loop("metrics", _keep_metrics, every_s=15.0),
+            Loop("terms", _lapse_terms, every_s=60.0),
             Loop("upkeep", _upkeep, every_s=300.0),
         ]
         self._unsubscribe = [bus.subscribe(bus.NOTIFICATIONS, loop.wake) for loop in notify.values()]
@@ -335,6 +337,10 @@ def _keep_metrics() -> bool:
     metrics.seal_due(now=timezone.now(), limit=LIMIT)
     metrics.rebuild_dirty(now=timezone.now(), limit=LIMIT)
     return False
+
+
+def _lapse_terms() -> bool:
+    return lapse_ended_terms(now=timezone.now(), limit=LIMIT) >= LIMIT
 
 
 def _upkeep() -> bool:
