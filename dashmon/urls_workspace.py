@@ -1,8 +1,10 @@
 """A workspace's own host: the API surfaces without sign-in routes, and a way to its pages."""
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
+from apps.api.dashmon import surface as dashmon_api
+from apps.api.dashmon.views.meta import not_found
 from apps.operations.addresses import base_url
 
 
@@ -12,6 +14,14 @@ def to_app(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # Sign-in belongs to the app host: no session is made or read here.
+    re_path(r"^(?:auth/(?:local|google)|logout)(?:/.*)?$", not_found),
     path("", include("apps.api.dashmon.urls")),
     path("", to_app),
+    *dashmon_api.unowned,
 ]
+
+handler400 = "apps.web.errors.bad_request"
+handler403 = "apps.web.errors.permission_denied"
+handler404 = "apps.web.errors.page_not_found"
+handler500 = "apps.web.errors.server_error"

@@ -55,7 +55,12 @@ class Credential:
 def authenticate(request: HttpRequest, *, now: datetime) -> Credential:
     """The credential of a request; ApiError 401 without one. A bad bearer never falls back to the cookie."""
     raw = bearer_of(request)
-    return _from_session(request, now=now) if raw is None else _from_token(raw, now=now)
+    return _from_session(request, now=now) if raw is None else _from_token(raw, host=_host_slug(request), now=now)
+
+
+def _host_slug(request: HttpRequest) -> str | None:
+    """The workspace whose own host was asked; None on the app host, where the credential alone decides."""
+    return request.META.get("dashmon.workspace_slug")
 
 
 def bearer_of(request: HttpRequest) -> str | None:
@@ -64,9 +69,10 @@ def bearer_of(request: HttpRequest) -> str | None:
     return raw.strip() if scheme.lower() == "bearer" else None
 
 
-def _from_token(raw: str, *, now: datetime) -> Credential:
+def _from_token(raw: str, *, host: str | None, now: datetime) -> Credential:
     token = token_by_secret(raw)
-    if token is None or token.workspace.closed_at is not None:
+    # Host and credential must agree: a token of another workspace is as unknown as none at all.
+    if token is None or token.workspace.closed_at is not None or host not in {None, token.workspace.slug}:
         raise ApiError("invalid_token", "This token is not known.")
     if token.revoked_at is not None:
         raise ApiError("token_revoked", "This token has been revoked.")
