@@ -12,6 +12,7 @@ from apps.devices.models import Device
 from apps.pipeline.heartbeats import submit_heartbeat, sweep_heartbeats
 from apps.tokens.models import AgentKey
 from apps.tokens.selectors import key_by_secret
+from apps.workspaces.usage import plan_of
 
 PER_SECOND = 1.0  # 60 a minute and token
 BURST = 120
@@ -45,7 +46,7 @@ def receive(*, token: str, signal: Signal, now: datetime) -> Received | None:
     device = None if key is None else _device_of(key)
     if key is None or device is None:
         return None
-    if device.paused and device.pause_reason == Device.PauseReason.PREMIUM:
+    if device.pause_reason == Device.PauseReason.PREMIUM or plan_of(key.workspace, now=now) == "free":
         return Received(recorded=False, received_at=now, reason="premium_required")
     wait_s = _wait_s(f"heartbeat:{key.pk}", now=now) if settings.RATE_LIMITS else 0.0
     heard = submit_heartbeat(device=device, signal=signal, keep=wait_s <= 0, now=now)
