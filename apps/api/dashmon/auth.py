@@ -55,12 +55,13 @@ class Credential:
 def authenticate(request: HttpRequest, *, now: datetime) -> Credential:
     """The credential of a request; ApiError 401 without one. A bad bearer never falls back to the cookie."""
     raw = bearer_of(request)
-    return _from_session(request, now=now) if raw is None else _from_token(raw, host=_host_slug(request), now=now)
+    return _from_session(request, now=now) if raw is None else _from_token(raw, host=host_slug(request), now=now)
 
 
-def _host_slug(request: HttpRequest) -> str | None:
+def host_slug(request: HttpRequest) -> str | None:
     """The workspace whose own host was asked; None on the app host, where the credential alone decides."""
-    return request.META.get("dashmon.workspace_slug")
+    slug: str | None = request.META.get("dashmon.workspace_slug")
+    return slug
 
 
 def bearer_of(request: HttpRequest) -> str | None:

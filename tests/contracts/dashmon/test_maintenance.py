@@ -29,7 +29,12 @@ def test_a_device_is_silenced_and_released(api, workspace, device, clock) -> Non
     assert MaintenanceWindow.objects.get().reason == "Router swap"
     assert api("DELETE", path).json() == {"ok": True}
     assert api("GET", "/api/projects").json()[0]["devices"][0]["maintenance_start"] is None
-    verbs = AuditEntry.objects.of(workspace).filter(verb__contains="maintenance").values_list("verb", flat=True)
+    verbs = (
+        AuditEntry.objects.of(workspace)
+        .filter(verb__contains="maintenance")
+        .order_by("id")
+        .values_list("verb", flat=True)
+    )
     assert list(verbs) == ["device.maintenance.set", "device.maintenance.clear"]
 
 

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.api.dashmon.auth import host_slug
 from apps.api.dashmon.errors import ApiError
 from apps.api.dashmon.pagination import Keyset, listed, wanted
 from apps.api.dashmon.schema import PAGE, described, wrapped
@@ -22,6 +23,7 @@ from apps.common.errors import RateLimitedError, UnsupportedError
 from apps.devices.heartbeat import BODY_LIMIT, read_json, read_signal
 from apps.devices.models import Device
 from apps.metrics.selectors import count_pings, pings
+from apps.tokens.selectors import key_by_secret
 
 CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -64,7 +66,7 @@ class HeartbeatReceiverView(ApiView):
             method=plain.method or "POST",
             body=body,
         )
-        received = receive(token=token, signal=signal, now=self.now)
+        received = receive(token=token, signal=signal, now=self.now) if _is_at_home(plain, token) else None
         if received is None:
             raise ApiError("not_found", "Not found")
         return _answered(plain, received)
@@ -83,6 +85,15 @@ class HeartbeatReceiverView(ApiView):
             response[name] = value
         response["Ping-Body-Limit"] = str(BODY_LIMIT)
         return response
+
+
+def _is_at_home(request: HttpRequest, token: str) -> bool:
+    """On a workspace's own host only its own heartbeats are known."""
+    host = host_slug(request)
+    if host is None:
+        return True
+    key = key_by_secret(token)
+    return key is not None and key.workspace.slug == host
 
 
 def _answered(request: HttpRequest, received: Received) -> HttpResponseBase:
