@@ -7,7 +7,7 @@ PYTEST := DASHMON_DATA_DIR=$(VENV)/test-data $(BIN)/python -m pytest
 VECTORS ?= tests/vectors
 export DJANGO_SETTINGS_MODULE = dashmon.settings
 
-.PHONY: help setup setup-dev run test services-test e2e lint format types imports schema vectors worker beat nightly clean
+.PHONY: help setup setup-dev run test services-test e2e lint format types imports schema vectors demo worker beat lock nightly clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ imports: setup-dev ## import-linter alone
 
 vectors: setup-dev ## replay the vector files of VECTORS through the product's rules
 	@$(BIN)/python -m tests.replay $(VECTORS)
+
+demo: setup ## a workspace full of live data, in a data folder of its own
+	@DASHMON_DATA_DIR="$${DASHMON_DATA_DIR:-data/demo}" $(BIN)/python -m dashmon.demo
 
 worker: setup ## one Celery worker in the foreground (scale-out)
 	@exec $(BIN)/celery -A dashmon worker --loglevel info -Q checks,metrics,notifications,default

@@ -1,0 +1,84 @@
+"""`python -m dashmon.demo`: fill a workspace of its own, start loopback targets, serve."""
+
+import os
+import sys
+from datetime import datetime
+from typing import Any
+
+import django
+
+PASSWORD = "demo-password"  # noqa: S105  # on loopback, for a workspace of made-up monitors
+OWNER = "demo@example.com"
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashmon.settings")
+    from dashmon import logs, server
+
+    logs.configure()
+    django.setup(set_prefix=False)
+    from dashmon.demo.targets import Targets
+
+    targets = Targets()
+    targets.start()
+    server.bring_up_to_date()
+    fill(targets)
+    print(f"Sign in as {OWNER} with the password {PASSWORD}", flush=True)  # noqa: T201  # a terminal
+    return server.main()
+
+
+def fill(targets: Any) -> None:
+    """Make the demo's workspace once; later starts only point its monitors at this run's targets."""
+    from django.utils import timezone
+
+    from apps.devices.models import Device
+    from apps.operations.provision import Wanted, provision
+    from apps.workspaces.models import Workspace
+    from dashmon.demo.past import settle
+
+    now = timezone.now()
+    if not Workspace.objects.filter(slug="demo").exists():
+        provision(wanted=Wanted(slug="demo", owner=OWNER, password=PASSWORD), now=now)
+        print("Simulating the last 30 days; from now on everything is measured", flush=True)  # noqa: T201  # a terminal
+        _furnish(Workspace.objects.get(slug="demo"), targets, now=now)
+        settle(now=now)
+        return
+    for device in Device.objects.filter(workspace__slug="demo", kind=Device.Kind.HTTP):
+        path = "/" + device.url.split("/", 3)[3]
+        Device.objects.filter(pk=device.pk).update(url=targets.url(path))
+    Device.objects.filter(workspace__slug="demo", name="Mail relay").update(port=targets.mail_port)
+
+
+def _furnish(workspace: Any, targets: Any, *, now: datetime) -> None:
+    from apps.devices.services import Options, create_device
+    from apps.projects.services import create_project
+    from dashmon.demo.cast import PARTS, PROJECTS
+    from dashmon.demo.past import began, live_through
+
+    start = began(now)
+    projects = {
+        key: create_project(workspace=workspace, key=key, name=name, now=start) for key, name in PROJECTS.items()
+    }
+    for part in PARTS:
+        device = create_device(
+            project=projects[part.project],
+            description=_description(part, targets),
+            options=Options(interval_s=30, tags=part.tags),
+            now=start,
+        )
+        if part.kind != "heartbeat":
+            live_through(device=device, part=part, now=now)
+
+
+def _description(part: Any, targets: Any) -> Any:
+    from apps.devices.targets import describe
+
+    kind = "tcp" if part.kind == "tcp-closed" else part.kind
+    ports = {"tcp": targets.mail_port, "tcp-closed": 9}
+    url = targets.url(part.path) if part.kind == "http" else None
+    host = "127.0.0.1" if kind in {"tcp", "ping"} else None
+    return describe(name=part.name, label=kind, host=host, port=ports.get(part.kind), url=url, notes=None, missing="")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
