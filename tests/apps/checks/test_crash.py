@@ -1,0 +1,109 @@
+"""Workers killed and frozen at random, in processes of their own: 0 slots lost, 0 doubled, against arithmetic."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from django.conf import settings
+
+from apps.checks.models import CheckBatch, ShardCursor
+from apps.checks.schedule import materialise
+from apps.common.clock import from_epoch_ms
+from apps.devices.models import SHARDS
+from tests.apps.checks.simulation import slots_between
+from tests.apps.checks.stored import rows_of, slots_told
+from tests.apps.pipeline.scene import make_device, make_project
+from tests.shared_database import shared_database
+
+__all__ = ["shared_database"]
+LEASE_S = 2.5
+
+
+class Crew:
+    """Three workers by name; each can be killed and started again."""
+
+    def __init__(self, address: str) -> None:
+        self.environment = os.environ | {"DATABASE_URL": address, "REDIS_URL": ""}
+        self.members: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str) -> None:
+        command = [sys.executable, "-m", "tests.apps.checks.worker", name, str(LEASE_S)]
+        self.members[name] = subprocess.Popen(command, cwd=settings.BASE_DIR, env=self.environment)
+
+    def kill(self, name: str) -> None:
+        self.members[name].kill()
+        self.members[name].wait()
+
+    def end(self) -> None:
+        for name in self.members:
+            self.kill(name)
+
+
+@pytest.fixture
+def crew(shared_database: str) -> Iterator[Crew]:
+    crew = Crew(shared_database)
+    yield crew
+    crew.end()
+
+
+def eventually(condition, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_killed_and_frozen_workers_lose_no_slot_and_double_none(crew: Crew) -> None:
+    now = datetime.now(UTC)
+    project = make_project(now=now, name="crash")
+    rng = random.Random(11)
+    devices = [
+        make_device(project, now=now, interval_s=6, phase_ms=rng.randrange(6000), shard=rng.randrange(SHARDS))
+        for _ in range(150)
+    ]
+    start = datetime.now(UTC)
+    materialise(now=start)
+    begin = from_epoch_ms(ShardCursor.objects.get(shard=0).cursor_ms)
+    for name in ("a", "b", "c"):
+        crew.start(name)
+    assert eventually(lambda: any(rows_of(device) for device in devices), 30)
+
+    for _ in range(5):
+        time.sleep(rng.uniform(0.3, 1.2))
+        victim = rng.choice("abc")
+        crew.kill(victim)
+        crew.start(victim)
+    frozen = crew.members["b"]
+    frozen.send_signal(signal.SIGSTOP)
+    time.sleep(LEASE_S + 1.5)
+    frozen.send_signal(signal.SIGCONT)
+    time.sleep(2)
+    # One survivor clears what the dead left behind; then nothing hands out new slots any more.
+    crew.kill("b")
+    crew.kill("c")
+    assert eventually(lambda: not CheckBatch.objects.filter(attempt__gt=1).exists(), 20)
+    crew.kill("a")
+
+    told = Counter((device.pk, slot) for device in devices for slot in slots_told(device))
+    for batch in CheckBatch.objects.all():
+        told.update(zip(batch.device_ids, batch.slots, strict=True))
+    cursors = {cursor.shard: cursor.cursor_ms for cursor in ShardCursor.objects.all()}
+    truth = {
+        (device.pk, slot)
+        for device in devices
+        for slot in slots_between(device, begin, from_epoch_ms(cursors[device.shard]))
+    }
+    assert truth - told.keys() == set()
+    assert told.keys() - truth == set()
+    assert {pair: count for pair, count in told.items() if count > 1} == {}
+    ran = sum(not row.missed for device in devices for row in rows_of(device))
+    assert ran > len(devices)
