@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 from apps.checks.engine.exchange import Server, UnansweredError, ask
 from apps.checks.engine.faults import Fault, blocked
 from apps.checks.engine.message import TYPES, Message
@@ -131,7 +133,10 @@ class Resolver:
     def __init__(self, reactor: Reactor, guard: Guard, servers: Sequence[str] = ()) -> None:
         self._reactor = reactor
         self._guard = guard
-        self._servers = tuple(map(parse_server, servers))
+        try:
+            self._servers = tuple(map(parse_server, servers))
+        except ValueError as error:
+            raise ImproperlyConfigured(f"DASHMON_PROBE_RESOLVERS: {error}") from error
         self._files = SystemFiles()
 
     @property

@@ -21,6 +21,7 @@ from apps.common.egress.targets import Host, Target, parse_host, parse_url, spli
 # A name in DATABASE_URL is looked up again after this long: containers move.
 SERVICE_LOOKUP_S = 60
 RULINGS_KEPT = 16_384
+UNRULED = ""
 SERVICE_PORTS = {"postgresql": 5432, "redis": 6379}
 WILDCARDS = frozenset({"", "0.0.0.0", "::", "*"})  # noqa: S104  # compared with, never bound
 
@@ -99,11 +100,13 @@ class Guard:
             return f"The address {address} port {port} belongs to the monitoring service itself."
         # The lists never change, so their ruling is remembered; services may move and are asked anew.
         key = (address, port)
-        if key not in self._ruled:
+        ruling = self._ruled.get(key, UNRULED)
+        if ruling == UNRULED:
+            # Threads share a guard: another one may clear or fill the memory at any moment.
             if len(self._ruled) >= RULINGS_KEPT:
                 self._ruled.clear()
-            self._ruled[key] = self._ruling(address, port)
-        return self._ruled[key]
+            ruling = self._ruled[key] = self._ruling(address, port)
+        return ruling
 
     def _readings(self, port: int | None, address: Address) -> tuple[Address, ...]:
         """The readings of an address, where its port is that of a service of ours at all."""

@@ -6,6 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.common.egress import ForbiddenTargetError, Guard, forbidden_reason, parse_host, parse_url
+from apps.common.egress import guard as guard_module
 from apps.common.egress.addresses import unwrap
 from apps.common.egress.guard import Entry, Service, is_local, own_services, parse_entry
 from apps.common.egress.targets import parse_redirect, split_port
@@ -393,3 +394,15 @@ def test_an_address_hides_every_address_it_carries() -> None:
 def test_the_kernel_knows_which_addresses_are_ours() -> None:
     assert is_local(ipaddress.ip_address("127.0.0.1"))
     assert not is_local(ipaddress.ip_address("8.8.8.8"))
+
+
+def test_rulings_are_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard_module, "RULINGS_KEPT", 4)
+    guard = Guard.build(profile="saas", allow=None, deny=[], services=())
+
+    for _ in range(2):
+        for number in range(10):
+            assert guard.refusal(ipaddress.ip_address(f"10.0.0.{number}"), 80)
+            assert guard.refusal(ipaddress.ip_address(f"8.8.8.{number}"), 80) is None
+
+    assert len(guard._ruled) <= 4

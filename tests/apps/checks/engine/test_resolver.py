@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from apps.checks.engine import resolver as resolver_module
 from apps.checks.engine.exchange import Server
@@ -167,3 +168,8 @@ def test_a_server_is_an_address_and_perhaps_a_port(text: str, address: str, port
 def test_anything_else_is_no_server(text: str) -> None:
     with pytest.raises(ValueError):
         parse_server(text)
+
+
+def test_a_typo_in_the_configured_servers_stops_the_start(guard: Guard) -> None:
+    with pytest.raises(ImproperlyConfigured):
+        Resolver(Reactor(), guard, ["dns.example"])
