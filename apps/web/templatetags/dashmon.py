@@ -1,6 +1,7 @@
 """What templates need besides HTML: icons, shapes, small components and the product's way of writing numbers."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import lucide
@@ -19,9 +20,14 @@ register = template.Library()
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """A line icon that says nothing by itself; the word beside it does."""
-    # The strings are names from our own templates, so the wheel's answer is safe markup.
-    drawing = lucide._render_icon(str(name), 16, class_="icon", aria_hidden="true")  # noqa: SLF001  # the wheel's tag does the same
-    return mark_safe(drawing)  # noqa: S308  # no user text enters
+    return _drawing(str(name))
+
+
+@lru_cache(maxsize=64)
+def _drawing(name: str) -> SafeString:
+    attributes = {"class": "icon", "aria-hidden": "true"}
+    drawing = lucide._render_icon(name, 16, **attributes)  # noqa: SLF001  # what the wheel's own tag calls
+    return mark_safe(" ".join(drawing.split()))  # noqa: S308  # names come from our own templates
 
 
 @register.simple_tag

@@ -31,7 +31,9 @@ from apps.web.presenters import bars, charts, incidents, monitor, monitors
 LATEST = 8
 LOG = 100
 BAR_DAYS = 90
-PHASE_COLUMNS = ("dns_us", "connect_us", "tls_us", "ttfb_us")
+PHASE_COLUMNS = ("dns_us", "connect_us", "tls_us", "ttfb_us", "total_us")
+# Few enough that a bucket holds several checks, so that average and slowest say different things.
+POINTS = 120
 
 
 class MonitorPage(WorkspacePage):
@@ -141,7 +143,7 @@ def read_chart(page: WorkspacePage, device: Device, chosen: str) -> Chart:
         columns=PHASE_COLUMNS,
         start=page.now - charts.RANGES[chosen][1],
         end=page.now,
-        max_points=300,
+        max_points=POINTS,
     )
 
 

@@ -79,7 +79,7 @@ class Monitors(WorkspacePage):
 
     def _list(self, page: DevicePage) -> dict[str, Any]:
         devices, refs = page.devices, [device.ref for device in page.devices]
-        scope = {"workspace_id": self.workspace.pk, "refs": refs}
+        scope: dict[str, Any] = {"workspace_id": self.workspace.pk, "refs": refs}
         rows = presenter.rows(
             devices,
             standings=standings(devices, workspace_id=self.workspace.pk, now=self.now),

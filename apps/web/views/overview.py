@@ -121,7 +121,8 @@ def short_incident(request: HttpRequest, incident: str) -> HttpResponse:
     if not isinstance(request.user, User):
         return redirect_to_login(request.get_full_path(), "account_login")
     slugs = {seat.workspace_id: seat.workspace.slug for seat in seats_of(request.user)}
-    row = Incident.objects.filter(workspace_id__in=slugs, public_id=decode_uuid("inc", incident)).first()
+    key = decode_uuid("inc", incident)
+    row = Incident.objects.filter(workspace_id__in=slugs, public_id=key).first() if key is not None else None
     if row is None:
         raise Http404("There is no such incident.")
     return redirect("web:incident", slugs[row.workspace_id], row.wire_id)

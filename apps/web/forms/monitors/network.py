@@ -58,7 +58,7 @@ class TlsForm(MonitorForm):
     port = forms.IntegerField(label="Port", min_value=1, max_value=65_535, initial=443)
     warn_days = forms.IntegerField(label="Warn (days before)", min_value=0, max_value=3650, initial=30)
     critical_days = forms.IntegerField(label="Urgent (days before)", min_value=0, max_value=3650, initial=7)
-    main = ("host", "port")
+    main: ClassVar[tuple[str, ...]] = ("host", "port")
     rules = ("warn_days", "critical_days")
     paths: ClassVar[Mapping[str, str]] = {
         "ip": "host",

@@ -16,16 +16,21 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--force", action="store_true", help="install again, even when everything is there")
+        parser.add_argument("--quiet", action="store_true", help="speak only when something is missing")
 
     def handle(self, *_: Any, **options: Any) -> None:
         root = Path(settings.BASE_DIR)
         target = root / "static" / "vendor"
         if vendor.is_complete(target) and not options["force"]:
-            self.stdout.write("Browser libraries are in place.")
+            self._say("Browser libraries are in place.", quiet=options["quiet"])
             return
         reason = vendor.install(root)
         missing = vendor.copy(root, target)
         if missing:
             self.stdout.write(f"Pages will use the system font and plain charts: {reason or ', '.join(missing)}.")
         else:
-            self.stdout.write("Browser libraries copied to static/vendor/.")
+            self._say("Browser libraries copied to static/vendor/.", quiet=options["quiet"])
+
+    def _say(self, sentence: str, *, quiet: bool) -> None:
+        if not quiet:
+            self.stdout.write(sentence)
