@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -20,7 +21,7 @@ def _service(settings: Settings) -> None:
     settings.PROFILE = "saas"
 
 
-def change(workspace: Workspace, plan: str, **rest: object) -> Workspace:
+def change(workspace: Workspace, plan: str, **rest: Any) -> Workspace:
     return change_plan(
         workspace=workspace, plan=Workspace.Plan(plan), source="admin", actor="operator", now=NOW, **rest
     )
@@ -95,7 +96,7 @@ def test_a_term_renewed_between_the_look_and_the_write_does_not_lapse(monkeypatc
     workspace = ending(-DAY)
     look = plans._lapse
 
-    def renew_first(pk: int, **rest: object) -> bool:
+    def renew_first(pk: int, **rest: Any) -> bool:
         Workspace.objects.filter(pk=pk).update(premium_until=NOW + DAY)
         return look(pk, **rest)
 

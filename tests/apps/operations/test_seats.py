@@ -9,6 +9,7 @@ from apps.operations.seats import join, take_seat
 from apps.projects.models import ProjectMember
 from apps.workspaces.invitations import invite
 from apps.workspaces.models import Invitation, Membership, Workspace
+from apps.workspaces.selectors import owner_of
 from tests.factories import NOW, make_project, make_user, make_workspace
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +23,12 @@ def workspace() -> Workspace:
 
 def offer(workspace: Workspace, keys: Sequence[str] | None = None, *, role: str = "editor") -> str:
     _, token = invite(
-        workspace=workspace, email="bo@example.com", role=role, project_keys=keys, invited_by=None, now=NOW
+        workspace=workspace,
+        email="bo@example.com",
+        role=role,
+        project_keys=keys,
+        invited_by=owner_of(workspace),
+        now=NOW,
     )
     return token
 
