@@ -27,6 +27,14 @@ GAUGES: dict[int, tuple[Part, ...]] = {
 RAW_KEYS = frozenset({columns.STATE, columns.INTERVAL, columns.MISSED, *GAUGES})
 
 
+def _spoken(rows: Table, speaking: Sequence[bool]) -> dict[int, list[int | None]]:
+    """Each gauge with the values that count; the others are as if nobody had answered."""
+    return {
+        key: [value if speaks else None for value, speaks in zip(rows.column(key), speaking, strict=True)]
+        for key in GAUGES
+    }
+
+
 def device_buckets(rows: Table, *, windows: Sequence[Span], start_ms: int, end_ms: int, step_ms: int) -> Table:
     """Buckets of [start, end), ascending; a bucket in which nothing was known does not exist.
 
@@ -38,10 +46,7 @@ def device_buckets(rows: Table, *, windows: Sequence[Span], start_ms: int, end_m
     states = inside.column(columns.STATE)
     kept = [state in CHECKED and not is_inside(ts, windows) for ts, state in zip(inside.ts, states, strict=True)]
     speaking = [keep and state in AVAILABLE for keep, state in zip(kept, states, strict=True)]
-    gauges = {
-        key: [value if speaks else None for value, speaks in zip(inside.column(key), speaking, strict=True)]
-        for key in GAUGES
-    }
+    gauges = _spoken(inside, speaking)
     checked_buckets = {bucket for bucket, members in indexes.items() if any(states[i] in CHECKED for i in members)}
     table = Table(sorted({*times, *checked_buckets}), {})
     for bucket in table.ts:
