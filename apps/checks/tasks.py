@@ -21,6 +21,11 @@ DRAIN_TIME = timedelta(seconds=20)
 PUMP_LIMIT_S = 90
 
 
+def stop_topic() -> str:
+    """What the pumps of this machine listen to for the end of their worker."""
+    return f"stop-pumps:{socket.gethostname()}"
+
+
 @shared_task(queue="checks", ignore_result=True, expires=5, time_limit=60)
 def schedule_checks(**_: Any) -> None:
     """Hand out what became due since the last tick."""
@@ -38,10 +43,12 @@ def pump_checks(**_: Any) -> None:
         return
     try:
         pump = Pump(Engine(), owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4()}")
+        unsubscribe = bus.subscribe(stop_topic(), pump.stop)
         try:
             pump.run(timezone.now() + PUMP_TIME)
             pump.drain(timezone.now() + DRAIN_TIME)
         finally:
+            unsubscribe()
             pump.close()
     finally:
         cache.delete(place)
