@@ -178,6 +178,7 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_CHANGE_EMAIL = True
 if not RATE_LIMITS:
     ACCOUNT_RATE_LIMITS = False
+MFA_ADAPTER = "apps.web.adapter.SecondStepAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Dashmon"

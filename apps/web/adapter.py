@@ -3,9 +3,11 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.http import HttpRequest
 from django.utils import timezone
 
+from apps.common.fields import cipher
 from apps.operations.sign_up import ensure_own_workspace, sign_up_open
 
 INVITED = "invitation_token"  # session key: a person who follows an invitation may open an account
@@ -20,3 +22,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
         if commit:
             ensure_own_workspace(user=saved, now=timezone.now())
         return saved
+
+
+class SecondStepAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no types
+    """Secrets of authenticator apps and recovery codes are read back, so they are stored encrypted."""
+
+    def encrypt(self, text: str) -> str:
+        return cipher().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return cipher().decrypt(encrypted_text.encode()).decode()
