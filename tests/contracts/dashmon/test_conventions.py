@@ -46,7 +46,9 @@ def test_a_wrong_method_is_json_405_with_the_right_ones(api, project) -> None:
     assert response.headers["Allow"] == "GET, PUT, DELETE"
 
 
-@pytest.mark.parametrize("raw", [b"{", b"\xff", b'{"name": NaN}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "raw", [b"{", b"\xff", b'{"name": "\xed\xa0\x80"}', b'{"name": "\\ud800"}', b'{"name": NaN}', b"[" * 100_000]
+)
 def test_a_body_that_is_not_json_is_400(api, raw) -> None:
     response = api.client.generic("POST", "/api/projects", raw, content_type="application/json")
 

@@ -122,7 +122,8 @@ class ApiView(APIView):
 
     def project(self, key: str) -> Project:
         """A project of this workspace within the caller's scope, else 404."""
-        project = Project.objects.of(self.workspace).filter(key=key).first()
+        # No name holds a NUL, and PostgreSQL would not even be asked about one.
+        project = Project.objects.of(self.workspace).filter(key=key.replace("\x00", "/")).first()
         if project is None:
             raise ApiError("not_found", "Project not found")
         ensure_in_scope(self.actor, project.pk)
@@ -170,9 +171,13 @@ def json_body(request: HttpRequest) -> Any:
     if not raw.strip():
         return {}
     try:
-        return json.loads(raw, parse_constant=_no_constant)
+        document = json.loads(raw.decode("utf-8-sig"), parse_constant=_no_constant)
+        if b"\\u" in raw:
+            # Half a surrogate pair is valid JSON and no text: nothing could store it.
+            json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise ApiError("validation_error", "The body is not valid JSON.", details={"fields": {}}) from None
+    return document
 
 
 def _no_constant(name: str) -> None:

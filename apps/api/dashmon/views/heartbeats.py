@@ -109,7 +109,7 @@ def _answered(request: HttpRequest, received: Received) -> HttpResponseBase:
     if not received.recorded:
         status, facts = 202, {"ok": True, "recorded": False, "reason": received.reason}
     if request.method == "HEAD":
-        return HttpResponse(status=status)
+        return HttpResponse(status=status, content_type="application/json")
     if request.get_preferred_type(["application/json", "text/plain"]) == "text/plain":
         return HttpResponse("OK", status=status, content_type="text/plain; charset=utf-8")
     return Response(facts, status=status)
