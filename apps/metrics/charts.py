@@ -13,6 +13,7 @@ from apps.metrics.codec import Table, decode
 from apps.metrics.days import DayPlan, plan_days
 from apps.metrics.dirty import dirty_starts
 from apps.metrics.gauge import Part
+from apps.metrics.history import interval_in_force
 from apps.metrics.ladder import LADDER_S, MAX_POINTS, step_for, tier_for
 from apps.metrics.maintenance import windows_of
 from apps.metrics.models import Block, Source
@@ -71,7 +72,7 @@ def chart(
     """
     start_ms, end_ms = epoch_ms(start), epoch_ms(end)
     source = source_of(workspace_id, ref)
-    at_least_s = 0 if source is None else min(source.interval_ms, DAY) // SECOND
+    at_least_s = 0 if source is None else min(interval_in_force(source), DAY) // SECOND
     step_ms = SECOND * step_for(start_ms // SECOND, -(-end_ms // SECOND), max_points=max_points, at_least_s=at_least_s)
     if source is None:
         return Chart(step_ms, NAMES[RAW], _points(Table(), start_ms, end_ms, step_ms, columns))

@@ -62,6 +62,15 @@ def newest(*, workspace_id: int, refs: Collection[Ref]) -> dict[int, ResultRow]:
     }
 
 
+def interval_in_force(source: Source) -> int:
+    """Milliseconds between the results of a source as its newest row says; 0 when it holds until replaced."""
+    payload = (
+        LatestRow.objects.of(source.workspace_id).filter(source_id=source.pk).values_list("payload", flat=True).first()
+    )
+    cells = {} if payload is None else read_row(payload)
+    return int(cells.get(columns.INTERVAL) or 0)
+
+
 class _Speller:
     """Stored cells as a result, with the names this source gives its own columns."""
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from django.db import connections, router
-from django.db.models import Count, Sum, Value
-from django.db.models.functions import Coalesce, Length
+from django.db.models import Count, Sum
+from django.db.models.functions import Length
 from django.db.utils import OperationalError
 
 from apps.metrics.models import Block, DayTotals, DirtyWindow, HeadRow, HeartbeatPing, LatestRow, Source
@@ -31,10 +31,10 @@ def storage_sizes() -> list[TableSize]:
 
 
 def _plain(model: Any, payload: str | None) -> TableSize:
-    size = Coalesce(Sum(Length(payload)), Value(0)) if payload else Value(0)
-    rows, total = model.objects.aggregate(rows=Count("pk"), total=size).values()
+    rows = model.objects.count()
+    total = model.objects.aggregate(total=Sum(Length(payload)))["total"] if payload else None
     table = model._meta.db_table  # noqa: SLF001  # Django's documented way to a model's table
-    return TableSize(table, None, rows, total, _disk_bytes(table))
+    return TableSize(table, None, rows, total or 0, _disk_bytes(table))
 
 
 def _disk_bytes(table: str) -> int | None:
