@@ -1,0 +1,153 @@
+"""Every page in both themes and on three widths: nothing breaks, nothing scrolls sideways, axe finds nothing."""
+
+from datetime import timedelta
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from apps.pipeline.lifecycle import set_paused
+from apps.pipeline.windows import set_maintenance
+from apps.projects.windows import Target
+from tests import factories
+from tests.apps.web.conftest import Scene, break_down, measure
+from tests.e2e.conftest import Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("browser")]
+
+PAGES = (
+    "",
+    "monitors/",
+    "monitors/?q=nothing-here",
+    "monitors/new",
+    "monitors/new?kind=dns",
+    "monitors/new?kind=heartbeat",
+    "MONITOR",
+    "MONITOR/checks",
+    "MONITOR/edit",
+    "HEARTBEAT",
+    "incidents/",
+    "incidents/?status=resolved",
+    "INCIDENT",
+    "alerts/",
+    "projects/",
+    "projects/berlin",
+    "new-project",
+    "members/",
+    "tokens/",
+    "settings/",
+    "profile/",
+    "audit/",
+)
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+ENTRY = ("/", "/accounts/login/", "/accounts/password/reset/", "/accounts/signup/", "/nothing-here")
+ACCOUNT = (
+    "/accounts/email/",
+    "/accounts/password/change/",
+    "/accounts/2fa/",
+    "/accounts/sessions/",
+    "/accounts/logout/",
+)
+
+
+@pytest.fixture
+def full(scene: Scene) -> dict[str, str]:
+    """The scene with every state in it, and the paths of its named pages."""
+    now, long = scene.now, "Nightly warehouse export to the accounting partner (EU and UK entities)"
+    measure(scene.device, *["up"] * 40, "down", "down", now=now)
+    incident = break_down(scene.device, at=now - timedelta(minutes=4))
+    heartbeat = factories.make_device(scene.project, long, kind="heartbeat", now=now)
+    set_paused(device=factories.make_device(scene.project, "Old storefront", now=now), paused=True, now=now)
+    wiki = factories.make_device(scene.project, "Wiki", now=now)
+    set_maintenance(
+        target=Target(scene.workspace.pk, ref=wiki.ref), starts_at=now, ends_at=now + timedelta(hours=1), now=now
+    )
+    healthy = factories.make_device(scene.project, "Cart service", now=now - timedelta(days=2), tags=["tier-1"])
+    measure(healthy, *["up"] * 60, "warning", "up", now=now, latency_us=88_000)
+    factories.make_token(scene.workspace)
+    return {
+        "MONITOR": f"monitors/{scene.device.public_id}",
+        "HEARTBEAT": f"monitors/{heartbeat.public_id}",
+        "INCIDENT": f"incidents/{incident.wire_id}",
+    }
+
+
+def path_of(scene: Scene, page: str, named: dict[str, str]) -> str:
+    for name, path in named.items():
+        page = page.replace(name, path)
+    return scene.path(page)
+
+
+def unsound(page: Page, where: str) -> list[str]:
+    """Script errors, refused resources, sideways scroll and violations of accessibility rules, in words."""
+    told = [f"{where}: {fault}" for fault in page.faults]  # type: ignore[attr-defined]  # set by the fixture
+    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        told.append(f"{where}: scrolls sideways")
+    found = Axe().run(page, options={"runOnly": RULES})
+    for rule in found.response["violations"]:
+        told += [f"{where}: {rule['id']} at {node['html'][:160]}" for node in rule["nodes"][:3]]
+    # What axe itself does to the page is not the page's doing.
+    page.faults.clear()  # type: ignore[attr-defined]
+    return told
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390), ("dark", 1280), ("light", 390)])
+@pytest.mark.timeout(300)
+def test_every_page_is_sound_in_both_themes_and_widths(
+    visit: Visit, scene: Scene, full: dict[str, str], theme: str, width: int
+) -> None:
+    told: list[str] = []
+    page = visit("/app/", user=scene.owner, theme=theme, width=width)
+    for name in PAGES:
+        page.goto(path_of(scene, name, full))
+        told += unsound(page, f"{name or 'overview'} {theme} {width}")
+    assert told == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_pages_around_signing_in_are_sound(visit: Visit, scene: Scene, theme: str) -> None:
+    told: list[str] = []
+    for path in ENTRY:
+        page = visit(path, theme=theme, width=390)
+        if path == "/nothing-here":
+            page.faults.clear()  # type: ignore[attr-defined]  # the browser reports the 404 we asked for
+        told += unsound(page, f"{path} {theme}")
+    page = visit("/app/", user=scene.owner, theme=theme)
+    for path in ACCOUNT:
+        page.goto(path)
+        told += unsound(page, f"{path} {theme}")
+    assert told == []
+
+
+@pytest.mark.timeout(300)
+def test_nothing_scrolls_sideways_on_the_smallest_screen(visit: Visit, scene: Scene, full: dict[str, str]) -> None:
+    page = visit("/app/", user=scene.owner, width=320)
+    for name in PAGES:
+        page.goto(path_of(scene, name, full))
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= 320, (name, wide)
+
+
+def test_a_quiet_workspace_and_an_empty_one_are_sound(visit: Visit, scene: Scene) -> None:
+    measure(scene.device, "up", "up", now=scene.now)
+    page = visit(scene.path(), user=scene.viewer)
+    told = unsound(page, "quiet overview of a viewer")
+    slug = scene.stranger.memberships.get().workspace.slug
+    page = visit(f"/app/w/{slug}/", user=scene.stranger)
+    for tail in ("", "monitors/", "incidents/", "alerts/", "projects/", "tokens/"):
+        page.goto(f"/app/w/{slug}/{tail}")
+        told += unsound(page, f"empty {tail or 'overview'}")
+    assert told == []
+
+
+def test_pages_stay_within_their_weight(visit: Visit, scene: Scene, full: dict[str, str]) -> None:
+    page = visit(path_of(scene, "MONITOR", full), user=scene.owner)
+    sizes = page.evaluate(
+        "performance.getEntriesByType('resource').map((entry) => [entry.name, entry.decodedBodySize])"
+    )
+    styles = sum(size for name, size in sizes if name.endswith(".css"))
+    assert 0 < styles < 60_000  # 15 kB compressed
+    assert any(name.endswith("uPlot.iife.min.js") for name, _ in sizes)
+    page.goto(scene.path("incidents/"))
+    loaded = page.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name)")
+    assert not any("uPlot" in name for name in loaded)
