@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
+from apps.metrics.sources import forget_remembered
+
 pytest_plugins = ["tests.farm.plugin", "tests.sinks.plugin"]
 
 REAL_CONNECT = socket.socket.connect
@@ -37,8 +39,10 @@ def _quick_passwords(settings: Any) -> None:
 def _fresh_cache() -> Iterator[None]:
     """Rate limits and other remembered things do not travel from test to test."""
     cache.clear()
+    forget_remembered()
     yield
     cache.clear()
+    forget_remembered()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def storage_sizes() -> list[TableSize]:
     sizes = [_plain(model, payload) for model, payload in _PAYLOADS]
     table = Block._meta.db_table  # noqa: SLF001  # Django's documented way to a model's table
     disk = _disk_bytes(table)
-    tiers = Block.objects.values_list("tier").order_by("tier").annotate(Count("pk"), Sum(Length("payload")))
+    tiers = Block.objects.values_list("tier").order_by("tier").annotate(rows=Count("pk"), size=Sum(Length("payload")))
     sizes += [TableSize(table, tier, rows, size, disk) for tier, rows, size in tiers]
     return sizes
 

@@ -1,6 +1,6 @@
 """A workspace with devices, and rows as the pipeline hands them over."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,20 +11,12 @@ from apps.common.values import Observation, Ref, SourceRef
 from apps.devices.models import Device
 from apps.metrics import services
 from apps.metrics.models import Block, DayTotals, DirtyWindow
-from apps.metrics.sources import forget_remembered
 from apps.projects.models import Project
 from apps.workspaces.models import Workspace
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 
 MakeDevice = Callable[..., Device]
-
-
-@pytest.fixture(autouse=True)
-def _nothing_remembered() -> Iterator[None]:
-    forget_remembered()
-    yield
-    forget_remembered()
 
 
 @pytest.fixture
