@@ -171,7 +171,8 @@ ACCOUNT_ADAPTER = "apps.web.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_EMAIL_VERIFICATION = "mandatory" if PROFILE == "saas" else "none"
+# Asked for before the first monitor, not before the first session (apps.accounts.verification).
+ACCOUNT_EMAIL_VERIFICATION = "optional" if PROFILE == "saas" else "none"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True

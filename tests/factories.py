@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any
 
 from apps.accounts.models import User
+from apps.accounts.verification import vouch_for
 from apps.devices.models import Device
 from apps.devices.services import Options, create_device
 from apps.devices.targets import describe
@@ -22,8 +23,10 @@ _numbers = count(1)
 
 
 def make_user(email: str = "", *, name: str = "", password: str = PASSWORD) -> User:
-    """A person; the address is made up when left out."""
-    return User.objects.create_user(email or f"person{next(_numbers)}@example.com", password, name=name)
+    """A person with a confirmed address, which is made up when left out."""
+    user = User.objects.create_user(email or f"person{next(_numbers)}@example.com", password, name=name)
+    vouch_for(user)
+    return user
 
 
 def make_workspace(

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count
 
+from apps.accounts.verification import ensure_verified
 from apps.common.errors import InvalidInputError, NotFoundError, PremiumRequiredError, UnsupportedError
 from apps.devices import dns_config, heartbeat_config, synthetic
 from apps.devices.models import SHARDS, Device, DeviceState
@@ -18,6 +19,7 @@ from apps.tokens.models import AgentKey
 from apps.tokens.services import drop_agent_key, renew_agent_key
 from apps.workspaces.models import Membership, Workspace
 from apps.workspaces.plans import Limit, ensure_room, interval_in_force
+from apps.workspaces.selectors import owner_of
 from apps.workspaces.services import next_number
 from apps.workspaces.usage import limits_in_force, plan_of, register_counter
 
@@ -63,11 +65,13 @@ def create_device(
 ) -> Device:
     """Add a device to a project; its state is unknown until the first result.
 
-    Raises PremiumRequiredError (dns and heartbeat on Free), InvalidInputError, PlanLimitError, in that order.
+    Raises ForbiddenError while the workspace's owner has an address to confirm, PremiumRequiredError (dns and
+    heartbeat on Free), InvalidInputError, PlanLimitError, in that order.
     """
     options = options or Options()
     # The lock queues creators, so two requests cannot both take the last place.
     workspace = Workspace.objects.select_for_update().get(pk=project.workspace_id)
+    ensure_verified(owner_of(workspace))
     limits = limits_in_force(workspace, now=now)
     if description.kind in PREMIUM_KINDS and plan_of(workspace, now=now) == "free":
         raise PremiumRequiredError("This type of monitor needs the Premium plan.")

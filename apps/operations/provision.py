@@ -9,6 +9,7 @@ from django.db import transaction
 
 from apps.accounts.addresses import checked_address
 from apps.accounts.models import User
+from apps.accounts.verification import vouch_for
 from apps.common.errors import ConflictError, InvalidInputError
 from apps.operations.addresses import base_url, workspace_host, workspace_url
 from apps.operations.plans import change_plan
@@ -66,7 +67,9 @@ def _owner(wanted: Wanted) -> tuple[User, str | None]:
     if user is None:
         password = wanted.password or secrets.token_urlsafe(16)
         # An operator's installation is never without one.
-        return User.objects.create_user(address, password, is_staff=not User.objects.exists()), password
+        user = User.objects.create_user(address, password, is_staff=not User.objects.exists())
+        vouch_for(user)
+        return user, password
     if wanted.rotate:
         password = wanted.password or secrets.token_urlsafe(16)
         user.set_password(password)
