@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -58,9 +59,10 @@ def visit(browser: Browser, live_server: object) -> Iterator[Visit]:
             cookies.append({"name": settings.SESSION_COOKIE_NAME, "value": session, "url": base})
         context.add_cookies(cookies)  # type: ignore[arg-type]  # plain dictionaries are what it takes
         page = context.new_page()
-        page.faults = []  # type: ignore[attr-defined]  # read by the tests
-        page.on("console", lambda said: said.type == "error" and page.faults.append(said.text))  # type: ignore[attr-defined]
-        page.on("pageerror", lambda error: page.faults.append(str(error)))  # type: ignore[attr-defined]
+        faults: Any = []
+        page.faults = faults  # type: ignore[attr-defined]  # read by the tests
+        page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(path)
         return page
 

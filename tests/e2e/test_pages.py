@@ -87,7 +87,7 @@ def unsound(page: Page, where: str) -> list[str]:
     for rule in found.response["violations"]:
         told += [f"{where}: {rule['id']} at {node['html'][:160]}" for node in rule["nodes"][:3]]
     # What axe itself does to the page is not the page's doing.
-    page.faults.clear()  # type: ignore[attr-defined]
+    page.faults.clear()  # type: ignore[attr-defined]  # set by the fixture
     return told
 
 
