@@ -63,7 +63,7 @@ def _standing(device: Device, windows: Iterable[MaintenanceWindow], *, now: date
         return Standing("paused", active)
     if active:
         return Standing("maintenance", active)
-    return Standing(cast(Shown, device.state.state), active)
+    return Standing(cast("Shown", device.state.state), active)
 
 
 def roll_up(statuses: Iterable[str]) -> str:
