@@ -1,19 +1,35 @@
 """Fixtures every test may ask for. Time is handed in; sockets other than loopback are refused."""
 
 import ipaddress
+import os
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 
 from apps.metrics.sources import forget_remembered
 
 pytest_plugins = ["tests.farm.plugin", "tests.sinks.plugin"]
 
+FIRST_REDIS_DATABASE = 10
 REAL_CONNECT = socket.socket.connect
+
+
+def pytest_configure() -> None:
+    """Give each process of a parallel run a Redis database of its own, as it has a PostgreSQL one."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if not settings.REDIS_URL or not worker:
+        return
+    parts = urlsplit(settings.REDIS_URL)
+    number = FIRST_REDIS_DATABASE + int(worker.removeprefix("gw"))
+    parts = parts._replace(query=f"db={number}") if parts.scheme == "unix" else parts._replace(path=f"/{number}")
+    os.environ["REDIS_URL"] = settings.REDIS_URL = settings.CELERY_BROKER_URL = parts.geturl()
+    settings.CACHES["default"]["LOCATION"] = parts.geturl()
 
 
 def _loopback_only(self: socket.socket, address: Any) -> None:
