@@ -29,7 +29,11 @@ def day_bars(*, workspace_id: int, refs: Collection[Ref], days: int, now: dateti
     first = floor_to(now_ms, DAY) - (days - 1) * DAY
     sources = sources_of(workspace_id, refs)
     totals = day_totals(
-        workspace_id=workspace_id, sources=list(sources.values()), start_ms=first, end_ms=max(now_ms, first + 1)
+        workspace_id=workspace_id,
+        sources=list(sources.values()),
+        start_ms=first,
+        end_ms=max(now_ms, first + 1),
+        keys={STATE, INTERVAL},
     )
     bars: dict[int, list[DayBar]] = {}
     for ref in refs:

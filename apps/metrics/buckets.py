@@ -28,10 +28,11 @@ RAW_KEYS = frozenset({columns.STATE, columns.INTERVAL, columns.MISSED, *GAUGES})
 
 
 def _spoken(rows: Table, speaking: Sequence[bool]) -> dict[int, list[int | None]]:
-    """Each gauge with the values that count; the others are as if nobody had answered."""
+    """Each gauge that was measured, with the values that count; the others are as if nobody had answered."""
     return {
         key: [value if speaks else None for value, speaks in zip(rows.column(key), speaking, strict=True)]
         for key in GAUGES
+        if key in rows.columns
     }
 
 
@@ -62,9 +63,9 @@ def device_buckets(rows: Table, *, windows: Sequence[Span], start_ms: int, end_m
             columns.SAMPLES: sum(kept[i] for i in members),
             columns.AVAILABLE: sum(speaking[i] for i in members),
         }
-        for key, parts in GAUGES.items():
-            values = gauges[key][members.start : members.stop]
-            cells.update({columns.gauge_key(key, part): measure(part, values) for part in parts})
+        for key, values in gauges.items():
+            chosen = values[members.start : members.stop]
+            cells.update({columns.gauge_key(key, part): measure(part, chosen) for part in GAUGES[key]})
         for key, value in cells.items():
             table.columns.setdefault(key, []).append(value)
     return table

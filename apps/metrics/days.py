@@ -57,9 +57,16 @@ def plan_days(*, workspace_id: int, sources: Collection[Source], start_ms: int, 
 
 
 def day_totals(
-    *, workspace_id: int, sources: Collection[Source], start_ms: int, end_ms: int
+    *,
+    workspace_id: int,
+    sources: Collection[Source],
+    start_ms: int,
+    end_ms: int,
+    keys: Collection[int] = RAW_KEYS,
 ) -> dict[int, dict[int, UptimeTotals]]:
     """Totals of each source and UTC day within [start, end); the first and the last day may be cut.
+
+    With fewer `keys` than all, gauges left out are not measured where raw rows are read.
 
     Where a cut day is older than its raw rows, its whole 5-minute or hourly buckets within the range are used and the
     rest of the day counts as unknown.
@@ -69,7 +76,7 @@ def day_totals(
         day for day in (floor_to(start_ms, DAY), floor_to(end_ms - 1, DAY)) if day < start_ms or day + DAY > end_ms
     }
     runs = {source_id: runs_of_days(plan.raw | (edges & set(plan.stored))) for source_id, plan in plans.items()}
-    tables = load_runs(workspace_id=workspace_id, runs=runs, keys=RAW_KEYS)
+    tables = load_runs(workspace_id=workspace_id, runs=runs, keys=keys)
     windows = windows_of(workspace_id=workspace_id, sources=sources, start_ms=start_ms, end_ms=end_ms)
     found: dict[int, dict[int, UptimeTotals]] = {}
     for source in sources:
@@ -99,6 +106,8 @@ class _Reader:
         if stored is not None and stored.checks and not self._has_rows(day):
             return totals_of(kept_buckets(self.source, day, start_ms, end_ms), end_ms - start_ms)
         speaks = stored is not None or day in self.plan.raw
+        if not speaks and not self.windows:
+            return UptimeTotals(times=StateTimes(unknown_ms=end_ms - start_ms))
         rows = cut(self.rows, self._carry(start_ms), end_ms) if speaks else Table()
         buckets = device_buckets(rows, windows=self.windows, start_ms=start_ms, end_ms=end_ms, step_ms=FOREVER)
         return totals_of(buckets, end_ms - start_ms)

@@ -16,8 +16,11 @@ _INSERT_HEAD = (
     "INSERT INTO ts_head (workspace_id, source_id, ts, payload) VALUES {rows} "
     "ON CONFLICT (workspace_id, source_id, ts) DO NOTHING RETURNING workspace_id, source_id, ts"
 )
+# The join begins at the keys: a row-value IN makes SQLite read the whole inbox.
 _SELECT_HEAD = (
-    "SELECT workspace_id, source_id, ts, payload FROM ts_head WHERE (workspace_id, source_id, ts) IN (VALUES {rows})"
+    "WITH wanted (workspace_id, source_id, ts) AS (VALUES {rows}) "
+    "SELECT head.workspace_id, head.source_id, head.ts, head.payload FROM wanted CROSS JOIN ts_head head "
+    "WHERE head.workspace_id = wanted.workspace_id AND head.source_id = wanted.source_id AND head.ts = wanted.ts"
 )
 _UPSERT_LATEST = (
     "INSERT INTO ts_latest (workspace_id, source_id, ts, payload) VALUES {rows} "
