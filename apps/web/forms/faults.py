@@ -8,12 +8,19 @@ from apps.common.errors import DomainError, InvalidInputError
 
 
 def blame(form: forms.Form, error: DomainError, names: Mapping[str, str] | None = None) -> None:
-    """Add a refusal to a form; `names` maps the domain's paths to the form's fields where they differ."""
+    """Add a refusal to a form; `names` maps the domain's paths, or how they begin, to the form's fields."""
     faults = error.fields if isinstance(error, InvalidInputError) else {}
     for path, sentence in faults.items():
-        field = (names or {}).get(path, path)
-        form.add_error(
-            field if field in form.fields else None, sentence if field in form.fields else f"{path}: {sentence}"
-        )
+        field = _field_of(path, names or {})
+        if field in form.fields:
+            form.add_error(field, sentence)
+        else:
+            form.add_error(None, f"{path}: {sentence}")
     if not faults:
         form.add_error(None, error.message)
+
+
+def _field_of(path: str, names: Mapping[str, str]) -> str:
+    """The field a path is about: by its whole name, else by the longest known beginning."""
+    known = sorted((name for name in names if path.startswith(name)), key=len, reverse=True)
+    return names[known[0]] if known else path

@@ -85,7 +85,7 @@ class MonitorFormPage(WorkspacePage):
 
     def blamed(self, form: MonitorForm, error: DomainError, device: Device | None) -> HttpResponse:
         """The form again, with the domain's refusal beside its fields."""
-        blame(form, error, {**form.paths, "ping_interval": "interval_s", "retryIntervalSeconds": "retry_interval_s"})
+        blame(form, error, form.names())
         return self.page(form, device=device, status=400)
 
 

@@ -1,6 +1,5 @@
 """A workspace with something in it, and people who look at it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -95,7 +94,7 @@ def break_down(device: Device, *, at: datetime, text: str = "Connection refused"
 
 
 @pytest.fixture
-def scene(db: None) -> Iterator[Scene]:
+def scene(db: None) -> Scene:
     now = timezone.now()
     owner = factories.make_user("ana@example.com", name="Ana Ruiz")
     workspace = factories.make_workspace(owner=owner, name="Shop", now=now - timedelta(days=3))
@@ -105,4 +104,4 @@ def scene(db: None) -> Iterator[Scene]:
     factories.make_workspace(owner=stranger, name="Elsewhere")
     project = factories.make_project(workspace, "berlin", name="Berlin branch", now=now - timedelta(days=3))
     device = factories.make_device(project, "Till 1", now=now - timedelta(days=3), interval_s=60)
-    yield Scene(workspace, project, device, owner, viewer, stranger, now)
+    return Scene(workspace, project, device, owner, viewer, stranger, now)

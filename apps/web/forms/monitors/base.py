@@ -28,7 +28,7 @@ class MonitorForm(forms.Form):
     kind: ClassVar[Device.Kind]
     # Whether we ask (and so an interval and retries mean something).
     probed: ClassVar[bool] = True
-    # The domain's paths, as fields of this form.
+    # The domain's paths, or how they begin, as fields of this form.
     paths: ClassVar[Mapping[str, str]] = {}
 
     name = forms.CharField(label="Name", max_length=120)
@@ -102,6 +102,11 @@ class MonitorForm(forms.Form):
     def synthetic(self, stored: Mapping[str, Any] | None) -> Document | None:  # noqa: ARG002  # most kinds write none
         """The synthetic document, or None where the kind has none."""
         return None
+
+    def names(self) -> dict[str, str]:
+        """Where each of the domain's paths is shown in this very form."""
+        shared = {"ping_interval": "interval_s", "retryIntervalSeconds": "retry_interval_s"}
+        return {**shared, **self.paths}
 
     def dns(self) -> Document | None:
         return None

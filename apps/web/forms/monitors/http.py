@@ -74,6 +74,7 @@ class HttpForm(MonitorForm):
         "request.method": "method",
         "request.body": "body",
         "request.timeoutMs": "timeout_s",
+        "request.headers": "headers",
         "degradedMs": "degraded_ms",
     }
 
@@ -99,6 +100,16 @@ class HttpForm(MonitorForm):
         # The device's own address is asked; a document that names another one came over the API.
         request.setdefault("url", None)
         return document
+
+    def names(self) -> dict[str, str]:
+        """Assertions are named by their place in the list, which depends on what was filled in."""
+        fields = {"page-status": "expected", "page-text": "text", "page-json": "json_value"}
+        found = super().names()
+        for index, rule in enumerate(self._assertions()):
+            found[f"assertions[{index}]"] = fields[rule["id"]]
+            if rule["id"] == "page-json":
+                found[f"assertions[{index}].path"] = "json_path"
+        return found
 
     def _headers(self) -> dict[str, str]:
         pairs = [line.partition(":") for line in self.cleaned_data["headers"].splitlines() if line.strip()]

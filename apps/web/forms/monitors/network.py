@@ -118,9 +118,10 @@ class DnsForm(MonitorForm):
     main = ("hostname", "record_type", "match", "expected")
     rules = ("resolvers",)
     paths: ClassVar[Mapping[str, str]] = {
+        "ip": "hostname",
         "recordType": "record_type",
-        "resolvers[0]": "resolvers",
-        "expected[0]": "expected",
+        "resolvers": "resolvers",
+        "expected": "expected",
     }
 
     def described(self) -> Document:

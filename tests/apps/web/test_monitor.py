@@ -1,0 +1,136 @@
+from datetime import timedelta
+
+import pytest
+
+from apps.audit.models import AuditEntry
+from apps.checks.models import CheckRequest
+from apps.devices.models import Device
+from apps.projects.models import MaintenanceWindow
+from apps.tokens.models import AgentKey
+from apps.tokens.selectors import key_of
+from tests import factories
+from tests.apps.web.conftest import Scene, break_down, measure
+
+
+def test_the_page_shows_facts_with_their_window_and_the_open_incident(scene: Scene) -> None:
+    measure(scene.device, "up", "up", "up", "down", now=scene.now)
+    break_down(scene.device, at=scene.now - timedelta(minutes=4))
+
+    response = scene.client(scene.owner).get(scene.monitor())
+
+    facts = {fact.label: f"{fact.value} {fact.unit}".strip() for fact in response.context["facts"]}
+    text = response.content.decode()
+    assert facts["p50, 24 h"] == "212 ms"
+    assert facts["Uptime, 24 h"].endswith("%")
+    assert facts["Uptime, 24 h"] != "100 %"
+    assert "Connection refused" in text
+    assert "not acknowledged yet" in text
+    assert text.count('<use href="#shape-down"/></svg>Down') == 2  # in the heading and in the list of checks
+
+
+def test_before_the_first_result_nothing_pretends_to_be_known(scene: Scene) -> None:
+    text = scene.client(scene.owner).get(scene.monitor()).content.decode()
+
+    assert "First check" in text
+    assert "Not checked yet" in text
+    assert "100 %" not in text
+
+
+def test_old_results_are_marked_old(scene: Scene) -> None:
+    measure(scene.device, "up", "up", now=scene.now - timedelta(minutes=10))
+
+    assert "old: no result for over two intervals" in scene.client(scene.owner).get(scene.monitor()).content.decode()
+
+
+def test_the_charts_numbers_are_those_that_were_measured(scene: Scene) -> None:
+    measure(scene.device, "up", "up", "down", "up", now=scene.now)
+
+    answer = scene.client(scene.owner).get(scene.monitor("/chart?range=1h")).json()
+
+    assert {value for value in answer["lines"][0]["values"] if value is not None} == {212.0}
+    assert [span["status"] for span in answer["spans"]] == ["down"]
+    assert len(answer["times"]) == len(answer["lines"][0]["values"]) == len(answer["lines"][1]["values"])
+
+
+@pytest.mark.parametrize("tail", ["", "/checks", "/edit", "/chart"])
+def test_a_monitor_of_another_workspace_is_not_there(scene: Scene, tail: str) -> None:
+    slug = scene.stranger.memberships.get().workspace.slug
+    client = scene.client(scene.stranger)
+
+    assert client.get(f"/app/w/{slug}/monitors/{scene.device.public_id}{tail}").status_code == 404
+    assert client.get(f"/app/w/{slug}/monitors/no-such-thing{tail}").status_code == 404
+
+
+def test_the_log_goes_back_in_pages(scene: Scene) -> None:
+    measure(scene.device, *["up"] * 130, now=scene.now)
+    client = scene.client(scene.owner)
+    first = client.get(scene.monitor("/checks"))
+    second = client.get(scene.monitor(f"/checks?before={first.context['older']}"))
+
+    instants = [check.at for check in [*first.context["checks"], *second.context["checks"]]]
+    assert len(instants) == len(set(instants)) == 130
+    assert instants == sorted(instants, reverse=True)
+
+
+def test_test_now_asks_for_a_check_once(scene: Scene) -> None:
+    response = scene.client(scene.owner).post(scene.monitor("/test"), follow=True)
+
+    assert CheckRequest.objects.of(scene.workspace).get().device == scene.device
+    assert "is being checked now" in response.content.decode()
+
+
+def test_pausing_and_resuming_say_so_and_are_written_down(scene: Scene) -> None:
+    client = scene.client(scene.owner)
+
+    assert "Paused" in client.post(scene.monitor("/pause"), follow=True).content.decode()
+    assert Device.objects.get(pk=scene.device.pk).paused is True
+    client.post(scene.monitor("/resume"))
+    assert Device.objects.get(pk=scene.device.pk).paused is False
+    verbs = AuditEntry.objects.of(scene.workspace).order_by("id").values_list("verb", flat=True)
+    assert [verb for verb in verbs if verb.startswith("device")] == ["device.pause", "device.resume"]
+
+
+def test_deleting_names_the_thing_and_takes_it_away(scene: Scene) -> None:
+    client = scene.client(scene.owner)
+    assert "Delete Till 1" in client.get(scene.monitor()).content.decode()
+
+    response = client.post(scene.monitor("/delete"), follow=True)
+
+    assert "Till 1 is deleted." in response.content.decode()
+    assert not Device.objects.filter(pk=scene.device.pk).exists()
+
+
+def test_maintenance_is_set_replaced_and_ended(scene: Scene) -> None:
+    client = scene.client(scene.owner)
+    client.post(scene.monitor("/maintenance"), {"starts_at": "", "ends_at": "2099-01-01T10:00", "reason": "Upgrade"})
+    window = MaintenanceWindow.objects.of(scene.workspace).get()
+    assert window.reason == "Upgrade"
+    assert "In maintenance" in client.get(scene.monitor()).content.decode()
+
+    client.post(scene.monitor("/maintenance"), {"clear": "1"})
+
+    assert not MaintenanceWindow.objects.of(scene.workspace).filter(manual=True).exists()
+    assert "In maintenance" not in client.get(scene.monitor()).content.decode()
+
+
+def test_a_window_that_ends_before_it_begins_is_refused(scene: Scene) -> None:
+    times = {"starts_at": "2099-01-02T10:00", "ends_at": "2099-01-01T10:00"}
+    response = scene.client(scene.owner).post(scene.monitor("/maintenance"), times, follow=True)
+
+    assert "Maintenance was not set" in response.content.decode()
+    assert not MaintenanceWindow.objects.of(scene.workspace).exists()
+
+
+def test_a_heartbeat_shows_its_own_address_to_those_who_may_read_secrets(scene: Scene) -> None:
+    heartbeat = factories.make_device(scene.project, "Backup", kind="heartbeat", now=scene.now)
+    key = key_of(workspace=scene.workspace, subject=AgentKey.Subject.DEVICE, subject_id=heartbeat.pk)
+    assert key is not None
+    path = scene.path(f"monitors/{heartbeat.public_id}")
+
+    assert f"/ping/{key.secret}" in scene.client(scene.owner).get(path).content.decode()
+    assert key.secret not in scene.client(scene.viewer).get(path).content.decode()
+
+    scene.client(scene.owner).post(f"{path}/renew")
+    fresh = key_of(workspace=scene.workspace, subject=AgentKey.Subject.DEVICE, subject_id=heartbeat.pk)
+    assert fresh is not None
+    assert fresh.secret != key.secret
