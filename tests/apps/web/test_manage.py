@@ -1,0 +1,160 @@
+import re
+from typing import Any
+
+import pytest
+from django.test import Client, RequestFactory
+
+from apps.audit.models import AuditEntry
+from apps.notifications.models import Delivery, Route
+from apps.projects.models import MaintenanceWindow, Project
+from apps.tokens.models import ApiToken
+from apps.tokens.selectors import token_by_secret
+from apps.web import errors
+from tests.apps.web.conftest import Scene
+
+
+def test_a_token_is_shown_once_and_then_only_by_its_prefix(scene: Scene) -> None:
+    client = scene.client(scene.owner)
+    page = client.post(scene.path("tokens/"), {"label": "CI", "access": "read_only", "expires": "90"}).content.decode()
+    found = re.search(r"dm_live_[\w-]+", page)
+    assert found is not None
+    token = token_by_secret(found.group())
+    assert token is not None
+    assert token.label == "CI"
+    assert found.group() not in client.get(scene.path("tokens/")).content.decode()
+
+    client.post(scene.path(f"tokens/{token.public_id}/revoke"))
+    assert ApiToken.objects.get(pk=token.pk).revoked_at is not None
+    trail = AuditEntry.objects.of(scene.workspace)
+    assert trail.filter(verb="token.create", subject="CI").exists()
+    assert found.group() not in str(list(trail.values()))
+
+
+def test_a_token_of_another_workspace_is_not_revoked(scene: Scene) -> None:
+    scene.client(scene.owner).post(scene.path("tokens/"), {"label": "CI", "access": "read_only", "expires": ""})
+    token = ApiToken.objects.of(scene.workspace).get()
+    slug = scene.stranger.memberships.get().workspace.slug
+
+    assert scene.client(scene.stranger).post(f"/app/w/{slug}/tokens/{token.public_id}/revoke").status_code == 404
+    assert ApiToken.objects.get(pk=token.pk).revoked_at is None
+
+
+def test_settings_are_saved_by_those_who_may(scene: Scene) -> None:
+    sent = {"name": "Shop and more", "timezone": "Europe/Berlin"}
+    assert scene.client(scene.viewer).post(scene.path("settings/"), sent).status_code == 403
+    scene.workspace.refresh_from_db()
+    assert scene.workspace.name == "Shop"
+
+    scene.client(scene.owner).post(scene.path("settings/"), sent)
+    scene.workspace.refresh_from_db()
+    assert (scene.workspace.name, scene.workspace.timezone) == ("Shop and more", "Europe/Berlin")
+
+
+def test_the_theme_is_kept_in_the_browser_and_set_before_the_first_paint(scene: Scene) -> None:
+    client = scene.client(scene.viewer)
+    client.post(scene.path("profile/"), {"theme": "dark"})
+    assert '<html lang="en" data-theme="dark">' in client.get(scene.path()).content.decode()
+
+    client.cookies["dashmon_theme"] = '"><script>'
+    assert '<html lang="en" data-theme="system">' in client.get(scene.path()).content.decode()
+
+
+def test_a_profile_takes_only_zones_that_exist(scene: Scene) -> None:
+    client = scene.client(scene.viewer)
+    assert client.post(scene.path("profile/"), {"name": "Vic", "timezone": "Mars/Olympus"}).status_code == 400
+    client.post(scene.path("profile/"), {"name": "Victor", "timezone": "Europe/Berlin"})
+    scene.viewer.refresh_from_db()
+    assert (scene.viewer.name, scene.viewer.timezone) == ("Victor", "Europe/Berlin")
+
+
+def test_the_trail_goes_on_in_pages(scene: Scene) -> None:
+    client = scene.client(scene.owner)
+    for number in range(60):
+        client.post(scene.path("new-project"), {"name": f"Project {number}"})
+    first = client.get(scene.path("audit/"))
+    second = client.get(scene.path("audit/"), {"after": first.context["older"]})
+
+    keys = [line.entry.pk for line in [*first.context["lines"], *second.context["lines"]]]
+    assert len(first.context["lines"]) == 50
+    assert len(keys) == len(set(keys)) == AuditEntry.objects.of(scene.workspace).count()
+
+
+def test_projects_are_made_changed_and_silenced(scene: Scene) -> None:
+    client = scene.client(scene.owner)
+    client.post(scene.path("new-project"), {"name": "Paris", "location": "FR"})
+    project = Project.objects.of(scene.workspace).get(name="Paris")
+    client.post(scene.path(f"projects/{project.key}"), {"name": "Paris 2", "location": "", "notes": "n"})
+    project.refresh_from_db()
+    assert (project.name, project.location, project.notes) == ("Paris 2", None, "n")
+
+    client.post(scene.path("projects/berlin/maintenance"), {"reason": "Move"})
+    assert MaintenanceWindow.objects.of(scene.workspace).get().project == scene.project
+    assert "In maintenance" in client.get(scene.monitor()).content.decode()
+    assert client.post(scene.path("new-project"), {"name": ""}).status_code == 400
+
+
+def test_the_email_rule_is_saved_as_people_write_it(scene: Scene) -> None:
+    client = scene.client(scene.owner)
+    sent = {"rule": "email", "enabled": "on", "to": "Ops@Example.com,\nana@example.com", "cooldown": "15"}
+    client.post(scene.path("alerts/"), sent)
+    route = Route.objects.of(scene.workspace).get(kind="email")
+    assert (route.enabled, route.recipients, route.cooldown_min) == (True, ["ops@example.com", "ana@example.com"], 15)
+
+    refused = client.post(scene.path("alerts/"), {**sent, "to": "nobody"})
+    assert refused.status_code == 400
+    assert "Invalid email address: nobody" in refused.content.decode()
+
+
+def test_the_webhook_shows_its_secret_once_and_refuses_forbidden_places(scene: Scene) -> None:
+    client = scene.client(scene.owner)
+    page = client.post(
+        scene.path("alerts/"), {"rule": "webhook", "enabled": "on", "url": "https://hooks.example/x"}
+    ).content.decode()
+    found = re.search(r"whsec_[\w-]+", page)
+    assert found is not None
+    assert found.group() not in client.get(scene.path("alerts/")).content.decode()
+
+    refused = client.post(scene.path("alerts/"), {"rule": "webhook", "url": "http://169.254.169.254/"})
+    assert refused.status_code == 400
+    assert Route.objects.of(scene.workspace).get(kind="webhook").url == "https://hooks.example/x"
+
+
+def test_a_test_message_says_what_really_came_of_it(scene: Scene, mailoutbox: list[Any]) -> None:
+    page = scene.client(scene.owner).post(scene.path("alerts/email/test"), follow=True).content.decode()
+
+    assert [mail.to for mail in mailoutbox] == [["ana@example.com"]]
+    assert "Test to ana@example.com was accepted" in page
+    assert Delivery.objects.of(scene.workspace).get().status == "sent"
+
+
+@pytest.mark.parametrize("path", ["alerts/email/test", "alerts/"])
+def test_a_viewer_sends_and_changes_nothing(scene: Scene, path: str, mailoutbox: list[Any]) -> None:
+    assert scene.client(scene.viewer).post(scene.path(path), {"rule": "email", "cooldown": "5"}).status_code == 403
+    assert mailoutbox == []
+    assert not Route.objects.of(scene.workspace).exists()
+
+
+def test_error_pages_name_the_request_and_a_way_on(scene: Scene) -> None:
+    response = Client().get("/no-such-page", headers={"X-Request-Id": "req_0123456789abcdef"})
+
+    text = response.content.decode()
+    assert response.status_code == 404
+    assert "req_0123456789abcdef" in text
+    assert "There is nothing here" in text
+
+
+@pytest.mark.parametrize("code", [400, 403, 404, 429, 500])
+def test_each_error_page_draws_without_a_database(rf: RequestFactory, code: int) -> None:
+    request = rf.get("/")
+    pages = {
+        400: lambda: errors.bad_request(request, Exception()),
+        403: lambda: errors.permission_denied(request, Exception()),
+        404: lambda: errors.page_not_found(request, Exception()),
+        429: lambda: errors.too_many(request),
+        500: lambda: errors.server_error(request),
+    }
+
+    response = pages[code]()
+
+    assert response.status_code == code
+    assert "<h1>" in response.content.decode()
