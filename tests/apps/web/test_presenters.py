@@ -1,0 +1,161 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.common.clock import epoch_ms
+from apps.incidents.types import Cursor
+from apps.metrics.types import Chart, ChartPoint, DayBar
+from apps.metrics.uptime import StateTimes
+from apps.web.paging import read_cursor, read_place, write_cursor, write_place
+from apps.web.presenters import bars, charts, sparklines, status, words
+
+NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+DAY = 86_400_000
+MINUTE = 60_000
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "—"),
+        (0, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 h"),
+        (3720, "1 h 02 min"),
+        (86_400, "1 d"),
+        (183_600, "2 d 3 h"),
+        (40 * 86_400 + 3600, "40 d"),
+        (-5, "0 s"),
+    ],
+)
+def test_a_span_shows_its_two_largest_units(seconds: float | None, text: str) -> None:
+    assert words.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(30, "30 s"), (90, "90 s"), (300, "5 min"), (7200, "2 h"), (86_400, "1 d")]
+)
+def test_an_interval_never_loses_a_remainder(seconds: int, text: str) -> None:
+    assert words.interval(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("us", "text"),
+    [(None, "—"), (400, "0.4 ms"), (212_000, "212 ms"), (1_840_000, "1\u202f840 ms"), (10_000_000, "10.0 s")],
+)
+def test_a_response_time_has_its_unit(us: int | None, text: str) -> None:
+    assert words.millis(us) == text
+
+
+@given(st.integers(1, 10**12).flatmap(lambda whole: st.tuples(st.integers(0, whole), st.just(whole))))
+def test_uptime_is_never_rounded_up(fraction: tuple[int, int]) -> None:
+    part, whole = fraction
+    text = words.share(fraction)
+
+    assert (text == "100 %") is (part == whole)
+    thousandths = round(float(text.removesuffix(" %")) * 1000)
+    assert thousandths * whole <= part * 100_000 < (thousandths + 1) * whole
+
+
+def day(offset: int, **times: int) -> DayBar:
+    return DayBar(epoch_ms(NOW) // DAY * DAY - offset * DAY, StateTimes(**times), checks=1, fails=0)
+
+
+def test_a_bar_tells_not_yet_watched_from_no_data_and_trouble_from_health() -> None:
+    days = [
+        day(5),
+        day(4, up_ms=DAY),
+        day(3),
+        day(2, up_ms=DAY - 60_000, down_ms=60_000),
+        day(1, up_ms=DAY, warning_ms=5 * 60_000),
+        day(0, maintenance_ms=DAY),
+    ]
+    bar = bars.bar(days, name="Till 1", created_at=NOW - timedelta(days=4))
+
+    assert [cell.status for cell in bar.days] == ["none", "up", "unknown", "down", "degraded", "maintenance"]
+    assert bar.trouble == 2
+    assert "Not watched yet" in bar.days[0].summary
+    assert "down 1 min" in bar.days[3].summary
+    assert bar.label.startswith("Till 1: last 6 days, 99.97")
+
+
+def test_a_sparkline_has_gaps_and_a_common_floor() -> None:
+    spark = sparklines.spark([100_000, None, 100_000, 50_000])
+
+    assert spark.path.count("M") == 2
+    assert "L96.0" in spark.path
+    assert spark.summary == "min 50 ms, median 100 ms, max 100 ms"
+    assert sparklines.spark([None, None]).path == ""
+    # A calm monitor stays near the ground: the scale never shrinks below 200 ms.
+    assert "19.0" not in sparklines.spark([12_000, 12_000]).path
+    assert float(sparklines.spark([12_000, 12_000]).path.split("h")[0].split(" ")[-1]) > 17
+
+
+def point(minute: int, latency_us: float | None, **times: int) -> ChartPoint:
+    return ChartPoint(
+        bucket_ms=epoch_ms(NOW) + minute * MINUTE,
+        times=StateTimes(**(times or {"up_ms": MINUTE})),
+        checks=1,
+        fails=0,
+        latency_min_us=None,
+        latency_avg_us=latency_us,
+        latency_max_us=None if latency_us is None else int(latency_us * 2),
+        phases_us={"dns_us": 1000, "connect_us": None, "tls_us": None, "ttfb_us": 3000, "total_us": 5000},
+    )
+
+
+def test_a_chart_keeps_gaps_and_joins_neighbouring_trouble() -> None:
+    points = (
+        point(0, 100_000),
+        point(1, None, down_ms=MINUTE),
+        point(2, None, down_ms=MINUTE // 2, up_ms=MINUTE // 2),
+        point(3, 120_000),
+        point(4, 130_000, maintenance_ms=MINUTE),
+    )
+    view = charts.chart_view(Chart(MINUTE, "raw", points), name="Till 1")
+
+    assert view.series["lines"][0]["values"] == [100.0, None, None, 120.0, 130.0]
+    assert [(span.status, span.label) for span in view.spans] == [
+        ("down", "Down 1 min"),
+        ("maintenance", "Maintenance 1 min"),
+    ]
+    assert view.lines[1][2].count("M") == 2
+    assert [phase.label for phase in view.phases] == ["Name lookup", "First byte", "Download"]
+    assert sum(phase.width for phase in view.phases) == pytest.approx(100, abs=0.1)
+    assert view.ticks[-1].y == 0
+    assert view.points == 3
+
+
+def test_a_chart_without_answers_says_so() -> None:
+    view = charts.chart_view(Chart(MINUTE, "raw", (point(0, None, unknown_ms=MINUTE),)), name="Till 1")
+
+    assert view.points == 0
+    assert "no answer" in view.summary
+
+
+def test_up_is_quiet_and_everything_else_says_since_when() -> None:
+    since = NOW - timedelta(minutes=4)
+
+    up = status.of_state(state="up", since=since, now=NOW)
+    down = status.of_state(state="down", since=since, now=NOW)
+    late = status.of_state(state="down", cause="late", since=since, now=NOW)
+    confirming = status.of_state(state="warning", since=since, now=NOW, confirming=True)
+    assert (up.word, up.since) == ("Up", "")
+    assert (down.shape, down.word, down.since) == ("down", "Down", "4 min")
+    assert late.word == "Late"
+    assert (confirming.shape, confirming.word) == ("degraded", "Confirming")
+
+
+def test_a_place_in_a_list_is_read_back_and_nothing_else_is() -> None:
+    cursor = Cursor(NOW, 17)
+
+    assert read_cursor(write_cursor(cursor)) == cursor
+    assert "17" not in write_cursor(cursor)[:8]
+    assert read_place(write_place((5, "a", 3))) == [5, "a", 3]
+    for text in (None, "", "garbage", write_cursor(cursor)[:-4] + "AAAA"):
+        assert read_cursor(text) is None
+    assert write_place(None) == ""

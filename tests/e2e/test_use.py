@@ -1,0 +1,98 @@
+"""What script adds, and that every act works without it."""
+
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from apps.devices.models import Device
+from apps.incidents.models import Incident
+from tests.apps.web.conftest import Scene, break_down, measure
+from tests.e2e.conftest import Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("browser")]
+
+
+def test_keys_go_places_and_open_rows(visit: Visit, scene: Scene) -> None:
+    page = visit(scene.path(), user=scene.owner)
+    page.keyboard.press("g")
+    page.keyboard.press("m")
+    page.wait_for_url(f"**{scene.path('monitors/')}")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{scene.monitor()}")
+    page.keyboard.press("?")
+    expect(page.locator("#shortcuts")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("audit")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{scene.path('audit/')}")
+    assert page.faults == []  # type: ignore[attr-defined]  # set by the fixture
+
+
+def test_the_chart_is_drawn_with_a_cursor_and_the_bar_tells_its_days(visit: Visit, scene: Scene) -> None:
+    measure(scene.device, *["up"] * 50, "down", "up", now=scene.now)
+    page = visit(scene.monitor("?range=1h"), user=scene.owner)
+    expect(page.locator(".uplot canvas")).to_be_visible()
+    box = page.locator(".u-over").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 40)
+    expect(page.locator('[data-legend="1"]')).to_have_text("212 ms")
+    expect(page.locator(".chart__label").first).to_contain_text("Down")
+
+    page.locator("[data-bar]").first.focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#bar-tip")).to_contain_text("% up")
+
+
+def test_a_list_that_is_open_shows_new_trouble_by_itself(visit: Visit, scene: Scene) -> None:
+    measure(scene.device, "up", now=scene.now)
+    page = visit(scene.path(), user=scene.owner)
+    expect(page.locator("#wrong")).not_to_contain_text("Till 1")
+    break_down(scene.device, at=scene.now)
+    page.evaluate("window.htmx.trigger(document.body, 'seen')")
+    expect(page.locator("#wrong")).to_contain_text("Till 1")
+    assert page.faults == []  # type: ignore[attr-defined]  # set by the fixture
+
+
+def test_ticked_rows_are_left_alone_by_the_refresh_and_acted_on_together(visit: Visit, scene: Scene) -> None:
+    page = visit(scene.path("monitors/"), user=scene.owner)
+    expect(page.locator(".bulk")).to_be_hidden()
+    page.locator("tbody .pick input").first.check()
+    expect(page.locator(".bulk")).to_contain_text("1 selected")
+    page.evaluate("window.htmx.trigger(document.body, 'seen')")
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("tbody .pick input").first).to_be_checked()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("main")).to_contain_text("1 paused: Till 1.")
+    assert Device.objects.get(pk=scene.device.pk).paused is True
+
+
+def test_everything_works_without_script(visit: Visit, scene: Scene) -> None:
+    measure(scene.device, "up", "up", "down", now=scene.now)
+    incident = break_down(scene.device, at=scene.now - timedelta(minutes=4))
+    page = visit(scene.path(), user=scene.owner, script=False)
+    page.get_by_role("button", name="Acknowledge Till 1").click()
+    assert Incident.objects.get(pk=incident.pk).acknowledged_by == scene.owner
+
+    page.goto(scene.monitor())
+    expect(page.locator(".chart__svg")).to_be_visible()
+    page.get_by_text("Delete", exact=True).last.click()
+    page.get_by_role("button", name="Delete Till 1").click()
+    expect(page.locator("main")).to_contain_text("Till 1 is deleted.")
+
+    page.goto(scene.path("monitors/new?kind=ping"))
+    page.get_by_label("Name", exact=True).fill("Router")
+    page.get_by_label("Host name or address").fill("router.example")
+    page.get_by_role("button", name="Start watching").click()
+    expect(page.locator("h1")).to_have_text("Router")
+
+
+def test_a_viewer_on_a_phone_finds_everything_behind_more(visit: Visit, scene: Scene) -> None:
+    page = visit(scene.path(), user=scene.viewer, width=390, script=False)
+    page.get_by_text("More", exact=True).click()
+    page.get_by_role("link", name="Members").last.click()
+    expect(page.locator("h1")).to_have_text("Members")
+    expect(page.get_by_role("button", name="Invite")).to_have_count(0)
