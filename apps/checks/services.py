@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from apps.checks.models import CheckRequest
 from apps.common import bus
@@ -22,23 +23,27 @@ def request_check(*, device: Device, now: datetime, delay: timedelta = timedelta
     """Check a device with its stored configuration, whatever its schedule says (contract Dashmon 6).
 
     It leaves exactly one row in the history, dated with the start of the run. A request that still waits for its
-    `delay` (a new device's first check) is pulled forward instead of adding a second one. UnsupportedError for
-    kinds that nobody probes (heartbeat, agent).
+    `delay` (a new device's first check) is pulled forward instead of adding a second one, and one that is under way
+    is left without effect: it may still run the configuration of before. UnsupportedError for kinds that nobody
+    probes (heartbeat, agent).
     """
     if device.kind in NOT_PROBED:
         raise UnsupportedError("This type of monitor is not checked by us; it reports by itself.")
     due = now + delay
-    waiting = CheckRequest.objects.of(device.workspace_id).filter(
-        device=device, reason=CheckRequest.Reason.ASKED, done_at__isnull=True, lease_until__isnull=True, due_at__gt=now
+    asked = CheckRequest.objects.of(device.workspace_id).filter(
+        device=device, reason=CheckRequest.Reason.ASKED, done_at__isnull=True
     )
+    waiting = asked.filter(lease_until__isnull=True, due_at__gt=now)
     request: CheckRequest | None = waiting.select_for_update().order_by("due_at").first()
     if request is None:
+        # Only first checks are created before they are due. Without its row, the result finds no lease.
+        asked.filter(created_at__lt=F("due_at")).delete()
         request = CheckRequest(
             workspace_id=device.workspace_id, device=device, reason=CheckRequest.Reason.ASKED, created_at=now
         )
     elif request.due_at <= due:
         return request
-    request.due_at = due
+    request.created_at, request.due_at = now, due
     request.save()
     _wake()
     return request

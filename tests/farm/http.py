@@ -3,6 +3,8 @@
 import asyncio
 import gzip
 import json
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -148,6 +150,19 @@ class HttpFarm:
 
     async def do_header_flood(self, _: Seen, writer: Writer) -> None:
         writer.write(reply(headers=[(f"X-Flood-{n}", "y" * 500) for n in range(400)]))
+
+    async def do_endless_header(self, _: Seen, writer: Writer) -> None:
+        writer.write(reply(headers=[("X-Long", "y" * 400_000)]))
+
+    async def do_reset_body(self, _: Seen, writer: Writer) -> None:
+        writer.write(reply(body=b"half", headers=[("Content-Length", "100")]))
+        await writer.drain()
+        await asyncio.sleep(0.1)  # a reset would also discard what has not been read yet
+        listener: socket.socket = writer.get_extra_info("socket")
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    async def do_latin(self, _: Seen, writer: Writer) -> None:
+        writer.write(reply(body="Grüße".encode("latin-1"), headers=[("Content-Type", "text/html; Charset=ISO-8859-1")]))
 
     async def do_redirect(self, request: Seen, writer: Writer) -> None:
         """/redirect?to=...&status=302: anything a Location can say."""

@@ -9,7 +9,7 @@ from apps.checks.engine.certificate import CertInfo
 from apps.checks.engine.faults import Fault
 from apps.checks.engine.flow import Waiter
 from apps.checks.engine.reactor import FAULT, READ, WRITE, Reactor, Timer
-from apps.checks.engine.transport_faults import transport_fault
+from apps.checks.engine.transport_faults import headers_too_large, transport_fault, truncated
 from apps.common.egress import Target
 from apps.common.egress.addresses import Address
 
@@ -171,6 +171,7 @@ class _Slot:
         self._body = bytearray()
         self._lines: list[bytes] = []
         self._header_bytes = 0
+        self._complete = False  # whether the blank line after the headers has come
         self._overflow = ""
         self._version = ""
         self._decoded = 0
@@ -246,11 +247,13 @@ class _Slot:
     def _on_header(self, line: bytes) -> int:
         if line.startswith(b"HTTP/"):
             self._lines.clear()  # what came before was interim (100, 103)
+            self._complete = False
         self._header_bytes += len(line)
         if self._header_bytes > HEADER_LIMIT:
             self._overflow = "headers"
             return 0
         self._lines.append(line)
+        self._complete = self._complete or not line.strip()
         return len(line)
 
     def _on_log(self, kind: int, text: bytes) -> None:
@@ -275,7 +278,10 @@ class _Slot:
 
     def _fault(self, code: int, message: str, *, connected: bool, secured: bool) -> Fault | None:
         if self._overflow == "headers":
-            return Fault("protocol", "too_large", "The response headers exceed 64 KiB")
+            return headers_too_large()
+        if not code and self._lines and not self._complete:
+            # libcurl takes the end of the connection for the end of the headers.
+            return truncated()
         if not code and self._decoded <= BODY_LIMIT:
             return None
         received = self.curl.getinfo(pycurl.SIZE_DOWNLOAD_T)

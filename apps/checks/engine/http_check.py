@@ -116,6 +116,7 @@ class _Result:
             failed=list(http.failed) if http and http.failed else None,
             tls=self._tls_detail(),
             domain={"daysLeft": domain.days_left} if domain else None,
+            reason=domain.reasons[0] if domain and domain.days_left is None and not findings else None,
             redirects=self.fetched.redirects or None,
             final_url=self.fetched.target.url if self.fetched.redirects and self.fetched.target else None,
         )

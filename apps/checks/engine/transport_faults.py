@@ -1,5 +1,6 @@
 """What an error of libcurl means in the words of contract Dashmon 6.1. Pure."""
 
+import errno
 from collections.abc import Mapping
 
 import pycurl
@@ -14,6 +15,8 @@ VERIFY_REASONS: Mapping[int, tuple[str, str]] = {
 }
 UNTRUSTED = ("untrusted_chain", "The certificate is not signed by an authority that is trusted here")
 HOSTNAME_WORDS = ("subject name", "target host", "alternative")
+# pycurl has no name for CURLE_TOO_LARGE: a header line, or all of them, beyond libcurl's own cap.
+E_TOO_LARGE = 100
 BROKEN_STREAM = frozenset({pycurl.E_RECV_ERROR, pycurl.E_SEND_ERROR, pycurl.E_GOT_NOTHING})
 
 
@@ -40,7 +43,9 @@ def transport_fault(
     if connected and not secured:
         return Fault("tls", "handshake", "The TLS handshake failed")
     if code == pycurl.E_PARTIAL_FILE:
-        return Fault("protocol", "truncated", "The answer ended too early")
+        return truncated()
+    if code == E_TOO_LARGE:
+        return headers_too_large()
     if code in BROKEN_STREAM:
         return _broken(os_error, answered=answered)
     return Fault("protocol", "protocol", "The answer is not proper HTTP")
@@ -62,9 +67,19 @@ def _verification(message: str, verify_result: int) -> Fault:
     return Fault("tls", reason, sentence)
 
 
+def truncated() -> Fault:
+    """An answer that ended before its time."""
+    return Fault("protocol", "truncated", "The answer ended too early")
+
+
+def headers_too_large() -> Fault:
+    """More header lines than a proper answer has."""
+    return Fault("protocol", "too_large", "The response headers exceed 64 KiB")
+
+
 def _broken(os_error: int, *, answered: bool) -> Fault:
     if answered:
-        return Fault("protocol", "truncated", "The answer ended too early")
+        return os_fault(os_error, error="protocol") if os_error == errno.ECONNRESET else truncated()
     if os_error:
         return os_fault(os_error)
     return Fault("protocol", "protocol", "The server closed the connection without an answer")

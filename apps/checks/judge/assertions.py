@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from apps.checks.judge import sentences
+from apps.checks.judge.charsets import body_text
 from apps.checks.judge.operators import JSON_OPERATORS, STATUS_OPERATORS, TEXT_OPERATORS
 from apps.checks.types import Failure, HttpFacts, Status
 from apps.devices.json_paths import PathError, compile_path
@@ -108,7 +109,7 @@ class Exchange:
 
     @cached_property
     def text(self) -> str:
-        return self.facts.body.decode("utf-8", errors="replace")
+        return body_text(self.facts.body, self.header("content-type"))
 
     @cached_property
     def document(self) -> Any:

@@ -36,6 +36,34 @@ def test_a_check_that_was_asked_for_leaves_exactly_one_row_dated_to_its_start(de
     assert requests.take(owner="a", limit=10, now=started + timedelta(days=1)) == []
 
 
+def test_asking_while_a_new_device_is_first_checked_leaves_the_row_of_the_asker_only(device, now) -> None:
+    services.request_check(device=device, now=now, delay=timedelta(seconds=3))
+    asked_at = now + timedelta(seconds=4)
+    (first,) = requests.take(owner="a", limit=10, now=asked_at)
+
+    asked = services.request_check(device=device, now=asked_at)
+    (leased,) = requests.take(owner="a", limit=10, now=asked_at)
+
+    assert leased.row.pk == asked.pk
+    assert not requests.complete(request=first, result=result(asked_at, "down"), run_ms=4, now=asked_at)
+    assert requests.complete(request=leased, result=result(asked_at), run_ms=4, now=asked_at)
+    assert [row.state for row in rows_of(device)] == ["up"]
+
+
+def test_asking_twice_leaves_two_rows_also_when_the_first_was_pulled_forward(device, now) -> None:
+    services.request_check(device=device, now=now, delay=timedelta(seconds=3))
+    services.request_check(device=device, now=now + timedelta(seconds=1))
+    (first,) = requests.take(owner="a", limit=10, now=now + timedelta(seconds=1))
+    services.request_check(device=device, now=now + timedelta(seconds=2))
+    (second,) = requests.take(owner="a", limit=10, now=now + timedelta(seconds=2))
+
+    for leased, seconds in ((first, 3), (second, 4)):
+        at = now + timedelta(seconds=seconds)
+        assert requests.complete(request=leased, result=result(at), run_ms=4, now=at)
+
+    assert len(rows_of(device)) == 2
+
+
 def test_asking_nudges_the_pump_once_the_request_is_committed(device, now, django_capture_on_commit_callbacks) -> None:
     nudges = []
     stop = bus.subscribe(bus.CHECKS, lambda: nudges.append(CheckRequest.objects.count()))

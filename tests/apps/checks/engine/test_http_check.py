@@ -233,6 +233,13 @@ def test_an_unknown_registration_changes_nothing(farm: Farm, run: Run) -> None:
 
     assert (result.status, result.domain_expires_at) == ("up", None)
     assert result.detail["domain"] == {"daysLeft": None}
+    assert result.detail["reason"] == "domain_expiry_unknown"
+
+
+def test_an_unknown_registration_does_not_hide_what_failed(farm: Farm, run: Run) -> None:
+    result = run(HttpPlan(farm.url("/status/503", "a.test"), domain=DOMAIN_RULES))
+
+    assert (result.status, result.detail["reason"]) == ("down", "assertion")
 
 
 def test_the_worst_finding_names_the_check(farm: Farm, make_engine: MakeEngine) -> None:

@@ -6,7 +6,7 @@ import pycurl
 import pytest
 
 from apps.checks.engine.curl import header_lines, parse_headers, spent
-from apps.checks.engine.transport_faults import transport_fault
+from apps.checks.engine.transport_faults import E_TOO_LARGE, transport_fault
 
 QUIET = {"os_error": 0, "verify_result": 0, "connected": True, "secured": True, "answered": False}
 
@@ -28,7 +28,9 @@ QUIET = {"os_error": 0, "verify_result": 0, "connected": True, "secured": True, 
         (pycurl.E_SSL_CONNECT_ERROR, {"secured": False}, "tls", "handshake"),
         (pycurl.E_RECV_ERROR, {"secured": False, "os_error": errno.ECONNRESET}, "tls", "handshake"),
         (pycurl.E_RECV_ERROR, {"os_error": errno.ECONNRESET}, "connect", "reset"),
-        (pycurl.E_RECV_ERROR, {"os_error": errno.ECONNRESET, "answered": True}, "protocol", "truncated"),
+        (pycurl.E_RECV_ERROR, {"os_error": errno.ECONNRESET, "answered": True}, "protocol", "reset"),
+        (pycurl.E_RECV_ERROR, {"os_error": errno.EAGAIN, "answered": True}, "protocol", "truncated"),
+        (E_TOO_LARGE, {"answered": True}, "protocol", "too_large"),
         (pycurl.E_GOT_NOTHING, {}, "protocol", "protocol"),
         (pycurl.E_PARTIAL_FILE, {"answered": True}, "protocol", "truncated"),
         (pycurl.E_UNSUPPORTED_PROTOCOL, {}, "protocol", "protocol"),

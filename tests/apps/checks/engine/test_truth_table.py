@@ -108,6 +108,8 @@ HTTP: dict[str, Truth] = {
     "bad gzip": Truth(http("/bad-gzip"), "down", "protocol", "protocol", 200),
     "truncated": Truth(http("/truncated"), "down", "protocol", "truncated", 200),
     "truncated chunks": Truth(http("/truncated-chunks"), "down", "protocol", "truncated", 200),
+    "half a header": Truth(http("/half-header"), "down", "protocol", "truncated", 200),
+    "reset in the body": Truth(http("/reset-body"), "down", "protocol", "reset", 200),
     "closed without answer": Truth(http("/silent-close"), "down", "protocol", "protocol"),
     "not http": Truth(http("/not-http"), "down", "protocol", "protocol"),
     "early hints": Truth(
@@ -116,6 +118,10 @@ HTTP: dict[str, Truth] = {
         status_code=200,
     ),
     "header flood": Truth(http("/header-flood"), "down", "protocol", "too_large", 200),
+    "endless header": Truth(http("/endless-header"), "down", "protocol", "too_large", 200),
+    "another character set": Truth(
+        http("/latin", **asserting({"source": "body", "op": "eq", "value": "Grüße"})), "up", status_code=200
+    ),
     "redirect": Truth(http("/redirect"), "up", status_code=200, more={"redirects": 1}),
     "relative redirect": Truth(http(to("../ok")), "up", status_code=200),
     "blank in location": Truth(http(to("/ok%3Fa%3D1%202")), "up", status_code=200),

@@ -21,6 +21,24 @@ def failed(body: bytes, **assertion: Any) -> tuple[str, ...]:
     return judge_http({"assertions": [{"id": "a1", **assertion}]}, facts(body)).failed
 
 
+@pytest.mark.parametrize(
+    ("content_type", "body", "text"),
+    [
+        ("text/html; charset=iso-8859-1", b"gr\xfcn", "grün"),
+        ('text/html; charset="windows-1252"', b"\x80", "€"),
+        ("text/html; charset=Shift_JIS", "駅".encode("shift_jis"), "駅"),
+        ("text/html; charset=no-such-thing", "grün".encode(), "grün"),
+        ("text/html; charset=rot13", b"abc", "abc"),
+        ("text/html; charset=latin99", b"abc", "abc"),
+        ("text/html", b"gr\xfcn", "gr\ufffdn"),
+    ],
+)
+def test_a_body_is_read_in_the_character_set_its_sender_names(content_type: str, body: bytes, text: str) -> None:
+    config = {"assertions": [{"id": "a1", "source": "body", "op": "eq", "value": text}]}
+
+    assert judge_http(config, facts(body, headers=(("Content-Type", content_type),))).failed == ()
+
+
 def document(**assertion: Any) -> bool:
     """Whether an assertion on the root of a document holds."""
     body = json.dumps(assertion.pop("of")).encode()
