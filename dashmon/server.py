@@ -19,6 +19,8 @@ def main() -> int:
     django.setup(set_prefix=False)
     from django.conf import settings
 
+    from apps.operations.database import bring_up_to_date
+
     if _taken(settings.HOST, settings.PORT):
         print(f"Port {settings.PORT} is taken. Choose another: PORT=8001 make run", file=sys.stderr)  # noqa: T201  # a terminal
         return 1
@@ -41,29 +43,6 @@ def _taken(host: str, port: int) -> bool:
         except OSError:
             return True
     return False
-
-
-def bring_up_to_date() -> None:
-    """Apply missing migrations; on PostgreSQL one process does it while the others wait."""
-    from django.core.management import call_command
-    from django.db import connection
-    from django.db.migrations.executor import MigrationExecutor
-
-    executor = MigrationExecutor(connection)
-    if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        return
-    if connection.vendor != "postgresql":
-        call_command("migrate", interactive=False, verbosity=0)
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
-        try:
-            call_command("migrate", interactive=False, verbosity=0)
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [MIGRATION_LOCK])
-
-
-MIGRATION_LOCK = 0x0DA5_4404
 
 
 def _greet() -> None:

@@ -17,11 +17,12 @@ def main() -> int:
 
     logs.configure()
     django.setup(set_prefix=False)
+    from apps.operations.database import bring_up_to_date
     from dashmon.demo.targets import Targets
 
     targets = Targets()
     targets.start()
-    server.bring_up_to_date()
+    bring_up_to_date()
     fill(targets)
     print(f"Sign in as {OWNER} with the password {PASSWORD}", flush=True)  # noqa: T201  # a terminal
     return server.main()

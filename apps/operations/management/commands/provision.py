@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from apps.common.errors import DomainError, InvalidInputError
+from apps.operations.database import bring_up_to_date
 from apps.operations.provision import Wanted, checked_plan, provision
 
 
@@ -21,6 +22,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *_: Any, **options: Any) -> None:
+        # A script may come before the first start.
+        bring_up_to_date()
         try:
             wanted = Wanted(
                 slug=options["workspace"],
