@@ -151,7 +151,7 @@ async def _by_https(tools: Tools, plan: DnsPlan, name: str, url: str) -> Message
     )
     for _ in range(plan.retries + 1):
         fetched = await fetch(tools, request, Budget(tools.reactor, plan.timeout_ms / 1000))
-        if fetched.fault is not None and fetched.fault.failure.error == "blocked":
+        if fetched.fault is not None and fetched.fault.failure.reason == "blocked":
             raise fetched.fault
         if fetched.fault is None and fetched.last is not None and fetched.last.status == 200:
             try:

@@ -38,4 +38,4 @@ def os_fault(number: int, *, error: str = "connect") -> Fault:
 
 def blocked(message: str) -> Fault:
     """What the egress guard refused."""
-    return Fault("blocked", "blocked", message)
+    return Fault("connect", "blocked", message)

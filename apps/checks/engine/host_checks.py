@@ -156,7 +156,7 @@ async def check_ladder(tools: Tools, pinger: Pinger, plan: LadderPlan, clock: Cl
         failure: Failure | None = None
     except Fault as fault:
         failure = fault.failure
-        if failure.error in {"dns", "blocked"}:
+        if failure.error == "dns" or failure.reason == "blocked":
             return _host_result(probe, started_at, plan.config, failure)
     for port in LADDER_PORTS:
         rung = HostProbe(tools, Budget(tools.reactor, plan.timeout_ms / 1000))

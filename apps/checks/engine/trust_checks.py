@@ -21,7 +21,7 @@ from apps.checks.types import CheckResult, Failure
 from apps.common.egress import ForbiddenTargetError, parse_host
 
 NO_CERTIFICATE = Failure("tls", "handshake", "The server showed no certificate")
-NOT_A_HOST = Failure("blocked", "blocked", "This is not a host name")
+NOT_A_HOST = Failure("connect", "blocked", "This is not a host name")
 
 
 async def check_tls(tools: Tools, plan: TlsPlan, clock: Clock) -> CheckResult:

@@ -133,8 +133,8 @@ HTTP: dict[str, Truth] = {
         http("/redirect", max_redirects=0), "down", "too_many_redirects", "too_many_redirects", 302
     ),
     "redirect without location": Truth(http("/no-location"), "up", status_code=302),
-    "redirect to another scheme": Truth(http(to("ftp://good.test/")), "down", "blocked", "blocked", 302),
-    "redirect with userinfo": Truth(http(to("http://a@good.test/")), "down", "blocked", "blocked", 302),
+    "redirect to another scheme": Truth(http(to("ftp://good.test/")), "down", "connect", "blocked", 302),
+    "redirect with userinfo": Truth(http(to("http://a@good.test/")), "down", "connect", "blocked", 302),
     "refused": Truth(
         lambda farm: HttpPlan(f"http://127.0.0.1:{farm.tcp_ports['refused']}/"), "down", "connect", "refused"
     ),
@@ -158,7 +158,7 @@ HTTP: dict[str, Truth] = {
     "refused by the name server": Truth(lambda _: HttpPlan("http://refused.test/"), "down", "dns", "refused"),
     "no address": Truth(lambda _: HttpPlan("http://empty.test/"), "down", "dns", "no_answer"),
     "silent name server": Truth(lambda _: HttpPlan("http://silent.test/", timeout_ms=1000), "down", "dns", "timeout"),
-    "a scheme of its own": Truth(lambda _: HttpPlan("file:///etc/passwd"), "down", "blocked", "blocked"),
+    "a scheme of its own": Truth(lambda _: HttpPlan("file:///etc/passwd"), "down", "connect", "blocked"),
 }
 
 TLS: dict[str, Truth] = {
@@ -234,7 +234,7 @@ HOSTS: dict[str, Truth] = {
     "tcp closed at once": Truth(tcp("closing", expect="hello"), "down", "protocol", "banner"),
     "tcp by name": Truth(lambda farm: TcpPlan("good.test", farm.http_port), "up"),
     "tcp by a name that is none": Truth(lambda _: TcpPlan("nx.test", 80), "down", "dns", "nxdomain"),
-    "tcp by a spelling that is none": Truth(lambda _: TcpPlan("a b", 80), "down", "blocked", "blocked"),
+    "tcp by a spelling that is none": Truth(lambda _: TcpPlan("a b", 80), "down", "connect", "blocked"),
     "ping": Truth(lambda _: PingPlan("127.0.0.1"), "up"),
     "ping IPv6": Truth(lambda _: PingPlan("::1"), "up"),
     "ping a name that is none": Truth(lambda _: PingPlan("nx.test"), "down", "dns", "nxdomain"),
