@@ -51,8 +51,8 @@ def describe(*, name: Any, label: Any, host: Any, port: Any, url: Any, notes: An
     clean_label = _text(fields, "type", label, 40)
     kind = kind_of(clean_label)
     clean_url = _url(fields, url)
-    clean_host = _host(fields, host, needed=kind not in WITHOUT_ADDRESS and not clean_url)
     clean_port = _port(fields, port, needed=kind == Device.Kind.TCP)
+    clean_host = _host(fields, host, clean_port, needed=kind not in WITHOUT_ADDRESS and not clean_url)
     clean_notes = _text(fields, "notes", notes, 4000, needed=False) or None
     if fields:
         absent = any(sentence == "Required." for sentence in fields.values())
@@ -85,18 +85,20 @@ def _url(fields: dict[str, str], value: Any) -> str:
     return url
 
 
-def _host(fields: dict[str, str], value: Any, *, needed: bool) -> str:
+def _host(fields: dict[str, str], value: Any, port: int | None, *, needed: bool) -> str:
     host = _text(fields, "ip", value, 253, needed=needed)
     if not host or "ip" in fields:
         return ""
-    if reason := _refusal(host):
+    if "/" in host:
+        fields["ip"] = "A host name or an address; a URL has a field of its own."
+    elif reason := _refusal(host, port):
         fields["ip"] = reason
     return host
 
 
-def _refusal(url_or_host: str) -> str | None:
+def _refusal(url_or_host: str, port: int | None = None) -> str | None:
     """Why a target may not be saved. Addresses of documentation may: each check of one says `blocked`."""
-    reason = forbidden_reason(url_or_host)
+    reason = forbidden_reason(url_or_host, port)
     if reason is None:
         return None
     try:

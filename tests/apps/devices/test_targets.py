@@ -124,3 +124,13 @@ def test_ones_own_network_is_open_at_home_and_closed_in_a_service(settings: Sett
     with pytest.raises(InvalidInputError) as refusal:
         described(host="192.168.1.7")
     assert list(refusal.value.fields) == ["ip"]
+
+
+def test_a_port_of_the_services_own_is_refused_and_its_neighbours_are_not(settings: Settings) -> None:
+    settings.EGRESS_DENY = ["127.0.0.1:5432"]
+
+    with pytest.raises(InvalidInputError) as refusal:
+        described(label="tcp", host="127.0.0.1", port=5432)
+
+    assert set(refusal.value.fields) == {"ip"}
+    assert described(label="tcp", host="127.0.0.1", port=5433).port == 5433
