@@ -65,7 +65,7 @@ function say(plot) {
 }
 
 function draw(data) {
-  const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line-soft"), width: 1 }, ticks: { show: false }, font: `12px ${getComputedStyle(document.body).fontFamily}` };
+  const axis = { size: 32, stroke: colour("--muted"), grid: { stroke: colour("--line-soft"), width: 1 }, ticks: { show: false }, font: `12px ${getComputedStyle(document.body).fontFamily}` };
   const size = () => ({ width: holder.clientWidth, height: 240 });
   const options = {
     ...size(),

@@ -100,8 +100,35 @@ def test_a_form_without_its_token_is_refused(scene: Scene) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(scene.owner)
 
-    assert client.post(scene.monitor("/pause")).status_code == 403
+    response = client.post(scene.monitor("/pause"))
+
+    assert response.status_code == 403
+    assert "The form was too old." in response.content.decode()
     assert Device.objects.get(pk=scene.device.pk).paused is False
+
+
+def test_a_wrong_password_is_said_beside_the_form_and_too_many_tries_have_a_page(scene: Scene) -> None:
+    client = Client()
+    wrong = {"login": scene.owner.email, "password": "not-the-one"}
+    first = client.post("/accounts/login/", wrong)
+    assert first.status_code == 200
+    assert "field__error" in first.content.decode()
+
+    answers = [client.post("/accounts/login/", wrong) for _ in range(40)]
+
+    assert answers[-1].status_code == 429
+    assert "Too many tries" in answers[-1].content.decode()
+
+
+def test_signing_in_leads_to_the_page_that_was_asked_for(scene: Scene) -> None:
+    client = Client()
+    asked = client.get(scene.path("incidents/"))["Location"]
+    done = client.post(
+        asked, {"login": scene.owner.email, "password": factories.PASSWORD, "next": scene.path("incidents/")}
+    )
+
+    assert done["Location"] == scene.path("incidents/")
+    assert client.get(scene.path("incidents/")).status_code == 200
 
 
 def test_the_way_in_leads_to_the_workspace_that_was_open_last(scene: Scene) -> None:
