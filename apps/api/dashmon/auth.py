@@ -138,7 +138,11 @@ def ensure_same_site(request: HttpRequest) -> None:
 
 
 def _origin(address: str) -> str:
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        # No browser writes half an address in brackets; it is nobody's origin.
+        return ""
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 
+from apps.accounts.addresses import is_address
 from apps.audit import services as audit
 from apps.common.egress import forbidden_reason
 from apps.common.errors import InvalidInputError
@@ -133,10 +132,8 @@ def clean_address(word: object) -> str:
     address = word.strip().lower() if isinstance(word, str) else str(word)
     if not address and isinstance(word, str):
         return ""
-    try:
-        validate_email(address)
-    except ValidationError as error:
-        raise InvalidInputError(fields={"to": f"Invalid email address: {address}"}) from error
+    if not is_address(address):
+        raise InvalidInputError(fields={"to": f"Invalid email address: {address}"})
     return address
 
 

@@ -22,7 +22,8 @@ class Caller:
     """The test client with JSON in and out."""
 
     def __init__(self, *, token: str = "", user: User | None = None, workspace: Workspace | None = None) -> None:
-        self.client = Client(raise_request_exception=False)
+        # Forgery checks as in production: a path that asks for a form token refuses programs.
+        self.client = Client(enforce_csrf_checks=True, raise_request_exception=False)
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
         if user is not None:
             self.client.force_login(user)

@@ -96,3 +96,12 @@ def test_a_viewer_sees_no_webhook_address(api, seated) -> None:
 
     assert shown == {"enabled": True, "url": None, "hasSecret": True, "redacted": True}
     refused(seated("viewer")("PUT", WEBHOOK, {"enabled": False}), 403, "forbidden")
+
+
+def test_an_address_longer_than_mail_knows_is_refused(api) -> None:
+    before = api("GET", "/api/alerts/email").json()
+
+    body = {"enabled": True, "to": ["x" * 260 + "@example.com"]}
+    refused(api("PUT", "/api/alerts/email", body), 400, "validation_error")
+
+    assert api("GET", "/api/alerts/email").json() == before

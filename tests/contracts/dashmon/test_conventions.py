@@ -33,10 +33,11 @@ def test_authenticated_answers_carry_version_cache_and_limits(api) -> None:
 
 @pytest.mark.parametrize("path", ["/api/nope", "/api/nope/", "/api", "/api/", "/api/devices", "/auth/local/nope"])
 def test_paths_nobody_owns_are_json_404(api, path) -> None:
-    response = api("GET", path)
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        response = api(method, path)
 
-    refused(response, 404, "not_found", "Not found")
-    assert response.headers["Content-Type"] == "application/json"
+        refused(response, 404, "not_found", "Not found")
+        assert response.headers["Content-Type"] == "application/json"
 
 
 def test_a_wrong_method_is_json_405_with_the_right_ones(api, project) -> None:
@@ -311,3 +312,19 @@ def test_capabilities_are_public(db) -> None:
 
     assert body["auth"]["bearer"]["expiresInDays"] == {"min": 1, "max": 3650, "default": None}
     assert body["limits"] == {"history": {"default": 60, "max": 500}, "list": {"default": 50, "max": 200}}
+
+
+@pytest.mark.parametrize("name", ["Origin", "Referer"])
+def test_half_an_address_is_nobodys_origin(api, name) -> None:
+    response = api("POST", "/api/projects", {"name": "Berlin"}, **{name: "http://[::1"})
+
+    refused(response, 403, "csrf_failed")
+    assert Project.objects.count() == 0
+
+
+def test_a_choice_says_what_there_is(api, device) -> None:
+    sound = {"deviceIds": [str(device.public_id)], "tags": ["eu"]}
+
+    for mode in ("all", None, ["add"]):
+        body = refused(api("POST", "/api/devices/tags/bulk", {**sound, "mode": mode}), 400, "validation_error")
+        assert body["details"]["fields"]["mode"] in {"One of add, remove, replace.", "Required."}

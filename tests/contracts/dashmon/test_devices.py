@@ -329,3 +329,23 @@ def test_refresh_all_once_a_minute(api, project, device, heartbeat, clock) -> No
     clock.forward(seconds=41)
     assert api("POST", "/api/devices/refresh-all").status_code == 200
     assert api("GET", "/api/me").json()["manual_refresh_last_at"] == "2026-03-02T10:01:00.000Z"
+
+
+@pytest.mark.parametrize("ip", ["http://shop.example", "shop.example/health", "192.0.2.0/24"])
+def test_a_url_is_no_address(api, project, ip) -> None:
+    body = {"name": "Till 1", "type": "posserver", "ip": ip}
+
+    answer = refused(api("POST", "/api/projects/berlin-01/devices", body), 400, "validation_error")
+
+    assert list(answer["details"]["fields"]) == ["ip"]
+    assert not Device.objects.exists()
+
+
+def test_details_show_the_heartbeat_in_force_before_it_is_saved(api, heartbeat) -> None:
+    path = f"/api/projects/berlin-01/devices/{heartbeat.public_id}"
+    config = api("GET", f"/api/devices/{heartbeat.public_id}/heartbeat-config").json()["config"]
+
+    shown = api("GET", path).json()["device"]["heartbeat"]
+
+    assert shown["intervalSeconds"] == config["intervalSeconds"]
+    assert "token" not in shown

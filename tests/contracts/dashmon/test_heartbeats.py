@@ -8,6 +8,7 @@ from django.test import Client
 from apps.devices.models import Device
 from apps.metrics.models import HeartbeatPing
 from apps.tokens.models import AgentKey
+from tests import factories
 from tests.contracts.dashmon.conftest import Caller, refused
 
 RID = str(uuid.UUID(int=7))
@@ -167,3 +168,22 @@ def test_each_success_and_fail_joins_the_history(url, api, heartbeat, clock) -> 
 
     assert [row["status"] for row in rows] == ["up", "down"]
     assert api("GET", "/api/projects").json()[0]["status"] == "down"
+
+
+def test_a_failure_in_a_long_json_body_is_a_failure(api, heartbeat) -> None:
+    token = api("GET", f"/api/devices/{heartbeat.public_id}/heartbeat-config").json()["config"]["token"]
+
+    answer = Caller()("POST", f"/api/incoming/heartbeat/{token}", {"msg": "x" * 300_000, "status": "fail"})
+
+    assert answer.json()["signal"] == "fail"
+    row = api("GET", f"/api/devices/{heartbeat.public_id}/signals").json()["signals"][0]
+    assert len(row["body"]) == 100_000
+
+
+def test_a_cursor_of_another_list_is_refused(api, workspace, heartbeat) -> None:
+    factories.make_project(workspace, "second")
+    cursor = api("GET", "/api/projects?limit=1").headers["X-Next-Cursor"]
+
+    response = api("GET", f"/api/devices/{heartbeat.public_id}/signals?cursor={cursor}")
+
+    refused(response, 400, "validation_error", "cursor is not valid")

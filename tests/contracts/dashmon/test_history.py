@@ -145,3 +145,32 @@ def test_rolled_up_rows(api, device, quarters) -> None:
     day = api("GET", f"/api/devices/{device.public_id}/history?resolution=1d&limit=1").json()["history"][0]
     assert (day["ts"], day["samples"], day["max_ms"]) == ("2026-03-02T00:00:00.000Z", 4, 60.5)
     assert day["p95_ms"] > 41
+
+
+@pytest.mark.parametrize("resolution", ["1m", "1h", "1d"])
+def test_buckets_end_now_however_far_the_window_goes(api, device, clock, quarters, resolution) -> None:
+    clock.forward(minutes=1)
+    path = f"/api/devices/{device.public_id}/history"
+    far = f"from=0001-01-01T00:00:00Z&to=9999-12-31T23:59:59Z&resolution={resolution}"
+
+    rows = api("GET", f"{path}?{far}").json()["history"]
+
+    assert rows == api("GET", f"{path}?resolution={resolution}").json()["history"]
+    assert rows[-1]["ts"] <= "2026-03-02T10:01:00.000Z"
+
+
+@pytest.mark.parametrize("years", [(2031, 2032), (2000, 2001)])
+@pytest.mark.parametrize("resolution", ["raw", "1m", "1h", "1d"])
+def test_a_window_beyond_what_is_kept_is_empty(api, device, quarters, years, resolution) -> None:
+    window = "from={}-01-01T00:00:00Z&to={}-01-01T00:00:00Z".format(*years)
+
+    response = api("GET", f"/api/devices/{device.public_id}/history?{window}&resolution={resolution}")
+
+    assert (response.status_code, response.json()) == (200, {"history": []})
+
+
+@pytest.mark.parametrize("limit", ["%D9%A3", "1_0"])
+def test_a_limit_is_written_in_plain_digits(api, device, limit) -> None:
+    response = api("GET", f"/api/devices/{device.public_id}/history?limit={limit}")
+
+    refused(response, 400, "validation_error", "limit must be a positive number")

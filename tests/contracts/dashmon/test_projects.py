@@ -185,3 +185,11 @@ def test_the_list_takes_the_same_queries_for_one_device_and_for_many(api, worksp
         factories.make_device(factories.make_project(workspace), f"d{number}", tags=[f"t{number}"])
 
     assert queries() == few
+
+
+@pytest.mark.parametrize("key", [5, True, ["berlin"], {}])
+def test_an_id_of_another_type_is_refused(api, workspace, key) -> None:
+    body = refused(api("POST", "/api/projects", {"id": key, "name": "Berlin"}), 400, "validation_error")
+
+    assert "id" in body["details"]["fields"]
+    assert not Project.objects.of(workspace).exists()

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from apps.accounts.services import NO_ZONE
 from apps.audit.models import AuditEntry
 from apps.tokens.models import ApiToken
 from apps.workspaces.models import Invitation, Membership
@@ -337,3 +338,12 @@ def test_an_expired_token_is_not_usable(api, workspace, clock) -> None:
 
     assert api("GET", TOKENS).json()["tokens"][0]["usable"] is False
     assert api("GET", "/api/user/api-token").json()["usable"] is False
+
+
+@pytest.mark.parametrize("name", ["localtime", "Factory", "\x00"])
+def test_a_zone_of_no_place_is_refused(api, owner, name) -> None:
+    response = api("PUT", "/api/user/preferences/timezone", {"timezone": name})
+
+    refused(response, 400, "validation_error", NO_ZONE)
+    owner.refresh_from_db()
+    assert owner.timezone == ""

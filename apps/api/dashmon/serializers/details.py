@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from apps.api.dashmon.serializers.cards import DeviceCard, device_card
+from apps.devices import heartbeat_config
 from apps.devices.models import Device
 from apps.incidents.models import Incident
 from apps.incidents.selectors import open_of
@@ -22,6 +23,7 @@ class DeviceDetails(DeviceCard):
     """A card with everything else that is known."""
 
     synthetic: Mapping[str, Any] | None
+    heartbeat: Mapping[str, Any] | None
     incident: Mapping[str, Any] | None
     uptime: Mapping[str, float | None]
 
@@ -33,9 +35,17 @@ def device_details(device: Device, *, workspace: Workspace, secrets: bool, now: 
     return DeviceDetails(
         **{field.name: getattr(card, field.name) for field in fields(card)},
         synthetic=device.synthetic if secrets else _redacted(device.synthetic),
+        heartbeat=_expected(device),
         incident=None if opened is None else _brief(opened, now=now),
         uptime={f"of_{name}": _uptime(device, now - window, now) for name, window in WINDOWS.items()},
     )
+
+
+def _expected(device: Device) -> Mapping[str, Any] | None:
+    """The heartbeat configuration in force: its defaults are, before anybody saved one."""
+    if device.kind != Device.Kind.HEARTBEAT:
+        return None
+    return device.heartbeat or heartbeat_config.normalise({})
 
 
 def _uptime(device: Device, start: datetime, end: datetime) -> float | None:

@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.api.dashmon.serializers.cards import DeviceCard
-from apps.api.dashmon.serializers.fields import Instant, Text, Texts, Truth, Whole
+from apps.api.dashmon.serializers.fields import Choice, Instant, Text, Texts, Truth, Whole
 
 
 class DeviceAnswer(serializers.Serializer[DeviceCard]):
@@ -92,7 +92,7 @@ class DeviceDetailsAnswer(DeviceSettingsAnswer):
 
     synthetic = serializers.JSONField(allow_null=True)
     dns = serializers.JSONField(source="device.dns", allow_null=True)
-    heartbeat = serializers.JSONField(source="device.heartbeat", allow_null=True)
+    heartbeat = serializers.JSONField(allow_null=True)
     incident = OpenIncidentAnswer(allow_null=True)
     uptime = UptimeAnswer()
 
@@ -110,7 +110,7 @@ class DeviceBody(serializers.Serializer[Any]):
     tags = Texts(required=False, allow_null=True)
     retries = Whole(required=False, allow_null=True)
     retryIntervalSeconds = Whole(required=False, allow_null=True)
-    severity = serializers.ChoiceField(choices=["critical", "warning", "info"], required=False, allow_null=True)
+    severity = Choice(choices=["critical", "warning", "info"], required=False, allow_null=True)
     parentDeviceIds = Texts(required=False, allow_null=True)
     paused = Truth(required=False, allow_null=True)
 

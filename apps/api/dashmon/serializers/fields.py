@@ -1,7 +1,7 @@
 """Fields that take exactly the JSON type they name: "5" is no number here, 1 is no text (contract 16)."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from rest_framework import serializers
 
@@ -16,13 +16,18 @@ def _messages(**own: str) -> dict[str, Any]:
 class Text(serializers.CharField):
     """A JSON string, trimmed."""
 
-    default_error_messages = _messages(invalid="A text.", max_length="At most {max_length} characters.")
+    default_error_messages = _messages(
+        invalid="A text.",
+        unstorable="Text without control characters.",
+        min_length="At least {min_length} characters.",
+        max_length="At most {max_length} characters.",
+    )
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
         if "\x00" in data:
-            raise serializers.ValidationError("Text without control characters.")
+            self.fail("unstorable")
         return str(super().to_internal_value(data))
 
 
@@ -68,6 +73,15 @@ class Texts(serializers.ListField):
 
     child = Text()
     default_error_messages = _messages(not_a_list="A list of texts.")
+
+
+class Choice(serializers.ChoiceField):
+    """One of a few words; the refusal names them."""
+
+    default_error_messages = _messages(invalid_choice="One of {words}.")
+
+    def fail(self, key: str, **kwargs: Any) -> NoReturn:
+        super().fail(key, words=", ".join(map(str, self.choices)), **kwargs)
 
 
 class Document(serializers.JSONField):

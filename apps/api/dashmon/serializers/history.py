@@ -46,6 +46,8 @@ def bucket_rows(device: Device, *, start: datetime, end: datetime, step_s: int, 
 
     Their width is `step_s`, or the device's interval where that is longer.
     """
+    if start >= end:
+        return []
     past_s = -(-epoch_ms(end) // 1000 // step_s) * step_s
     first_s = max(epoch_ms(start) // 1000 // step_s * step_s, past_s - newest * step_s)
     drawn = chart(

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from django.core.validators import RegexValidator
 from rest_framework import serializers
 
 from apps.api.dashmon.serializers.cards import ProjectCard
 from apps.api.dashmon.serializers.devices import DeviceAnswer
 from apps.api.dashmon.serializers.fields import Instant, Text
 from apps.projects.models import Project
+
+PROJECT_ID = RegexValidator(r"^[A-Za-z0-9._-]{1,64}\Z", "1 to 64 of letters, digits, dot, underscore and dash.")
 
 
 class ProjectAnswer(serializers.Serializer[Project]):
@@ -45,12 +48,11 @@ class ProjectCardAnswer(serializers.Serializer[ProjectCard]):
 class ProjectBody(serializers.Serializer[Any]):
     """A new project; without an id one is made from the name."""
 
-    id = serializers.RegexField(
-        r"^[A-Za-z0-9._-]{1,64}\Z",
+    id = Text(
         required=False,
         allow_null=True,
         allow_blank=True,
-        error_messages={"invalid": "1 to 64 of letters, digits, dot, underscore and dash."},
+        validators=[PROJECT_ID],
     )
     name = Text(max_length=120)
     location = Text(required=False, allow_null=True, allow_blank=True, max_length=200)

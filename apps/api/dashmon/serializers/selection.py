@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.api.dashmon.serializers.fields import Text
+from apps.api.dashmon.serializers.fields import Texts
 from apps.common.ids import parse_uuid
 from apps.devices.models import Device
 from apps.devices.selectors import devices_of
@@ -16,8 +16,7 @@ MOST = 500
 
 
 class DeviceIds(serializers.Serializer[Any]):
-    deviceIds = serializers.ListField(
-        child=Text(),
+    deviceIds = Texts(
         max_length=MOST,
         error_messages={"max_length": f"At most {MOST} devices.", "not_a_list": "A list of device ids."},
     )

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from apps.api.dashmon.auth import host_slug
 from apps.api.dashmon.errors import ApiError
-from apps.api.dashmon.pagination import Keyset, listed, wanted
+from apps.api.dashmon.pagination import Keyset, bad_cursor, listed, wanted
 from apps.api.dashmon.schema import PAGE, described, wrapped
 from apps.api.dashmon.serializers.fields import Instant
 from apps.api.dashmon.serializers.heartbeats import SignalAnswer
@@ -25,6 +25,8 @@ from apps.devices.models import Device
 from apps.metrics.selectors import count_pings, pings
 from apps.tokens.selectors import key_by_secret
 
+# More than is kept: half a JSON document would say nothing, and a reported failure would count as a success.
+MOST_READ = 1 << 20
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT",
@@ -57,7 +59,7 @@ class HeartbeatReceiverView(ApiView):
     def post(self, request: Request, token: str, rest: str = "") -> HttpResponseBase:
         plain: HttpRequest = request._request  # noqa: SLF001  # DRF's own door to Django's request
         # Read from the stream: a long body is cut here, not refused by the framework's limit.
-        body = plain.read(BODY_LIMIT)
+        body = plain.read(MOST_READ)
         signal = read_signal(
             at=self.now,
             path_parts=rest.split("/"),
@@ -132,6 +134,8 @@ class SignalsView(ApiView):
     )
     def get(self, request: Request, device_id: str) -> Response:
         page = wanted(request.GET)
+        if page.cursor is not None and page.cursor.at is not None:
+            raise bad_cursor()
         device = self.device(device_id)
         if device.kind != Device.Kind.HEARTBEAT:
             raise UnsupportedError("Only a device of type heartbeat receives signals.")

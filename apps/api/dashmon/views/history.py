@@ -56,7 +56,8 @@ def _limit(text: str | None) -> int:
     if text is None or text == "":
         return USUAL
     try:
-        number = float(text)
+        # Digits of other scripts and underscores are numbers to Python only.
+        number = float(text) if text.isascii() and "_" not in text else 0.0
     except ValueError:
         number = 0.0
     # The comparison also refuses NaN.
@@ -84,7 +85,9 @@ class HistoryView(ApiView):
         asked = _asked(request.GET, oldest=self._oldest(), now=self.now)
         device = self.device(device_id)
         if asked.step_s is not None:
-            rows = bucket_rows(device, start=asked.start, end=asked.end, step_s=asked.step_s, newest=asked.limit)
+            # Later than the bucket of now there is nothing to show, and the calendar may end there.
+            end = min(asked.end, self.now + timedelta(milliseconds=1))
+            rows = bucket_rows(device, start=asked.start, end=end, step_s=asked.step_s, newest=asked.limit)
             return Response({"history": rows})
         found = results(
             workspace_id=self.workspace.pk,

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from apps.api.dashmon.errors import ApiError
 from apps.api.dashmon.schema import described, wrapped
-from apps.api.dashmon.serializers.fields import Instant, Text, Texts
+from apps.api.dashmon.serializers.fields import Choice, Instant, Text, Texts
 from apps.api.dashmon.serializers.rows import spelled
 from apps.api.dashmon.views.base import ApiView
 from apps.api.dashmon.views.me import workspace_of
@@ -47,9 +47,7 @@ class InvitationAnswer(serializers.Serializer[Invitation]):
 
 class InvitationBody(serializers.Serializer[Any]):
     email = Text(max_length=254)
-    role = serializers.ChoiceField(
-        choices=["admin", "editor", "viewer"], error_messages={"invalid_choice": "One of admin, editor, viewer."}
-    )
+    role = Choice(choices=["admin", "editor", "viewer"])
     projectIds = Texts(required=False, allow_null=True)
 
 

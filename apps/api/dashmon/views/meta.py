@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -80,6 +81,7 @@ class CapabilitiesView(ApiView):
         return Response(CAPABILITIES)
 
 
+@csrf_exempt
 def not_found(request: HttpRequest, rest: str = "") -> HttpResponse:  # noqa: ARG001  # the route names it
     """Everything below /api/ that nobody owns: JSON, never a page, never a redirect."""
     response: JsonResponse = answer(request, ApiError("not_found", "Not found"))

@@ -18,7 +18,9 @@ class Preferences(serializers.Serializer[Any]):
 
 
 class TimezoneBody(serializers.Serializer[Any]):
-    timezone = Text(allow_null=True, allow_blank=True, required=False, error_messages={"invalid": NO_ZONE})
+    timezone = Text(
+        allow_null=True, allow_blank=True, required=False, error_messages={"invalid": NO_ZONE, "unstorable": NO_ZONE}
+    )
 
 
 PreferencesAnswer = wrapped("PreferencesEnvelope", preferences=Preferences())

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from apps.api.dashmon.schema import described, wrapped
 from apps.api.dashmon.serializers.devices import TagsAnswer
-from apps.api.dashmon.serializers.fields import Texts
+from apps.api.dashmon.serializers.fields import Choice, Texts
 from apps.api.dashmon.serializers.selection import BulkAnswer, DeviceIds, selected
 from apps.api.dashmon.views.base import ApiView
 from apps.devices.services import retag, set_tags
@@ -26,9 +26,7 @@ class TagsBody(serializers.Serializer[Any]):
 
 
 class BulkTagsBody(DeviceIds):
-    mode = serializers.ChoiceField(
-        choices=["add", "remove", "replace"], error_messages={"invalid_choice": "One of add, remove, replace."}
-    )
+    mode = Choice(choices=["add", "remove", "replace"])
     tags = Texts()
 
 

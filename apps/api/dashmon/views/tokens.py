@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from apps.api.dashmon.errors import ApiError
 from apps.api.dashmon.schema import OK, described, wrapped
-from apps.api.dashmon.serializers.fields import Instant, Text, Whole
+from apps.api.dashmon.serializers.fields import Choice, Instant, Text, Whole
 from apps.api.dashmon.serializers.rows import spelled
 from apps.api.dashmon.views.base import ApiView
 from apps.common.ids import decode_uuid, encode_uuid
@@ -53,11 +53,7 @@ class TokenBody(serializers.Serializer[Any]):
     label = Text(  # type: ignore[assignment]  # as above
         max_length=80, error_messages={"max_length": "A label of 1 to 80 characters."}
     )
-    accessLevel = serializers.ChoiceField(
-        choices=ApiToken.Access.choices,
-        default=ApiToken.Access.READ_ONLY,
-        error_messages={"invalid_choice": "One of read_only, read_write."},
-    )
+    accessLevel = Choice(choices=ApiToken.Access.choices, default=ApiToken.Access.READ_ONLY)
     expiresInDays = Whole(required=False, allow_null=True)
 
 
