@@ -60,7 +60,7 @@ class DnsFacts:
 class Failure:
     """A transport that broke: the coarse class, the finer reason and a sentence (contract 6.1)."""
 
-    error: str  # dns, connect, tls, timeout, protocol, too_many_redirects, blocked, unsupported
+    error: str  # dns, connect, tls, timeout, protocol, too_many_redirects, unsupported
     reason: str  # refused, reset, nxdomain, expired, blocked ...
     message: str
 

@@ -22,6 +22,9 @@ def mails(*, route: Route, workspace: Workspace, event: IncidentEvent) -> Sequen
     before, after = event.detail.get("before"), event.detail.get("after")
     if before is None or after is None:
         return ()
+    if event.kind == IncidentEvent.Kind.OPENED and before == after:
+        # The end of a maintenance window tells a known state again; to the channel it is news (contract Dashmon 8).
+        before = "maintenance"
     rule = rule_of(route)
     earned, _ = workspace_rules.notices(
         workspace_rules.EmailRule(enabled=rule.enabled, cooldown_min=rule.cooldown_minutes, to=rule.to),

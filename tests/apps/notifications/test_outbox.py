@@ -142,6 +142,20 @@ def test_one_workspaces_rule_never_speaks_of_anothers_devices(workspace: Workspa
 
 
 @pytest.mark.usefixtures("mails")
+def test_trouble_that_outlasts_its_window_is_told_when_the_incident_opens(workspace: Workspace, device: Device) -> None:
+    tell(change(device, "up", "down", minutes(1), in_maintenance=True))
+    services.fan_out(now=minutes(1), limit=10)
+    assert Delivery.objects.of(workspace).count() == 0
+
+    # What the end of the window makes of it: the known state, told again.
+    tell(change(device, "down", "down", minutes(5)))
+    services.fan_out(now=minutes(5), limit=10)
+
+    mail = Delivery.objects.of(workspace).get()
+    assert (mail.event_name, mail.occurred_at) == ("down", minutes(5))
+
+
+@pytest.mark.usefixtures("mails")
 def test_an_acknowledgement_sends_no_mail(workspace: Workspace, device: Device) -> None:
     incident = go_down(device)
     incidents.acknowledge(incident=incident, actor="ana", user=None, now=minutes(1))
