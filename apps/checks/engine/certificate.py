@@ -24,6 +24,10 @@ def read_certificate(info: CertInfo, *, trusted: bool, version: str) -> Certific
     return replace(leaf, trusted=trusted, version=version, chain_length=len(info))
 
 
+# What the parser raises about a certificate that OpenSSL took: these are no ValueErrors.
+UNREADABLE = (ValueError, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
+
+
 @lru_cache(maxsize=4096)
 def _leaf(pem: bytes) -> Certificate | None:
     """What stands in the leaf itself; a server shows the same one for months."""
@@ -40,7 +44,7 @@ def _leaf(pem: bytes) -> Certificate | None:
             chain_length=0,
             version="",
         )
-    except ValueError:
+    except UNREADABLE:
         return None
 
 

@@ -56,8 +56,12 @@ def expiry_in(text: str, domain: str) -> datetime | None:
     from asyncwhois.parse import TLDBaseKeys
     from asyncwhois.parse_tld import DomainParser
 
-    fields = DomainParser(ignore_not_found=True).parse(text, domain.rpartition(".")[2])
-    expires = fields.get(TLDBaseKeys.EXPIRES)
-    if not isinstance(expires, datetime):
+    try:
+        fields = DomainParser(ignore_not_found=True).parse(text, domain.rpartition(".")[2])
+        expires = fields.get(TLDBaseKeys.EXPIRES)
+        if not isinstance(expires, datetime):
+            return None
+        return expires.replace(tzinfo=UTC) if expires.tzinfo is None else expires.astimezone(UTC)
+    except (ValueError, OverflowError):
+        # Dates that no calendar has: a registry's nonsense must not end the check of the site.
         return None
-    return expires.replace(tzinfo=UTC) if expires.tzinfo is None else expires.astimezone(UTC)

@@ -121,6 +121,8 @@ def test_a_base_address_may_name_the_kind_of_object_or_not() -> None:
         (b'{"events":[{"eventAction":"expiration","eventDate":"2027-01-02T03:04:05"}]}', (2027, 1, 2, 3)),
         (b'{"events":[{"eventAction":"registration","eventDate":"2027-01-02T03:04:05Z"}]}', None),
         (b'{"events":[{"eventAction":"expiration","eventDate":7}]}', None),
+        (b'{"events":[{"eventAction":"expiration","eventDate":"9999-12-31T23:59:59-14:00"}]}', None),
+        (b'{"events":[{"eventAction":"expiration","eventDate":"0001-01-01T00:00:00+14:00"}]}', None),
         (b'{"events":["x", null]}', None),
         (b'{"events":{}}', None),
         (b"[1]", None),
@@ -176,3 +178,18 @@ def test_the_usual_spellings_of_an_expiry(line: str) -> None:
 
 def test_a_text_without_an_expiry_has_none() -> None:
     assert expiry_in("No match for domain", "a.com") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9999-12-31T23:59:59-14:00",
+        "0001-01-01T00:00:00+14:00",
+        "99999999999999999999",
+        "2026-01-01T00:00:00+99:99",
+        "31-Feb-2026",
+        "",
+    ],
+)
+def test_a_date_that_no_calendar_has_is_no_expiry(text: str) -> None:
+    assert expiry_in(f"Domain Name: A.COM\r\nRegistry Expiry Date: {text}\r\n", "a.com") is None
