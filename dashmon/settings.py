@@ -177,8 +177,9 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_CHANGE_EMAIL = True
-if not RATE_LIMITS:
-    ACCOUNT_RATE_LIMITS = False
+# Wrong passwords: 20 a minute and address as the Dashmon API promises for its sign-in routes, 20 in five minutes
+# and account from wherever.
+ACCOUNT_RATE_LIMITS: dict[str, str] | bool = {"login_failed": "20/m/ip,20/5m/key"} if RATE_LIMITS else False
 MFA_ADAPTER = "apps.web.adapter.SecondStepAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True

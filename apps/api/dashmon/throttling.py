@@ -55,7 +55,15 @@ AUTH = Limit("auth", 20)
 BEARER_READS = Limit("read", 600)
 # The contract sets no limit for people; this one only stops a page that has lost its mind.
 SESSION_READS = Limit("session-read", 3000)
+# Counted by the domain, which knows the last time; named here for the headers of a refusal.
+REFRESH_ALL = Limit("refresh-all", 1)
+HEARTBEAT = Limit("heartbeat", 60)
 TEST_NOW = Limit("test-now", 6)
+
+
+def spent(limit: Limit, error: RateLimitedError) -> TooManyCallsError:
+    """A refusal of the domain's own counter, with the allowance for the headers."""
+    return TooManyCallsError(error.message, Allowance(limit.most, 0, error.retry_after_s))
 
 
 def count(limit: Limit, subject: str, *, now: datetime) -> Allowance | None:

@@ -321,6 +321,7 @@ def test_refresh_all_once_a_minute(api, project, device, heartbeat, clock) -> No
 
     clock.forward(seconds=19)
     response = api("POST", "/api/devices/refresh-all")
+    assert (response.headers["RateLimit-Limit"], response.headers["RateLimit-Remaining"]) == ("1", "0")
 
     sentence = "Refresh is limited to once per minute for Premium users."
     assert refused(response, 429, "rate_limited", sentence)["retryAfterSeconds"] == 41

@@ -142,6 +142,7 @@ def test_a_sender_beyond_its_limit_is_429_and_still_alive(url, api, heartbeat, c
 
     assert int(response.headers["Retry-After"]) >= 1
     refused(response, 429, "rate_limited")
+    assert (response.headers["RateLimit-Limit"], response.headers["RateLimit-Remaining"]) == ("60", "0")
     assert HeartbeatPing.objects.count() == 120
 
 

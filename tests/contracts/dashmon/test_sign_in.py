@@ -169,11 +169,24 @@ def test_attempts_are_limited_per_address(db, clock, path) -> None:
     assert response.headers["RateLimit-Limit"] == "20"
 
 
-def test_guessing_one_account_is_stopped(ana) -> None:
-    for _ in range(5):
-        Caller()("POST", LOGIN, credentials(password="wrong"))
+def test_wrong_passwords_are_told_apart_from_too_many_calls(ana) -> None:
+    for _ in range(20):
+        refused(Caller()("POST", LOGIN, credentials(password="wrong")), 401, "invalid_credentials")
 
-    refused(Caller()("POST", LOGIN, credentials()), 429, "rate_limited")
+    refused(Caller()("POST", LOGIN, credentials(password="wrong")), 429, "rate_limited")
+
+
+def test_guessing_one_account_from_many_addresses_is_stopped(ana) -> None:
+    call = Caller()
+    for last in range(20):
+        call.client.defaults["REMOTE_ADDR"] = f"203.0.113.{last}"
+        refused(call("POST", LOGIN, credentials(password="wrong")), 401, "invalid_credentials")
+    call.client.defaults["REMOTE_ADDR"] = "203.0.113.99"
+
+    response = call("POST", LOGIN, credentials())
+
+    assert refused(response, 429, "rate_limited")["retryAfterSeconds"] == 300
+    assert response.headers["RateLimit-Remaining"] == "0"
 
 
 @pytest.mark.parametrize("path", [SIGNUP, LOGIN, "/logout"])

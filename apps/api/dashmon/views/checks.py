@@ -6,9 +6,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api.dashmon.schema import described, wrapped
-from apps.api.dashmon.throttling import TEST_NOW, count
+from apps.api.dashmon.throttling import REFRESH_ALL, TEST_NOW, count, spent
 from apps.api.dashmon.views.base import ApiView
 from apps.checks.services import REFRESH_COOLDOWN, refresh_all, request_check
+from apps.common.errors import RateLimitedError
 from apps.common.ids import encode_uuid
 
 COOLDOWN_S = int(REFRESH_COOLDOWN.total_seconds())
@@ -49,7 +50,10 @@ class RefreshAllView(ApiView):
         ),
     )
     def post(self, _: Request) -> Response:
-        with transaction.atomic():
-            queued = refresh_all(workspace=self.workspace, now=self.now)
-            self.audit("device.refresh_all", f"{queued} devices")
+        try:
+            with transaction.atomic():
+                queued = refresh_all(workspace=self.workspace, now=self.now)
+                self.audit("device.refresh_all", f"{queued} devices")
+        except RateLimitedError as error:
+            raise spent(REFRESH_ALL, error) from None
         return Response({"ok": True, "queued_devices": queued, "cooldownSeconds": COOLDOWN_S})

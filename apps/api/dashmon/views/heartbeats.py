@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.api.dashmon import throttling
 from apps.api.dashmon.auth import host_slug
 from apps.api.dashmon.errors import ApiError
 from apps.api.dashmon.pagination import Keyset, bad_cursor, listed, wanted
@@ -100,7 +101,8 @@ def _is_at_home(request: HttpRequest, token: str) -> bool:
 
 def _answered(request: HttpRequest, received: Received) -> HttpResponseBase:
     if received.reason == "rate_limited":
-        raise RateLimitedError("Too many signals for this heartbeat.", retry_after_s=received.retry_after_s)
+        error = RateLimitedError("Too many signals for this heartbeat.", retry_after_s=received.retry_after_s)
+        raise throttling.spent(throttling.HEARTBEAT, error)
     status = 200
     facts: dict[str, Any] = {
         "ok": True,

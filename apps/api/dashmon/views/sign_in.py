@@ -25,7 +25,6 @@ from apps.api.dashmon.errors import ApiError
 from apps.api.dashmon.schema import OK, described
 from apps.api.dashmon.serializers.fields import Text
 from apps.api.dashmon.views.base import ApiView
-from apps.common.errors import RateLimitedError
 from apps.operations.sign_up import ensure_sign_up_open, sign_up
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
@@ -106,7 +105,8 @@ class LoginView(SignInRouteView):
             user = get_adapter().authenticate(self.plain, email=identifier, password=password)
         except ValidationError:
             # Too many wrong passwords for this account or from this address.
-            raise RateLimitedError(throttling.TOO_MANY, retry_after_s=GUESSING_PAUSE_S) from None
+            spent = throttling.Allowance(throttling.AUTH.most, 0, GUESSING_PAUSE_S)
+            raise throttling.TooManyCallsError(throttling.TOO_MANY, spent) from None
         # The sign-in backend leaves it to its callers to turn inactive accounts away.
         if not isinstance(user, User) or not user.is_active:
             raise ApiError("invalid_credentials", WRONG)
