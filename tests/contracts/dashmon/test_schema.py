@@ -10,6 +10,7 @@ from jsonschema import Draft4Validator
 
 from apps.api.dashmon.gates import gate_of
 from tests import factories
+from tests.contracts.dashmon.conftest import refused
 from tests.contracts.dashmon.routes import BODIES, Target
 from tests.contracts.dashmon.test_permissions import target
 
@@ -98,6 +99,14 @@ def test_answers_are_as_documented(method, route, document, api, names) -> None:
     schema = documented[0]["responses"][str(response.status_code)]["content"]["application/json"]["schema"]
     whole = plain({**schema, "components": document["components"]})
     Draft4Validator(whole).validate(response.json())
+
+
+@pytest.mark.parametrize("part", ["dns-config", "heartbeat-config", "signals"])
+def test_a_device_of_another_type_is_a_documented_refusal(part, document, api, device) -> None:
+    response = api("GET", f"/api/devices/{device.public_id}/{part}")
+
+    refused(response, 422, "unsupported")
+    assert "422" in document["paths"][f"/api/devices/{{device_id}}/{part}"]["get"]["responses"]
 
 
 def test_the_reader_needs_nothing_from_elsewhere(api) -> None:

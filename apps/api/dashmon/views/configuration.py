@@ -65,7 +65,11 @@ class SyntheticView(ConfigurationView):
 class DnsConfigView(ConfigurationView):
     """What a DNS monitor asks, whom, and what it expects."""
 
-    @described("The DNS configuration, or its defaults", answer=wrapped("DnsConfig", config=serializers.DictField()))
+    @described(
+        "The DNS configuration, or its defaults",
+        answer=wrapped("DnsConfig", config=serializers.DictField()),
+        also={422: "`unsupported`: not a DNS monitor."},
+    )
     def get(self, _: Request, device_id: str) -> Response:
         device = self.device(device_id)
         if device.kind != Device.Kind.DNS:
@@ -91,7 +95,11 @@ class DnsConfigView(ConfigurationView):
 class HeartbeatConfigView(ConfigurationView):
     """When a job is expected, and the address it reports to."""
 
-    @described("The heartbeat configuration with its token and state", answer=HeartbeatEnvelope)
+    @described(
+        "The heartbeat configuration with its token and state",
+        answer=HeartbeatEnvelope,
+        also={422: "`unsupported`: not a heartbeat."},
+    )
     def get(self, _: Request, device_id: str) -> Response:
         return Response(self._shown(self.device(device_id)))
 
