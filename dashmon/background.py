@@ -188,10 +188,11 @@ class Background:
     """Pump, schedule, sweeps, notifications and upkeep of the metrics as threads of this process."""
 
     def __init__(self, *, engine: Callable[[], Engine] = probe_engine, owner: str | None = None) -> None:
-        self._pump = PumpThread(engine, owner=owner or embedded_owner())
+        owner = owner or embedded_owner()
+        self._pump = PumpThread(engine, owner=owner)
         notify = {
             "fan-out": Loop("fan-out", _fan_out, every_s=1.0),
-            "deliver": Loop("deliver", _deliver, every_s=1.0),
+            "deliver": Loop("deliver", Delivering(owner), every_s=1.0),
         }
         self._loops = [
             Loop("schedule", _schedule, every_s=1.0),
@@ -329,8 +330,17 @@ def _fan_out() -> bool:
     return planned >= LIMIT
 
 
-def _deliver() -> bool:
-    return notifications.deliver_due(now=timezone.now(), limit=LIMIT) >= LIMIT
+class Delivering:
+    """Sends what is due; first of all what a killed process of the same name had under way."""
+
+    def __init__(self, owner: str) -> None:
+        self._owner, self._looked_back = owner, False
+
+    def __call__(self) -> bool:
+        if not self._looked_back:
+            notifications.give_back(owner=self._owner)
+            self._looked_back = True
+        return notifications.deliver_due(now=timezone.now(), limit=LIMIT, owner=self._owner) >= LIMIT
 
 
 def _keep_metrics() -> bool:

@@ -1,6 +1,6 @@
 """Writes of notifications: the rules people set, the planning of deliveries, and their sending."""
 
-from apps.notifications.services.deliveries import deliver_due, retry, send_test
+from apps.notifications.services.deliveries import deliver_due, give_back, retry, send_test
 from apps.notifications.services.outbox import fan_out
 from apps.notifications.services.rules import email_rule, set_email_rule, set_webhook_rule, webhook_rule
 
@@ -8,6 +8,7 @@ __all__ = [
     "deliver_due",
     "email_rule",
     "fan_out",
+    "give_back",
     "retry",
     "send_test",
     "set_email_rule",

@@ -19,6 +19,7 @@ from apps.common.errors import ConflictError, InvalidInputError
 from apps.incidents import services as incidents
 from apps.notifications import channels, messages
 from apps.notifications.channels import ChannelError
+from apps.notifications.lease_tokens import token_for, tokens_of
 from apps.notifications.models import Delivery, DeliveryAttempt, Route
 from apps.notifications.notices import recipients_of, rule_of
 from apps.notifications.queue import heads
@@ -56,13 +57,13 @@ class _Clock:
         return self.start + timedelta(seconds=time.monotonic() - self.mark)
 
 
-def deliver_due(*, now: datetime, limit: int) -> int:
+def deliver_due(*, now: datetime, limit: int, owner: str = "") -> int:
     """Send up to `limit` deliveries whose time has come; how many were tried.
 
     Several are on their way at once, so that a recipient that hangs delays nobody else; only this thread speaks
     to the database. Any number of workers may run this at once. A recipient's messages leave in the order in
     which they were planned: an older one that waits for its next try holds the newer ones back. An unforeseen
-    error counts as a failed try, and is raised once the others are done.
+    error counts as a failed try, and is raised once the others are done. `owner` names the process, for `give_back`.
     """
     clock = _Clock(now)
     tried = 0
@@ -71,7 +72,7 @@ def deliver_due(*, now: datetime, limit: int) -> int:
     with ThreadPoolExecutor(LANES, thread_name_prefix="deliver") as lanes:
         while True:
             room = min(limit - tried, LANES - len(under_way))
-            started = _start(lanes, room=room, clock=clock)
+            started = _start(lanes, room=room, clock=clock, owner=owner)
             under_way |= started
             tried += len(started)
             if not under_way:
@@ -86,14 +87,23 @@ def deliver_due(*, now: datetime, limit: int) -> int:
     return tried
 
 
-def _start(lanes: ThreadPoolExecutor, *, room: int, clock: _Clock) -> dict[Future[Receipt], Delivery]:
+def _start(lanes: ThreadPoolExecutor, *, room: int, clock: _Clock, owner: str) -> dict[Future[Receipt], Delivery]:
     """Claim and send off as many deliveries as there is room for."""
-    claimed = _claim(now=clock.now(), room=room) if room else []
+    claimed = _claim(now=clock.now(), room=room, owner=owner) if room else []
     return {_send_off(lanes, delivery, clock=clock): delivery for delivery in claimed}
 
 
 def _send_off(lanes: ThreadPoolExecutor, delivery: Delivery, *, clock: _Clock) -> Future[Receipt]:
     return lanes.submit(channels.send, delivery.kind, _envelope(delivery, at=clock.now()))
+
+
+def give_back(*, owner: str) -> int:
+    """Free every delivery this owner holds, for a process that takes the place of one that was killed. How many.
+
+    What was under way may have arrived, so it is sent again under the same identity; the try counts.
+    """
+    held = Delivery.objects.filter(status=Delivery.Status.PLANNED, lease_token__range=tokens_of(owner))
+    return held.update(lease_token=None, lease_until=None)
 
 
 @transaction.atomic
@@ -135,7 +145,7 @@ def send_test(*, workspace: Workspace, kind: Route.Kind, now: datetime, to: str 
 
 
 @transaction.atomic
-def _claim(*, now: datetime, room: int) -> list[Delivery]:
+def _claim(*, now: datetime, room: int, owner: str) -> list[Delivery]:
     """Lease up to `room` due deliveries. The try counts from here on: a message that kills is given up too."""
     claimed = []
     for delivery in _next_due(now)[:room]:
@@ -143,7 +153,7 @@ def _claim(*, now: datetime, room: int) -> list[Delivery]:
             # Its last permitted try died with its worker.
             _settle(delivery, _Outcome(ok=False, result=LOST), at=now)
             continue
-        delivery.lease_token = uuid.uuid4()
+        delivery.lease_token = token_for(owner)
         delivery.lease_until = now + LEASE
         delivery.attempts += 1
         delivery.save(update_fields=["lease_token", "lease_until", "attempts"])

@@ -116,6 +116,25 @@ def test_a_delivery_that_is_being_sent_is_nobody_elses(
 
 
 @pytest.mark.usefixtures("mails")
+def test_the_successor_of_a_killed_process_repeats_what_it_had_under_way_at_once(
+    device: Device, smtp_sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan(device)
+    with monkeypatch.context() as patch:
+        patch.setattr(deliveries, "_record", before(deliveries._record))
+        with pytest.raises(Killed):
+            services.deliver_due(now=T0, limit=10, owner="embedded@a:8000")
+
+    assert services.give_back(owner="embedded@b:8000") == 0
+    assert send(T0 + SLACK) == 0
+    assert services.give_back(owner="embedded@a:8000") == 1
+    assert send(T0 + SLACK) == 1
+
+    assert len(smtp_sink.messages) == 2
+    assert len({message["Message-ID"] for _, message in smtp_sink.messages}) == 1
+
+
+@pytest.mark.usefixtures("mails")
 def test_a_worker_that_froze_past_its_lease_does_not_overwrite_the_result_of_the_next(
     device: Device, smtp_sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
