@@ -3,7 +3,8 @@
 A block is a header (version, CRC-32 of the rest, columns, rows), a directory with one entry a column, and the columns.
 Integers are stored as the offset from their minimum, as differences or as differences of differences, whichever has the
 fewest bits, in the narrowest of 1, 2, 4 or 8 bytes, byte plane by byte plane, deflated. A constant and an arithmetic
-progression have no payload. Floats become integers with the least decimal scale that restores every one bit for bit,
+progression have no payload. An integer column may be kept as what it differs by from others, where that takes less:
+a total from its parts, a minimum from a last value. Floats become integers with the least decimal scale that restores every one bit for bit,
 else raw planes. Text is a dictionary of the distinct strings of the block and a column of integers, so a text that does
 not change costs next to nothing. Missing values are a bitmap in front. Encoding is a pure function of rows and columns.
 """
@@ -17,7 +18,7 @@ from array import array
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from operator import sub
+from operator import add, sub
 from typing import Any
 
 from apps.common.errors import DomainError
@@ -30,14 +31,28 @@ INT64 = 2**63
 EXACT_FLOAT = 2**53
 LEVEL = 6
 
-INTEGER, SCALED, RAW_FLOAT, TEXT = range(4)
+INTEGER, SCALED, RAW_FLOAT, TEXT, RELATIVE = range(5)
 OFFSET, DELTA, DELTA2 = range(3)
 
 _HEADER = struct.Struct("<BIHI")  # version, crc of the rest, columns, rows
 _ENTRY = struct.Struct("<HBBBBqqII")  # key, kind, scale, order, width, first, step, bytes of bitmap, bytes of data
 _DICTIONARY = struct.Struct("<I")
+_RELATION = struct.Struct("<BBH")  # columns added, columns taken away, divisor; their keys follow
 _UNSIGNED = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _SIGNED = {1: "b", 2: "h", 4: "i", 8: "q"}
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What a column is expected to hold: columns added, others taken away, the rest divided; missing values are 0."""
+
+    plus: tuple[int, ...]
+    minus: tuple[int, ...] = ()
+    divisor: int = 1
+
+    @property
+    def keys(self) -> tuple[int, ...]:
+        return self.plus + self.minus
 
 
 class BlockError(DomainError):
@@ -69,6 +84,11 @@ class Table:
         """The column, or as many None when the block has never seen it."""
         return self.columns.get(key) or [None] * len(self.ts)
 
+    def numbers(self, key: int) -> list[Any]:
+        """The column with 0 where a value is missing."""
+        values = self.columns.get(key) or [0] * len(self.ts)
+        return [value or 0 for value in values] if None in values else values
+
 
 @dataclass(frozen=True, slots=True)
 class _Packed:
@@ -81,10 +101,11 @@ class _Packed:
     data: bytes
 
 
-def encode(table: Table) -> bytes:
+def encode(table: Table, relations: Mapping[int, Relation] | None = None) -> bytes:
     """The block of a table; a column of nothing but None is left out. UnstorableError when a value has no exact form.
 
-    Integers must fit 64 bits, floats be finite. A column that holds any float is a column of floats.
+    Integers must fit 64 bits, floats be finite. A column that holds any float is a column of floats. `relations` names
+    what a column may be measured against; columns that others are measured against have none themselves.
     """
     if not all(0 <= key <= MAX_KEY for key in table.columns):
         raise UnstorableError("a column key does not fit 16 bits")
@@ -98,6 +119,8 @@ def encode(table: Table) -> bytes:
             continue
         bitmap = b"" if len(present) == len(values) else _deflate(_bitmap(values))
         kind, scale, packed = _encode_column(present)
+        if kind == INTEGER and relations and key in relations:
+            kind, packed = _shorter(packed, _related(table, values, relations[key]))
         entries.append(
             _ENTRY.pack(
                 key, kind, scale, packed.order, packed.width, packed.first, packed.step, len(bitmap), len(packed.data)
@@ -129,15 +152,25 @@ def decode(block: "bytes | memoryview[int]", keys: Collection[int] | None = None
 def _decode(data: bytes, keys: Collection[int] | None) -> Table:
     _, _, columns, rows = _HEADER.unpack_from(data)
     offset = _HEADER.size + columns * _ENTRY.size
-    table = Table()
+    bodies: dict[int, tuple[tuple[Any, ...], bytes]] = {}
     for entry in _ENTRY.iter_unpack(data[_HEADER.size : offset]):
-        key, bitmap_size, size = entry[0], entry[7], entry[8]
-        body = data[offset : offset + bitmap_size + size]
-        offset += bitmap_size + size
-        if key == TS_KEY:
-            table.ts = _decode_column(entry, body, rows)
-        elif keys is None or key in keys:
-            table.columns[key] = _decode_column(entry, body, rows)
+        size = entry[7] + entry[8]
+        bodies[entry[0]] = entry, data[offset : offset + size]
+        offset += size
+    table = Table(_decode_column(*bodies.pop(TS_KEY), rows) if TS_KEY in bodies else [])
+    bases = Table(table.ts)
+    for key, (entry, body) in bodies.items():
+        if keys is not None and key not in keys:
+            continue
+        if entry[1] == RELATIVE:
+            relation, body = _read_relation(entry, body)
+            for base in relation.keys:
+                if base in bodies and base not in bases.columns:
+                    bases.columns[base] = table.columns.get(base) or _decode_column(*bodies[base], rows)
+            values = _decode_column(entry, body, rows)
+            table.columns[key] = _combined(values, _expected(bases, relation), 1)
+        else:
+            table.columns[key] = bases.columns.get(key) or _decode_column(entry, body, rows)
     return table
 
 
@@ -165,6 +198,51 @@ def _decode_column(entry: tuple[Any, ...], body: bytes, rows: int) -> list[Any]:
     return [next(source) if flag else None for flag in flags]
 
 
+def _shorter(plain: _Packed, related: "_Packed | None") -> tuple[int, _Packed]:
+    if related is None or len(related.data) >= len(plain.data):
+        return INTEGER, plain
+    return RELATIVE, related
+
+
+def _related(table: Table, values: Sequence[Any], relation: Relation) -> "_Packed | None":
+    """A column of integers by what it differs from the expected; None where a base is no integer or a step too far."""
+    if any(isinstance(value, float | str) for key in relation.keys for value in table.columns.get(key, ())):
+        return None
+    rest = [value for value in _combined(values, _expected(table, relation), -1) if value is not None]
+    if not _fits(rest):
+        return None
+    packed = _pack(rest)
+    head = _RELATION.pack(len(relation.plus), len(relation.minus), relation.divisor)
+    keys = struct.pack(f"<{len(relation.keys)}H", *relation.keys)
+    return _Packed(packed.order, packed.width, packed.first, packed.step, head + keys + packed.data)
+
+
+def _read_relation(entry: tuple[Any, ...], body: bytes) -> tuple[Relation, bytes]:
+    """The relation in front of a column's data, and the column without it."""
+    plus, minus, divisor = _RELATION.unpack_from(body, entry[7])
+    start = entry[7] + _RELATION.size
+    end = start + 2 * (plus + minus)
+    keys = struct.unpack_from(f"<{plus + minus}H", body, start)
+    if not divisor:
+        raise ValueError("a column divided by nothing")
+    return Relation(keys[:plus], keys[plus:], divisor), body[: entry[7]] + body[end:]
+
+
+def _expected(table: Table, relation: Relation) -> list[int]:
+    total = [0] * len(table.ts)
+    for key in relation.plus:
+        total = list(map(add, total, table.numbers(key)))
+    for key in relation.minus:
+        total = list(map(sub, total, table.numbers(key)))
+    return total if relation.divisor == 1 else [value // relation.divisor for value in total]
+
+
+def _combined(values: Sequence[Any], expected: Sequence[int], sign: int) -> list[Any]:
+    if None in values:
+        return [None if value is None else value + sign * other for value, other in zip(values, expected, strict=True)]
+    return list(map(add if sign > 0 else sub, values, expected))
+
+
 def _encode_column(present: Sequence[Any]) -> tuple[int, int, _Packed]:
     """Kind, decimal scale and packed integers of the values that are there."""
     if any(isinstance(value, str) for value in present):
@@ -178,7 +256,7 @@ def _encode_column(present: Sequence[Any]) -> tuple[int, int, _Packed]:
         scaled = _scaled(floats, scale)
         if scaled is not None:
             return SCALED, scale, _pack(scaled)
-    return RAW_FLOAT, 0, _Packed(OFFSET, 8, 0, 0, _deflate(_array_to_planes(array("d", floats), 8)))
+    return RAW_FLOAT, 0, _Packed(OFFSET, 8, 0, 0, _deflate(*_planes(array("d", floats), 8)))
 
 
 def _scaled(floats: Sequence[float], scale: int) -> list[int] | None:
@@ -197,7 +275,7 @@ def _scaled(floats: Sequence[float], scale: int) -> list[int] | None:
 
 
 def _pack(values: Sequence[int]) -> _Packed:
-    """Integers in the order with the fewest bits; differences beyond 64 bits rule an order out."""
+    """Integers in the order that takes the fewest bytes; differences beyond 64 bits rule an order out."""
     if not values:
         return _Packed(OFFSET, 0, 0, 0, b"")
     low, high = min(values), max(values)
@@ -207,22 +285,28 @@ def _pack(values: Sequence[int]) -> _Packed:
     step = first[0] if first else 0
     if -INT64 <= step < INT64 and all(difference == step for difference in first):
         return _Packed(OFFSET, 0, values[0], step, b"")
-    offsets = [value - low for value in values]
+    offsets = _deflated(OFFSET, [value - low for value in values], low, 0)
+    if not _fits(first):
+        return offsets
     second = list(map(sub, first[1:], first))
-    candidates = [(_bits(offsets), OFFSET, offsets, low, 0)]
-    if _fits(first):
-        candidates.append((_bits(first), DELTA, first, values[0], 0))
-        if _fits(second):
-            candidates.append((_bits(second), DELTA2, second, values[0], step))
-    _, order, stream, start, step = min(candidates, key=lambda candidate: candidate[:2])
+    if _fits(second) and _bits(second) < _bits(first):
+        differences = _deflated(DELTA2, second, values[0], step)
+    else:
+        differences = _deflated(DELTA, first, values[0], 0)
+    return min(offsets, differences, key=lambda packed: len(packed.data))
+
+
+def _deflated(order: int, stream: Sequence[int], first: int, step: int) -> _Packed:
     codes = _UNSIGNED if order == OFFSET else _SIGNED
     width = _width(stream, signed=order != OFFSET)
-    return _Packed(order, width, start, step, _deflate(_array_to_planes(array(codes[width], stream), width)))
+    return _Packed(order, width, first, step, _deflate(*_planes(array(codes[width], stream), width)))
 
 
 def _unpack(packed: _Packed, count: int) -> list[int]:
     if packed.width == 0:
-        return [packed.first + index * packed.step for index in range(count)]
+        if not packed.step:
+            return [packed.first] * count
+        return list(range(packed.first, packed.first + count * packed.step, packed.step))
     codes = _UNSIGNED if packed.order == OFFSET else _SIGNED
     length = count - packed.order
     stream = _planes_to_array(_inflate(packed.data, length * packed.width), packed.width, codes[packed.width])
@@ -277,14 +361,15 @@ def _bitmap(values: Sequence[Any]) -> bytes:
 
 
 def _flags(bitmap: bytes, rows: int) -> list[bool]:
-    return [bool(bitmap[index >> 3] >> (index & 7) & 1) for index in range(rows)]
+    digits = f"{int.from_bytes(bitmap, 'little'):0{rows}b}"
+    return list(map("1".__eq__, digits[: -rows - 1 : -1]))
 
 
-def _array_to_planes(values: "array[Any]", width: int) -> bytes:
+def _planes(values: "array[Any]", width: int) -> list[bytes]:
     if sys.byteorder == "big":
         values.byteswap()
     plain = values.tobytes()
-    return plain if width == 1 else b"".join(plain[plane::width] for plane in range(width))
+    return [plain[plane::width] for plane in range(width)]
 
 
 def _planes_to_array(planes: bytes, width: int, code: str) -> "array[Any]":
@@ -299,9 +384,12 @@ def _planes_to_array(planes: bytes, width: int, code: str) -> "array[Any]":
     return values
 
 
-def _deflate(data: bytes) -> bytes:
+def _deflate(*planes: bytes) -> bytes:
+    """Planes as one stream. Each begins a block of its own: noise beside a flat plane would share a code with it."""
     packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -15)
-    return packer.compress(data) + packer.flush()
+    return b"".join(packer.compress(plane) + packer.flush(zlib.Z_BLOCK) for plane in planes[:-1]) + (
+        packer.compress(planes[-1]) + packer.flush()
+    )
 
 
 def _inflate(data: bytes, size: int) -> bytes:

@@ -17,6 +17,7 @@ from apps.metrics.figures import kept_samples, latencies
 from apps.metrics.maintenance import windows_of
 from apps.metrics.models import Block, DayTotals, DirtyWindow, Source
 from apps.metrics.raw import load_raw
+from apps.metrics.relations import BUCKET_RELATIONS
 from apps.metrics.rows import cut, samples_of
 from apps.metrics.sketch import sketch_of
 from apps.metrics.tiers import (
@@ -123,7 +124,7 @@ def _replace(window: DirtyWindow, result: _Result) -> None:
             source_id=window.source_id,
             tier=window.tier,
             t0=window.t0,
-            defaults={"n": len(result.buckets.ts), "payload": encode(result.buckets)},
+            defaults={"n": len(result.buckets.ts), "payload": encode(result.buckets, BUCKET_RELATIONS)},
         )
     else:
         Block.objects.of(window.workspace_id).filter(

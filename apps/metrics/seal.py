@@ -13,6 +13,7 @@ from apps.metrics.columns import INTERVAL, read_row
 from apps.metrics.dirty import mark_windows
 from apps.metrics.models import Block, HeadRow, Source
 from apps.metrics.raw import Cells
+from apps.metrics.relations import RAW_RELATIONS
 from apps.metrics.rows import union
 from apps.metrics.tiers import DAY, FIVE_MINUTES, HOUR, MINUTE, RAW, days_between, floor_to, window_of
 from apps.metrics.uptime import HOLD_INTERVALS
@@ -122,7 +123,7 @@ def _merges(source: Source, rows: Mapping[int, Cells]) -> list[_Merge]:
     for t0, fresh in sorted(windows.items()):
         before = stored.get(t0)
         table = union(Table() if before is None else decode(before), fresh)
-        after = encode(table)
+        after = encode(table, RAW_RELATIONS)
         if after != before:
             merges.append(_Merge(t0, before, after, len(table.ts)))
     return merges
