@@ -38,7 +38,8 @@ def test_the_chart_is_drawn_with_a_cursor_and_the_bar_tells_its_days(visit: Visi
     box = page.locator(".u-over").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 40)
-    expect(page.locator('[data-legend="1"]')).to_have_text("212 ms")
+    expect(page.locator('[data-legend="average"]')).to_have_text("212 ms")
+    expect(page.locator('[data-legend="ttfb"]')).to_have_text("106 ms")
     expect(page.locator(".chart__label").first).to_contain_text("Down")
 
     page.locator("[data-bar]").first.focus()
@@ -79,6 +80,9 @@ def test_everything_works_without_script(visit: Visit, scene: Scene) -> None:
 
     page.goto(scene.monitor())
     expect(page.locator(".chart__svg")).to_be_visible()
+    expect(page.locator('.chart__svg .area[data-phase="dns"]')).to_have_count(1)
+    page.get_by_text("Show as table").click()
+    expect(page.get_by_role("columnheader", name="First byte")).to_be_visible()
     page.get_by_text("Delete", exact=True).last.click()
     page.get_by_role("button", name="Delete Till 1").click()
     expect(page.locator("main")).to_contain_text("Till 1 is deleted.")

@@ -1,45 +1,39 @@
 """The response time chart: the same numbers as an SVG from the server, as JSON for the script, and as a table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from django.utils import timezone
 
 from apps.common.clock import from_epoch_ms
 from apps.metrics.types import Chart, ChartPoint
-from apps.web.presenters import words
+from apps.web.presenters import drawing, words
+from apps.web.presenters.drawing import HEIGHT, WIDTH, Values
+from apps.web.presenters.layers import Layer, PhaseShare, average_us, layers, shares
 
-RANGES: dict[str, tuple[str, timedelta]] = {
-    "1h": ("1 h", timedelta(hours=1)),
-    "24h": ("24 h", timedelta(hours=24)),
-    "7d": ("7 d", timedelta(days=7)),
-    "30d": ("30 d", timedelta(days=30)),
-}
-USUAL_RANGE = "24h"
-# In the order in which a check spends its time; the last one is what is left of the whole.
-PHASES = (
-    ("dns", "Name lookup"),
-    ("connect", "Connect"),
-    ("tls", "TLS"),
-    ("ttfb", "First byte"),
-)
 SPAN_WORDS = {"down": "Down", "degraded": "Degraded", "maintenance": "Maintenance"}
-WIDTH, HEIGHT = 1000, 200
+TABLE_ROWS = 48
+# A limit far above every answer would press the lines to the ground: it is told in words then.
+LIMIT_REACH = 2.5
+# Share of the drawing's width that a span's label may need before the next one.
+LABEL_ROOM = 20.0
 SpanStatus = Literal["down", "degraded", "maintenance"]
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of trouble or of planned silence under the lines; seconds since 1970."""
+    """A stretch of trouble or planned silence; seconds since 1970. `place` is its label's, in percent of the width."""
 
     start: int
     end: int
     status: SpanStatus
     label: str
-    x: float = 0
-    width: float = 0
+    x: float
+    width: float
+    place: float | None = None
+    anchor: Literal["start", "end"] = "start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,63 +45,94 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """One line over the layers, and what its legend says while no cursor points at a bucket."""
+
+    key: str
+    label: str
+    values: Values
+    path: str
+    usual: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The response time above which an answer counts as degraded; `y` and `percent` when it lies in the drawing."""
+
+    text: str
+    y: float | None
+    percent: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One bucket of the table under the chart."""
 
     at: datetime
     average: str
     slowest: str
+    phases: Sequence[str]
     up: str
 
 
 @dataclass(frozen=True, slots=True)
-class PhaseShare:
-    """One phase's average and its place in the bar above the table."""
-
-    key: str
-    label: str
-    text: str
-    x: float
-    width: float
-
-
-@dataclass(frozen=True, slots=True)
 class ChartView:
-    """Everything the chart's panel shows."""
+    """Everything the chart's panel shows. `areas`: key, label and path of each phase, the first one lowest."""
 
     name: str
     points: int
-    lines: Sequence[tuple[int, str, str]] = ()  # number, label, path
+    lines: Sequence[Line] = ()
+    areas: Sequence[tuple[str, str, str]] = ()
     ticks: Sequence[Tick] = ()
-    times: Sequence[tuple[float, str]] = ()
+    times: Sequence[str] = ()
     spans: Sequence[Span] = ()
     rows: Sequence[Row] = ()
     phases: Sequence[PhaseShare] = ()
+    limit: Limit | None = None
     summary: str = ""
     rollup: str = ""
     series: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def legend(self) -> list[tuple[str, str, str]]:
+        """Key, label and usual value of all that the cursor tells: the lines, then the phases."""
+        usual = {share.key: share.text for share in self.phases}
+        return [
+            *((line.key, line.label, line.usual) for line in self.lines),
+            *((key, label, usual.get(key, words.NOTHING)) for key, label, _ in self.areas),
+        ]
 
-def chart_view(chart: Chart, *, name: str) -> ChartView:
-    """The view of one range; with no answer in it, only spans and an honest sentence."""
+
+def limit_of(synthetic: Mapping[str, Any] | None) -> int | None:
+    """The `degradedMs` a monitor is judged by (contract Dashmon 6.1); None when it has none."""
+    limit = (synthetic or {}).get("degradedMs")
+    return limit if isinstance(limit, int) else None
+
+
+def chart_view(chart: Chart, *, name: str, limit_ms: int | None = None, live: bool = True) -> ChartView:
+    """The view of one range; with no answer in it, only spans and an honest sentence. `live`: it ends now."""
     points = chart.points
     average = [_ms(point.latency_avg_us) for point in points]
     slowest = [_ms(point.latency_max_us) for point in points]
     known = [value for value in slowest if value is not None]
-    top = _ceiling(max(known, default=0.0))
+    drawn = limit_ms is not None and limit_ms <= LIMIT_REACH * max(known, default=0.0)
+    top = drawing.ceiling(max([*known, limit_ms if drawn and limit_ms else 0.0]))
     spans = _spans(points, step_ms=chart.step_ms)
+    stack = layers(points)
     return ChartView(
         name=name,
         points=len(known),
-        lines=[(2, "Slowest", _path(slowest, top)), (1, "Average", _path(average, top))],
+        lines=_lines(average, slowest, top, usual_us=average_us(points)),
+        areas=[(layer.key, layer.label, layer.path(top)) for layer in stack],
         ticks=[Tick(_axis(top * part / 4), HEIGHT - HEIGHT * part / 4) for part in range(5)],
-        times=_times(points),
+        times=_times(points, live=live),
         spans=spans,
-        rows=_rows(points),
-        phases=_phases(points),
-        summary=_summary(average, known, spans),
+        rows=_rows(points, stack),
+        phases=shares(points),
+        limit=_limit(limit_ms, top, drawn=drawn),
+        summary=_summary(average_us(points), known, spans),
         rollup=_rollup(chart),
-        series=_series(chart, average, slowest, spans),
+        series=_series(chart, average, slowest) | _overlays(stack, spans, limit_ms if drawn else None),
     )
 
 
@@ -115,31 +140,24 @@ def _ms(us: float | None) -> float | None:
     return None if us is None else round(us / 1000, 2)
 
 
-def _ceiling(value: float) -> float:
-    """The next round number above: 1, 2, 2.5 or 5 times a power of ten, at least 10 ms."""
-    size = 10.0
-    while True:
-        for factor in (1, 2, 2.5, 5):
-            if size * factor >= value * 1.05:
-                return size * factor
-        size *= 10
-
-
 def _axis(value: float) -> str:
     return words.grouped(int(value)) if value == int(value) else f"{value:.1f}"
 
 
-def _path(values: Sequence[float | None], top: float) -> str:
-    """A line with gaps where nothing was measured."""
-    step = WIDTH / max(1, len(values) - 1)
-    parts, pen_down = [], False
-    for index, value in enumerate(values):
-        if value is None:
-            pen_down = False
-            continue
-        parts.append(f"{'L' if pen_down else 'M'}{index * step:.1f} {HEIGHT - HEIGHT * value / top:.1f}")
-        pen_down = True
-    return "".join(parts)
+def _lines(average: Values, slowest: Values, top: float, *, usual_us: float | None) -> list[Line]:
+    worst = max((value for value in slowest if value is not None), default=None)
+    return [
+        Line("average", "Average", average, drawing.line(average, top), words.millis(usual_us)),
+        Line("slowest", "Slowest", slowest, drawing.line(slowest, top), words.millis(worst and worst * 1000)),
+    ]
+
+
+def _limit(limit_ms: int | None, top: float, *, drawn: bool) -> Limit | None:
+    if limit_ms is None:
+        return None
+    text = f"Degraded above {words.millis(limit_ms * 1000)}"
+    y = drawing.height_of(limit_ms, top) if drawn else None
+    return Limit(text, y, None if y is None else round(100 * y / HEIGHT, 1))
 
 
 def _status(point: ChartPoint) -> SpanStatus | None:
@@ -154,19 +172,34 @@ def _status(point: ChartPoint) -> SpanStatus | None:
 def _spans(points: Sequence[ChartPoint], *, step_ms: int) -> list[Span]:
     """Neighbouring buckets of one status as one span."""
     spans: list[Span] = []
-    begin = 0
+    begin, free = 0, 0.0
     states = [_status(point) for point in points]
     for index in range(1, len(points) + 1):
         if index < len(points) and states[index] == states[begin]:
             continue
         state = states[begin]
         if state is not None:
-            start, end = points[begin].bucket_ms, points[index - 1].bucket_ms + step_ms
-            x, width = WIDTH * begin / len(points), WIDTH * (index - begin) / len(points)
-            label = f"{SPAN_WORDS[state]} {words.duration(_lasted(points[begin:index], state))}"
-            spans.append(Span(start // 1000, end // 1000, state, label, round(x, 1), round(width, 1)))
+            spans.append(_span(points, begin, index, state, step_ms=step_ms, free=free))
+            free = max(free, (spans[-1].place or 0.0) + LABEL_ROOM) if spans[-1].place is not None else free
         begin = index
     return spans
+
+
+def _span(points: Sequence[ChartPoint], begin: int, end: int, state: SpanStatus, *, step_ms: int, free: float) -> Span:
+    """One span; its label is left out where it would lie on the one before (the incidents' list has them all)."""
+    at = round(100 * begin / len(points), 1)
+    late = at > 100 - LABEL_ROOM
+    place = at if not late else round(100 * end / len(points), 1)
+    return Span(
+        start=points[begin].bucket_ms // 1000,
+        end=(points[end - 1].bucket_ms + step_ms) // 1000,
+        status=state,
+        label=f"{SPAN_WORDS[state]} {words.duration(_lasted(points[begin:end], state))}",
+        x=round(WIDTH * begin / len(points), 1),
+        width=round(WIDTH * (end - begin) / len(points), 1),
+        place=place if (place - LABEL_ROOM if late else place) >= free else None,
+        anchor="end" if late else "start",
+    )
 
 
 def _lasted(points: Sequence[ChartPoint], state: SpanStatus) -> float:
@@ -177,60 +210,40 @@ def _lasted(points: Sequence[ChartPoint], state: SpanStatus) -> float:
     return sum(point.times.maintenance_ms for point in points) / 1000
 
 
-def _times(points: Sequence[ChartPoint]) -> list[tuple[float, str]]:
+def _times(points: Sequence[ChartPoint], *, live: bool) -> list[str]:
     if not points:
         return []
     long = points[-1].bucket_ms - points[0].bucket_ms > 2 * 86_400_000
     marks = []
-    for part in range(4):
+    for part in range(5):
         local = timezone.localtime(from_epoch_ms(points[part * (len(points) - 1) // 4].bucket_ms))
-        marks.append((25.0 * part, f"{local:%-d %b}" if long else f"{local:%H:%M}"))
-    return [*marks, (100.0, "now")]
+        marks.append(f"{local:%-d %b}" if long else f"{local:%H:%M}")
+    return [*marks[:4], "now"] if live else marks
 
 
-def _rows(points: Sequence[ChartPoint]) -> list[Row]:
-    """At most 48 rows, newest first: enough to read, and every bucket keeps its own numbers."""
+def _rows(points: Sequence[ChartPoint], stack: Sequence[Layer]) -> list[Row]:
+    """The newest buckets first: enough to read, and every bucket keeps its own numbers."""
+    newest = list(enumerate(points))[::-1][:TABLE_ROWS]
     return [
         Row(
             from_epoch_ms(point.bucket_ms),
             words.millis(point.latency_avg_us),
             words.millis(point.latency_max_us),
+            [_cell(layer.values[index]) for layer in stack],
             words.share(point.times.fraction),
         )
-        for point in list(reversed(points))[:48]
+        for index, point in newest
     ]
 
 
-def _phases(points: Sequence[ChartPoint]) -> list[PhaseShare]:
-    """Average per phase over the range, each bucket weighed by its checks; phases nobody measured are left out."""
-    averages = {key: _weighed(points, f"{key}_us") for key, _ in PHASES}
-    found = [(key, label, averages[key]) for key, label in PHASES]
-    known = [(key, label, value) for key, label, value in found if value is not None]
-    total = _weighed(points, "total_us")
-    if known and total is not None and total > (parts := sum(value for *_, value in known)):
-        known.append(("rest", "Download", total - parts))
-    whole = sum(value for *_, value in known)
-    shares, x = [], 0.0
-    for key, label, value in known:
-        width = 100 * value / whole if whole else 0.0
-        shares.append(PhaseShare(key, label, words.millis(value), round(x, 2), round(width, 2)))
-        x += width
-    return shares
+def _cell(value: float | None) -> str:
+    return words.millis(None if value is None else value * 1000)
 
 
-def _weighed(points: Sequence[ChartPoint], column: str) -> float | None:
-    pairs = [
-        (value, point.checks - point.fails) for point in points if (value := point.phases_us.get(column)) is not None
-    ]
-    weight = sum(count for _, count in pairs)
-    return sum(value * count for value, count in pairs) / weight if weight else None
-
-
-def _summary(average: Sequence[float | None], slowest: Sequence[float], spans: Sequence[Span]) -> str:
-    known = [value for value in average if value is not None]
-    if not known:
+def _summary(usual_us: float | None, slowest: Sequence[float], spans: Sequence[Span]) -> str:
+    if usual_us is None:
         return "Response time: no answer in this range"
-    parts = [f"Response time: average {sum(known) / len(known):.0f} ms", f"slowest {max(slowest):.0f} ms"]
+    parts = [f"Response time: average {words.millis(usual_us)}", f"slowest {max(slowest):.0f} ms"]
     parts += [
         f"{span.label} from {timezone.localtime(from_epoch_ms(span.start * 1000)):%-d %b %H:%M}" for span in spans[:5]
     ]
@@ -242,15 +255,20 @@ def _rollup(chart: Chart) -> str:
     return f"{step} averages" if chart.rollup == "raw" else f"{step} averages of {chart.rollup} totals"
 
 
-def _series(
-    chart: Chart, average: Sequence[float | None], slowest: Sequence[float | None], spans: Sequence[Span]
-) -> dict[str, Any]:
+def _series(chart: Chart, average: Values, slowest: Values) -> dict[str, Any]:
     return {
         "step": chart.step_ms // 1000,
         "times": [point.bucket_ms // 1000 for point in chart.points],
         "lines": [
-            {"label": "Average", "values": list(average)},
-            {"label": "Slowest", "values": list(slowest)},
+            {"key": "average", "label": "Average", "values": list(average)},
+            {"key": "slowest", "label": "Slowest", "values": list(slowest)},
         ],
+    }
+
+
+def _overlays(stack: Sequence[Layer], spans: Sequence[Span], limit_ms: int | None) -> dict[str, Any]:
+    return {
+        "layers": [{"key": layer.key, "label": layer.label, "values": list(layer.values)} for layer in stack],
+        "limit": limit_ms,
         "spans": [{"from": span.start, "to": span.end, "status": span.status, "label": span.label} for span in spans],
     }

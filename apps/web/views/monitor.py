@@ -17,16 +17,17 @@ from apps.devices.selectors import device_by_public_id, standings
 from apps.devices.services import renew_heartbeat_token
 from apps.incidents.selectors import of_device, open_of
 from apps.metrics import selectors as metrics
-from apps.metrics.types import Chart, ResultRow
+from apps.metrics.types import ResultRow
 from apps.notifications.links import base_url
 from apps.pipeline.lifecycle import forget, set_paused
 from apps.projects.windows import Target, manual_windows
 from apps.tokens.models import AgentKey
 from apps.tokens.selectors import key_of
-from apps.web import maintenance
+from apps.web import maintenance, ranges
 from apps.web.access import WorkspacePage
 from apps.web.forms.manage import MaintenanceForm
 from apps.web.presenters import bars, charts, incidents, monitor, monitors
+from apps.web.ranges import Range, read_range
 
 LATEST = 8
 LOG = 100
@@ -84,8 +85,7 @@ class MonitorDetail(MonitorPage):
         day_ago = self.now - timedelta(days=1)
         days = metrics.day_bars(workspace_id=self.workspace.pk, refs=[device.ref], days=BAR_DAYS, now=self.now)
         quarter = self.now - timedelta(days=BAR_DAYS)
-        chosen = chosen_range(self)
-        view = charts.chart_view(read_chart(self, device, chosen), name=device.name)
+        chosen = read_range(self.request.GET, now=self.now)
         return {
             "facts": monitor.facts(
                 device,
@@ -99,8 +99,8 @@ class MonitorDetail(MonitorPage):
             "bar": bars.bar(days[device.pk], name=device.name, created_at=device.created_at),
             "bar_days": BAR_DAYS,
             "bar_start": self.now - timedelta(days=BAR_DAYS - 1),
-            "chart": view,
-            "ranges": [(key, label, key == chosen) for key, (label, _) in charts.RANGES.items()],
+            "chart": view_chart(self, device, chosen),
+            "ranges": [(key, label, key == chosen.key) for key, (label, _) in ranges.USUAL.items()],
             "range": chosen,
             "checks": monitors.checks(
                 metrics.results(**scope, start_ms=0, end_ms=epoch_ms(self.now) + 1, newest=LATEST)
@@ -129,22 +129,18 @@ class MonitorDetail(MonitorPage):
         return context
 
 
-def chosen_range(page: WorkspacePage) -> str:
-    """The range as the address says it."""
-    chosen = page.request.GET.get("range", charts.USUAL_RANGE)
-    return chosen if chosen in charts.RANGES else charts.USUAL_RANGE
-
-
-def read_chart(page: WorkspacePage, device: Device, chosen: str) -> Chart:
-    """The stored numbers of one range."""
-    return metrics.chart(
+def view_chart(page: WorkspacePage, device: Device, chosen: Range) -> charts.ChartView:
+    """The stored numbers of one range as they are shown."""
+    chart = metrics.chart(
         workspace_id=page.workspace.pk,
         ref=device.ref,
         columns=PHASE_COLUMNS,
-        start=page.now - charts.RANGES[chosen][1],
-        end=page.now,
+        start=chosen.start,
+        end=chosen.end,
         max_points=POINTS,
     )
+    limit = charts.limit_of(device.synthetic)
+    return charts.chart_view(chart, name=device.name, limit_ms=limit, live=chosen.end == page.now)
 
 
 class ChartNumbers(MonitorPage):
@@ -152,7 +148,7 @@ class ChartNumbers(MonitorPage):
 
     def get(self, _: Any, monitor: str) -> HttpResponse:
         device = self.device(monitor)
-        view = charts.chart_view(read_chart(self, device, chosen_range(self)), name=device.name)
+        view = view_chart(self, device, read_range(self.request.GET, now=self.now))
         response = JsonResponse(view.series)
         response["Cache-Control"] = "private, max-age=10"
         return response

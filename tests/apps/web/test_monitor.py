@@ -1,10 +1,12 @@
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from apps.audit.models import AuditEntry
 from apps.checks.models import CheckRequest
 from apps.devices.models import Device
+from apps.devices.services import set_synthetic
 from apps.projects.models import MaintenanceWindow
 from apps.tokens.models import AgentKey
 from apps.tokens.selectors import key_of
@@ -50,6 +52,47 @@ def test_the_charts_numbers_are_those_that_were_measured(scene: Scene) -> None:
     assert {value for value in answer["lines"][0]["values"] if value is not None} == {212.0}
     assert [span["status"] for span in answer["spans"]] == ["down"]
     assert len(answer["times"]) == len(answer["lines"][0]["values"]) == len(answer["lines"][1]["values"])
+
+
+def test_a_range_of_ones_own_is_in_the_address_and_in_the_readers_zone(scene: Scene) -> None:
+    measure(scene.device, *["up"] * 30, now=scene.now)
+    scene.owner.timezone = "Asia/Tokyo"
+    scene.owner.save()
+    start = scene.now.astimezone(ZoneInfo("Asia/Tokyo")) - timedelta(minutes=20)
+    query = f"from={start:%Y-%m-%dT%H:%M}&to={start + timedelta(minutes=10):%Y-%m-%dT%H:%M}"
+    client = scene.client(scene.owner)
+
+    page = client.get(scene.monitor(f"?{query}"))
+    answer = client.get(scene.monitor(f"/chart?{page.context['range'].query}")).json()
+
+    first = start.replace(second=0, microsecond=0)
+    assert answer["times"][0] <= first.timestamp() < answer["times"][0] + answer["step"]
+    assert answer["times"][-1] < (first + timedelta(minutes=10)).timestamp()
+    assert page.context["chart"].times[-1] != "now"
+    assert not any(current for _, _, current in page.context["ranges"])
+
+
+@pytest.mark.parametrize(
+    "query", ["from=yesterday", "from=2026-03-02T10:00&to=2026-03-01T10:00", "from=0001-01-01T00:00", "to=2026-03-01"]
+)
+def test_a_range_that_means_nothing_is_said_and_the_usual_one_shown(scene: Scene, query: str) -> None:
+    measure(scene.device, "up", "up", now=scene.now)
+
+    page = scene.client(scene.owner).get(scene.monitor(f"?{query}"))
+
+    assert page.status_code == 200
+    assert page.context["range"].key == "24h"
+    assert page.context["range"].fault in page.content.decode()
+
+
+def test_the_limit_of_a_monitor_is_on_its_chart(scene: Scene) -> None:
+    measure(scene.device, "up", "up", now=scene.now)
+    set_synthetic(device=scene.device, document={"degradedMs": 300}, now=scene.now)
+
+    page = scene.client(scene.owner).get(scene.monitor()).content.decode()
+
+    assert page.count("Degraded above 300 ms") == 2  # in the legend and at the line
+    assert '<line class="limit"' in page
 
 
 @pytest.mark.parametrize("tail", ["", "/checks", "/edit", "/chart"])

@@ -1,4 +1,6 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from apps.incidents.types import Cursor
 from apps.metrics.types import Chart, ChartPoint, DayBar
 from apps.metrics.uptime import StateTimes
 from apps.web.paging import read_cursor, read_place, write_cursor, write_place
-from apps.web.presenters import bars, charts, sparklines, status, words
+from apps.web.presenters import bars, charts, drawing, sparklines, status, words
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 DAY = 86_400_000
@@ -123,11 +125,71 @@ def test_a_chart_keeps_gaps_and_joins_neighbouring_trouble() -> None:
         ("down", "Down 1 min"),
         ("maintenance", "Maintenance 1 min"),
     ]
-    assert view.lines[1][2].count("M") == 2
+    assert view.lines[0].path.count("M") == 2
     assert [phase.label for phase in view.phases] == ["Name lookup", "First byte", "Download"]
     assert sum(phase.width for phase in view.phases) == pytest.approx(100, abs=0.1)
     assert view.ticks[-1].y == 0
     assert view.points == 3
+
+
+def test_phases_lie_on_each_other_and_reach_up_to_the_average() -> None:
+    points = (point(0, 5_000), point(1, None, down_ms=MINUTE), point(2, 6_000), point(3, 5_000))
+    view = charts.chart_view(Chart(MINUTE, "raw", points), name="Till 1")
+
+    layers = {layer["key"]: layer["values"] for layer in view.series["layers"]}
+    assert list(layers) == ["dns", "ttfb", "rest"]  # a phase nobody measured takes no place
+    assert layers["rest"] == [1.0, None, 2.0, 1.0]
+    sums = [None if values[0] is None else sum(values) for values in zip(*layers.values(), strict=True)]
+    assert sums == view.series["lines"][0]["values"]
+    for _, _, path in view.areas:
+        assert path.count("Z") == 2  # the gap is a gap in every layer
+    assert view.rows[0].phases == ["1 ms", "3 ms", "1 ms"]
+    assert view.rows[2].phases == ["—", "—", "—"]
+    assert [label for _, label, _ in view.legend] == ["Average", "Slowest", "Name lookup", "First byte", "Download"]
+
+
+def test_a_kind_with_one_phase_has_a_plain_line() -> None:
+    plain = replace(point(0, 5_000), phases_us={"dns_us": 5_000, "total_us": 5_000})
+    view = charts.chart_view(Chart(MINUTE, "raw", (plain, plain)), name="Resolver")
+
+    assert view.areas == []
+    assert view.series["layers"] == []
+    assert view.rows[0].phases == []
+    assert view.lines[0].path == "M0.0 150.0L1000.0 150.0"  # of 200, on a scale up to 20 ms
+
+
+def test_a_limit_is_drawn_only_where_the_lines_stay_readable() -> None:
+    chart = Chart(MINUTE, "raw", (point(0, 100_000), point(1, 100_000)))  # the slowest took 200 ms
+    near = charts.chart_view(chart, name="Till 1", limit_ms=400)
+    far = charts.chart_view(chart, name="Till 1", limit_ms=30_000)
+
+    assert near.limit is not None
+    assert near.limit.y == 40.0  # of 200, on a scale up to 500 ms
+    assert near.series["limit"] == 400
+    assert far.limit is not None
+    assert (far.limit.text, far.limit.y, far.series["limit"]) == ("Degraded above 30.0 s", None, None)
+    assert charts.chart_view(chart, name="Till 1").limit is None
+
+
+def test_labels_of_spans_never_lie_on_each_other() -> None:
+    down = {"down_ms": MINUTE}
+    points = [point(minute, None, **down) if minute % 3 == 0 else point(minute, 5_000) for minute in range(40)]
+    view = charts.chart_view(Chart(MINUTE, "raw", tuple(points)), name="Till 1")
+
+    boxes = [
+        (span.place - charts.LABEL_ROOM, span.place)
+        if span.anchor == "end"
+        else (span.place, span.place + charts.LABEL_ROOM)
+        for span in view.spans
+        if span.place is not None
+    ]
+    assert 3 <= len(boxes) < len(view.spans)
+    assert all(before[1] <= after[0] for before, after in pairwise(boxes))
+    assert all(left >= 0 and right <= 100 for left, right in boxes)
+
+
+def test_one_value_between_two_gaps_is_still_seen() -> None:
+    assert drawing.line([None, 50.0, None], 100) == "M500.0 100.0h0.1"
 
 
 def test_a_chart_without_answers_says_so() -> None:
