@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework.exceptions import APIException, MethodNotAllowed
@@ -43,6 +44,7 @@ SENTENCES = frozenset(
     {"validation_error", "plan_limit_reached", "already_exists", "not_found", "rate_limited", "invalid_credentials"}
 )
 RETRY_AFTER_OUTAGE_S = 5
+TOO_LARGE = "The body is larger than 256 KiB."
 
 
 class ApiError(DomainError):
@@ -81,6 +83,11 @@ def understood(error: Exception) -> DomainError:
         return ApiError("method_not_allowed", "Method not allowed")
     if isinstance(error, Http404):
         return ApiError("not_found", "Not found")
+    if isinstance(error, RequestDataTooBig):
+        # A body in chunks names no length beforehand, so the framework's own limit meets it first.
+        return ApiError("payload_too_large", TOO_LARGE)
+    if isinstance(error, SuspiciousOperation):
+        return ApiError("validation_error", "The request is not well-formed.", details={"fields": {}})
     if isinstance(error, APIException) and error.status_code == 400:
         return ApiError("validation_error", str(error.detail))
     if isinstance(error, OperationalError | InterfaceError):

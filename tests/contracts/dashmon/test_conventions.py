@@ -328,3 +328,21 @@ def test_a_choice_says_what_there_is(api, device) -> None:
     for mode in ("all", None, ["add"]):
         body = refused(api("POST", "/api/devices/tags/bulk", {**sound, "mode": mode}), 400, "validation_error")
         assert body["details"]["fields"]["mode"] in {"One of add, remove, replace.", "Required."}
+
+
+def test_a_body_that_the_framework_cuts_off_is_413(api, settings) -> None:
+    # As with a body in chunks: its length shows while it is read.
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+
+    response = api("POST", "/api/projects", {"name": "x" * 2000})
+
+    refused(response, 413, "payload_too_large")
+    assert Project.objects.count() == 0
+
+
+def test_more_parameters_than_anybody_needs_are_400(api, heartbeat) -> None:
+    token = api("GET", f"/api/devices/{heartbeat.public_id}/heartbeat-config").json()["config"]["token"]
+    query = "&".join(f"a{number}=1" for number in range(2000))
+
+    refused(api("GET", f"/api/projects?{query}"), 400, "validation_error")
+    refused(api("GET", f"/ping/{token}?{query}"), 400, "validation_error")

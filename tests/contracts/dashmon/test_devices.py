@@ -159,6 +159,17 @@ def test_a_viewer_sees_no_header_that_lets_somebody_in(seated, project, device) 
     assert shown["redacted"] is True
 
 
+def test_a_viewer_sees_no_body_that_lets_somebody_in(seated, project, device) -> None:
+    for body, shown in (("user=a&Password=b", None), ("page=2", "page=2")):
+        device.synthetic = {"enabled": True, "request": {"body": body}}
+        device.save()
+
+        answer = seated("viewer")("GET", f"{URL}/{device.public_id}").json()["device"]["synthetic"]
+
+        assert answer["request"]["body"] == shown
+        assert ("redacted" in answer) == (shown is None)
+
+
 def test_a_device_is_found_under_its_own_project_only(api, workspace, device) -> None:
     factories.make_project(workspace, "lisbon-02")
 

@@ -14,7 +14,7 @@ from apps.metrics.selectors import window_totals
 from apps.workspaces.models import Workspace
 
 WINDOWS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
-# Header names whose values let somebody in.
+# Words in the name of a header whose value lets somebody in, or in a body that does.
 TELLING = ("authorization", "cookie", "token", "secret", "key", "password")
 
 
@@ -29,7 +29,7 @@ class DeviceDetails(DeviceCard):
 
 
 def device_details(device: Device, *, workspace: Workspace, secrets: bool, now: datetime) -> DeviceDetails:
-    """`secrets` tells whether the reader may see header values that let somebody in."""
+    """`secrets` tells whether the reader may see headers and bodies that let somebody in."""
     card = device_card(device, workspace=workspace, now=now)
     opened = next(iter(open_of(workspace, device.ref)), None)
     return DeviceDetails(
@@ -69,13 +69,16 @@ def _brief(incident: Incident, *, now: datetime) -> dict[str, Any]:
 
 
 def _redacted(document: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The document without header values that let somebody in; it says so when it hides one (contract 3)."""
+    """The document without headers and bodies that let somebody in; it says so when it hides one (contract 3)."""
     if document is None:
         return None
     request = document.get("request") or {}
     headers = request.get("headers") or {}
     hidden = [name for name in headers if any(word in name.lower() for word in TELLING)]
-    if not hidden:
+    body = request.get("body")
+    tells = body is not None and any(word in body.lower() for word in TELLING)
+    if not hidden and not tells:
         return dict(document)
     shown = {name: None if name in hidden else value for name, value in headers.items()}
-    return {**document, "request": {**request, "headers": shown}, "redacted": True}
+    cover = {"headers": shown, "body": None if tells else body}
+    return {**document, "request": {**request, **cover}, "redacted": True}

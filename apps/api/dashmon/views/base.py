@@ -164,10 +164,10 @@ def json_body(request: HttpRequest) -> Any:
     """The parsed body; ApiError 413 above 256 KiB, 400 when it is not JSON. No body is an empty object."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     if length.isdigit() and int(length) > MOST_BYTES:
-        raise ApiError("payload_too_large", "The body is larger than 256 KiB.")
+        raise ApiError("payload_too_large", errors.TOO_LARGE)
     raw = request.body
     if len(raw) > MOST_BYTES:
-        raise ApiError("payload_too_large", "The body is larger than 256 KiB.")
+        raise ApiError("payload_too_large", errors.TOO_LARGE)
     if not raw.strip():
         return {}
     try:
