@@ -15,9 +15,7 @@ from apps.web.forms.manage import MaintenanceForm
 def change(page: WorkspacePage, *, target: Target, subject: str, form: MaintenanceForm) -> str | None:
     """Do what the form says; the sentence to show, or None when the form must be shown again."""
     if "clear" in page.request.POST:
-        clear_maintenance(target=target, now=page.now)
-        page.audit("maintenance.clear", subject)
-        return f"Maintenance of {subject} is over."
+        return end(page, target=target, subject=subject)
     if not form.is_valid():
         return None
     starts, ends = form.cleaned_data["starts_at"] or page.now, form.cleaned_data["ends_at"]
@@ -28,6 +26,13 @@ def change(page: WorkspacePage, *, target: Target, subject: str, form: Maintenan
         return None
     page.audit("maintenance.set", subject, {"until": ends.isoformat() if ends else None})
     return f"{subject} is in maintenance {_span(starts, ends, page.now)}."
+
+
+def end(page: WorkspacePage, *, target: Target, subject: str) -> str:
+    """End the target's own silence now, if there is one; the sentence to show."""
+    if clear_maintenance(target=target, now=page.now) is not None:
+        page.audit("maintenance.clear", subject)
+    return f"Maintenance of {subject} is over."
 
 
 def _span(starts: datetime, ends: datetime | None, now: datetime) -> str:

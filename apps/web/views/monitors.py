@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from apps.common.clock import epoch_ms
-from apps.common.errors import DomainError
+from apps.common.errors import DomainError, InvalidInputError
 from apps.common.ids import parse_uuid
 from apps.devices.lists import (
     LOOKS,
@@ -24,9 +24,10 @@ from apps.devices.lists import (
 from apps.devices.models import Device
 from apps.devices.selectors import devices_of, standings
 from apps.metrics import selectors as metrics
-from apps.pipeline.lifecycle import forget, set_paused
 from apps.projects.tags import tag_counts
 from apps.web.access import WorkspacePage
+from apps.web.bulk import ACTS, act_on
+from apps.web.forms.manage import MaintenanceForm
 from apps.web.paging import read_place, write_place
 from apps.web.presenters import monitors as presenter
 from apps.web.views.projects import visible_projects
@@ -70,6 +71,7 @@ class Monitors(WorkspacePage):
         if self.request.headers.get("HX-Request"):
             return self._fragment(context)
         context |= {
+            "silence": MaintenanceForm(auto_id="bulk-%s"),
             "projects": visible_projects(self),
             "kinds": presenter.KINDS,
             "tags": tag_counts(workspace=self.workspace, projects=self.actor.projects)[:50],
@@ -96,6 +98,7 @@ class Monitors(WorkspacePage):
             "workspace": self.workspace,
             "permissions": {name.replace(".", "_"): True for name in self.actor.permissions},
             "now": self.now,
+            "silence": MaintenanceForm(auto_id="bulk-%s"),
         }
         response = render(self.request, "web/monitors_rows.html", context | shared)
         response["X-Fragment-Version"] = str(context["version"])
@@ -119,29 +122,23 @@ class Monitors(WorkspacePage):
 
     @transaction.atomic
     def post(self, *_: Any) -> HttpResponse:
-        """Pause, resume or delete what is ticked."""
+        """Do something to all that is ticked, or to none of it."""
         keys = [key for text in self.request.POST.getlist("pick") if (key := parse_uuid(text))]
         devices = list(devices_of(self.workspace, projects=self.actor.projects).filter(public_id__in=keys[:200]))
-        act = self.request.POST.get("act", "")
-        if not devices or act not in {"pause", "resume", "delete"}:
-            messages.warning(self.request, "Nothing was ticked, so nothing has been changed.")
-            return redirect(self.request.get_full_path())
+        here = self.request.get_full_path()
+        # Enter in the field of tags adds them; anywhere else it chooses nothing.
+        act = self.request.POST.get("act") or ("tag" if self.request.POST.get("tags") else "")
+        if not devices or act not in ACTS:
+            missing = "chosen" if devices else "ticked"
+            messages.warning(self.request, f"Nothing was {missing}, so nothing has been changed.")
+            return redirect(here)
         try:
-            for device in devices:
-                self._act(act, device)
+            sentence = act_on(self, act, devices)
+        except InvalidInputError as error:
+            transaction.set_rollback(True)
+            messages.error(self.request, error.message)
+            return redirect(here)
         except DomainError as error:
             transaction.set_rollback(True)
             return self.refuse(error)
-        done = {"pause": "paused", "resume": "resumed", "delete": "deleted"}[act]
-        return self.done(
-            f"{len(devices)} {done}: {', '.join(device.name for device in devices[:5])}"
-            f"{' and more' if len(devices) > 5 else ''}.",
-            self.request.get_full_path(),
-        )
-
-    def _act(self, act: str, device: Device) -> None:
-        self.audit(f"device.{act}", device.name)
-        if act == "delete":
-            forget(ref=device.ref, now=self.now)
-        else:
-            set_paused(device=device, paused=act == "pause", now=self.now)
+        return self.done(sentence, here)

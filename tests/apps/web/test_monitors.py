@@ -1,11 +1,14 @@
 from datetime import timedelta
 
+import pytest
 from django.utils.html import escape
 
+from apps.audit.models import AuditEntry
 from apps.devices.models import Device, DeviceState
 from apps.devices.services import set_tags
 from apps.pipeline.lifecycle import set_paused
 from apps.pipeline.windows import set_maintenance
+from apps.projects.models import MaintenanceWindow
 from apps.projects.windows import Target
 from tests import factories
 from tests.apps.web.conftest import Scene, break_down, measure
@@ -141,6 +144,68 @@ def test_ticked_monitors_are_paused_together_and_written_down(scene: Scene) -> N
 
     assert Device.objects.of(scene.workspace).filter(paused=True).count() == 2
     assert "Till 1" in client.get(scene.path("audit/")).content.decode()
+
+
+def tick(scene: Scene, *devices: Device, **fields: str) -> str:
+    """Send the bar under the list for these monitors; the page that follows."""
+    picked = [str(device.public_id) for device in devices]
+    client = scene.client(scene.owner)
+    return client.post(scene.path("monitors/"), {"pick": picked, **fields}, follow=True).content.decode()
+
+
+def tags_of(device: Device) -> set[str]:
+    return set(device.tags.values_list("text", flat=True))
+
+
+def test_a_tag_is_put_on_what_is_ticked_and_taken_off_again(scene: Scene) -> None:
+    other, left = add(scene, "Other"), add(scene, "Left alone")
+    set_tags(device=other, tags=["eu"], now=scene.now)
+
+    page = tick(scene, scene.device, other, act="tag", tags=" EU, Tier-1")
+    assert "eu, tier-1 added to 2 of 2 monitors." in page
+    assert (tags_of(scene.device), tags_of(other), tags_of(left)) == ({"eu", "tier-1"}, {"eu", "tier-1"}, set())
+
+    page = tick(scene, scene.device, left, act="untag", tags="eu")
+    assert "eu removed from 1 of 2 monitors." in page
+    assert (tags_of(scene.device), tags_of(other)) == ({"tier-1"}, {"eu", "tier-1"})
+    entries = AuditEntry.objects.of(scene.workspace).filter(verb="device.tags.bulk").order_by("id")
+    assert [entry.changes["mode"] for entry in entries] == ["add", "remove"]
+
+
+@pytest.mark.parametrize("tags", ["", "eu, what?!", "x" * 33])
+def test_a_tag_that_is_none_changes_nothing(scene: Scene, tags: str) -> None:
+    page = tick(scene, scene.device, act="tag", tags=tags)
+
+    assert "A tag has 1 to 32 of letters" in page or "Write the tag first." in page
+    assert tags_of(scene.device) == set()
+    assert not AuditEntry.objects.of(scene.workspace).filter(verb="device.tags.bulk").exists()
+
+
+def test_enter_adds_a_tag_and_never_pauses(scene: Scene) -> None:
+    assert "eu added to 1 of 1 monitor." in tick(scene, scene.device, tags="eu")
+    assert "Nothing was chosen" in tick(scene, scene.device)
+    assert Device.objects.get(pk=scene.device.pk).paused is False
+
+
+def test_maintenance_is_set_for_all_that_is_ticked_and_ended_again(scene: Scene) -> None:
+    other = add(scene, "Other")
+
+    tick(scene, scene.device, other, act="silence", ends_at="2099-01-01T10:00", reason="Move")
+    windows = MaintenanceWindow.objects.of(scene.workspace).filter(manual=True)
+    assert {(window.subject_id, window.reason) for window in windows} == {(scene.device.pk, "Move"), (other.pk, "Move")}
+
+    assert "Maintenance is over for Till 1." in tick(scene, scene.device, act="end")
+    assert [window.subject_id for window in windows.all()] == [other.pk]
+    verbs = AuditEntry.objects.of(scene.workspace).filter(verb__startswith="maintenance").values_list("verb", flat=True)
+    assert sorted(verbs) == ["maintenance.clear", "maintenance.set", "maintenance.set"]
+
+
+def test_a_window_over_before_it_begins_silences_none_of_them(scene: Scene) -> None:
+    times = {"starts_at": "2099-01-02T10:00", "ends_at": "2099-01-01T10:00"}
+    page = tick(scene, scene.device, add(scene, "Other"), act="silence", **times)
+
+    assert "Maintenance was not set" in page
+    assert not MaintenanceWindow.objects.of(scene.workspace).exists()
 
 
 def test_ticked_monitors_of_another_workspace_stay_as_they_are(scene: Scene) -> None:
