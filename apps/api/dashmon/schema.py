@@ -97,8 +97,9 @@ def described(
     also: dict[int, str] | None = None,
 ) -> Any:
     """Document a handler: what it takes, what it answers, and refusals of its own (status to sentence)."""
+    refusals = ({400: "A bad parameter."} if query else {}) | (also or {})
     responses: dict[int, Any] = {
-        code: OpenApiResponse(ErrorSerializer, description=text) for code, text in (also or {}).items()
+        code: OpenApiResponse(ErrorSerializer, description=text) for code, text in refusals.items()
     }
     responses[status] = OpenApiResponse(answer, description="" if answer is not None else "Done.")
 

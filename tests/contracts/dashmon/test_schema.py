@@ -101,6 +101,13 @@ def test_answers_are_as_documented(method, route, document, api, names) -> None:
     Draft4Validator(whole).validate(response.json())
 
 
+def test_whatever_takes_parameters_documents_their_refusal(document) -> None:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if any(parameter["in"] == "query" for parameter in operation.get("parameters", [])):
+                assert "400" in operation["responses"], (method, path)
+
+
 @pytest.mark.parametrize("part", ["dns-config", "heartbeat-config", "signals"])
 def test_a_device_of_another_type_is_a_documented_refusal(part, document, api, device) -> None:
     response = api("GET", f"/api/devices/{device.public_id}/{part}")
