@@ -1,13 +1,13 @@
 """Buckets of a device's results: a pure function of raw rows and maintenance windows, and their exact merge."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.metrics import columns
 from apps.metrics.codec import Table
 from apps.metrics.figures import SampleCounts
-from apps.metrics.gauge import Part, fold, measure, runs
-from apps.metrics.rows import cut, samples_of
+from apps.metrics.gauge import Part, fold, folds, runs
+from apps.metrics.rows import cut, held_of
 from apps.metrics.types import UptimeTotals
 from apps.metrics.uptime import (
     AVAILABLE,
@@ -27,58 +27,76 @@ GAUGES: dict[int, tuple[Part, ...]] = {
 RAW_KEYS = frozenset({columns.STATE, columns.INTERVAL, columns.MISSED, *GAUGES})
 
 
-def _spoken(rows: Table, speaking: Sequence[bool]) -> dict[int, list[int | None]]:
-    """Each gauge that was measured, with the values that count; the others are as if nobody had answered."""
-    return {
-        key: [value if speaks else None for value, speaks in zip(rows.column(key), speaking, strict=True)]
-        for key in GAUGES
-        if key in rows.columns
-    }
-
-
 def device_buckets(rows: Table, *, windows: Sequence[Span], start_ms: int, end_ms: int, step_ms: int) -> Table:
     """Buckets of [start, end), ascending; a bucket in which nothing was known does not exist.
 
     `rows` may begin with the row that carries in. Latency and phases count available results outside maintenance.
     """
-    times = bucket_times(samples_of(rows), windows=windows, start_ms=start_ms, end_ms=end_ms, step_ms=step_ms)
+    times = bucket_times(held_of(rows), windows=windows, start_ms=start_ms, end_ms=end_ms, step_ms=step_ms)
     inside = cut(rows, start_ms, end_ms)
-    indexes = {bucket: range(first, past) for bucket, first, past in runs(inside.ts, step_ms)}
-    states = inside.column(columns.STATE)
-    kept = [state in CHECKED and not is_inside(ts, windows) for ts, state in zip(inside.ts, states, strict=True)]
-    speaking = [keep and state in AVAILABLE for keep, state in zip(kept, states, strict=True)]
-    gauges = _spoken(inside, speaking)
-    checked_buckets = {bucket for bucket, members in indexes.items() if any(states[i] in CHECKED for i in members)}
-    table = Table(sorted({*times, *checked_buckets}), {})
-    for bucket in table.ts:
-        members = indexes.get(bucket, range(0))
-        spent = times.get(bucket, [0] * 6)
-        cells = {
-            columns.UP_MS: spent[State.UP] + spent[State.WARNING],
-            columns.WARNING_MS: spent[State.WARNING],
-            columns.DOWN_MS: spent[State.DOWN],
-            columns.MAINTENANCE_MS: spent[State.MAINTENANCE],
-            columns.CHECKS: sum(states[i] in CHECKED for i in members),
-            columns.FAILS: sum(states[i] == State.DOWN for i in members),
-            columns.SAMPLES: sum(kept[i] for i in members),
-            columns.AVAILABLE: sum(speaking[i] for i in members),
-        }
-        for key, values in gauges.items():
-            chosen = values[members.start : members.stop]
-            cells.update({columns.gauge_key(key, part): measure(part, chosen) for part in GAUGES[key]})
-        for key, value in cells.items():
-            table.columns.setdefault(key, []).append(value)
+    states = inside.numbers(columns.STATE)
+    checked = [state in CHECKED for state in states]
+    members = {
+        bucket: (first, past) for bucket, first, past in runs(inside.ts, step_ms) if any(checked[first:past])
+    }
+    table = Table(sorted({*times, *members}), {})
+    spans = [members.get(bucket, (0, 0)) for bucket in table.ts]
+    speaking = speaks(inside, windows)
+    counted = {
+        columns.CHECKS: checked,
+        columns.FAILS: [state == State.DOWN for state in states],
+        columns.SAMPLES: [keep and not is_inside(ts, windows) for ts, keep in zip(inside.ts, checked, strict=True)]
+        if windows
+        else checked,
+        columns.AVAILABLE: speaking,
+    }
+    table.columns = _spent(times, table.ts)
+    table.columns.update({key: folds(Part.SUM, flags, spans) for key, flags in counted.items()})
+    for key in GAUGES.keys() & inside.columns.keys():
+        table.columns.update(_measured(key, inside.columns[key], speaking, spans))
     return table
+
+
+def speaks(rows: Table, windows: Sequence[Span]) -> list[bool]:
+    """Whether each row's latency and phases count: available, and outside every window."""
+    states = rows.numbers(columns.STATE)
+    if not windows:
+        return [state in AVAILABLE for state in states]
+    return [state in AVAILABLE and not is_inside(ts, windows) for ts, state in zip(rows.ts, states, strict=True)]
+
+
+def _spent(times: Mapping[int, Sequence[int]], buckets: Sequence[int]) -> dict[int, list[Any]]:
+    """Milliseconds per state of each bucket."""
+    nothing = [0] * 6
+    spent = [times.get(bucket, nothing) for bucket in buckets]
+    return {
+        columns.UP_MS: [each[State.UP] + each[State.WARNING] for each in spent],
+        columns.WARNING_MS: [each[State.WARNING] for each in spent],
+        columns.DOWN_MS: [each[State.DOWN] for each in spent],
+        columns.MAINTENANCE_MS: [each[State.MAINTENANCE] for each in spent],
+    }
+
+
+def _measured(
+    column: int, values: Sequence[Any], speaking: Sequence[bool], spans: Sequence[tuple[int, int]]
+) -> dict[int, list[Any]]:
+    """The parts of one gauge, of the values that count; the others are as if nobody had answered."""
+    spoken = [value if counts else None for value, counts in zip(values, speaking, strict=True)]
+    answered = [value is not None for value in spoken]
+    return {
+        columns.gauge_key(column, part): folds(part, answered if part is Part.COUNT else spoken, spans)
+        for part in GAUGES[column]
+    }
 
 
 def merge_buckets(table: Table, step_ms: int) -> Table:
     """Wider buckets from narrower ones: every figure is summed, or the least, greatest or last is taken."""
     groups = runs(table.ts, step_ms)
+    spans = [(first, past) for _, first, past in groups]
     merged = Table([bucket for bucket, _, _ in groups], {})
     for key, values in table.columns.items():
         part = columns.gauge_part(key)
-        how = Part.SUM if part is None else Part(part)
-        merged.columns[key] = [fold(how, values[first:past]) for _, first, past in groups]
+        merged.columns[key] = folds(Part.SUM if part is None else Part(part), values, spans)
     return merged
 
 
@@ -93,12 +111,9 @@ def joined(tables: Sequence[Table]) -> Table:
     return whole
 
 
-def times_at(table: Table, index: int, length_ms: int) -> StateTimes:
-    """The five figures of one bucket."""
-    up, warning, down, maintenance = (
-        table.column(key)[index] or 0
-        for key in (columns.UP_MS, columns.WARNING_MS, columns.DOWN_MS, columns.MAINTENANCE_MS)
-    )
+def spent_times(spent: Sequence[int], length_ms: int) -> StateTimes:
+    """The five figures of one bucket from its up, warning, down and maintenance."""
+    up, warning, down, maintenance = spent
     # A bucket that the end of a range cuts may know more than the range is long.
     return StateTimes(up, warning, down, maintenance, max(0, length_ms - up - down - maintenance))
 

@@ -8,7 +8,7 @@ from typing import Literal
 from apps.common.clock import epoch_ms
 from apps.common.values import Ref
 from apps.metrics import columns
-from apps.metrics.buckets import RAW_KEYS, device_buckets, joined, merge_buckets, times_at
+from apps.metrics.buckets import GAUGES, device_buckets, joined, merge_buckets, spent_times
 from apps.metrics.codec import Table, decode
 from apps.metrics.days import DayPlan, plan_days
 from apps.metrics.dirty import dirty_starts
@@ -34,7 +34,7 @@ from apps.metrics.tiers import (
     window_of,
 )
 from apps.metrics.types import Chart, ChartPoint
-from apps.metrics.uptime import Span
+from apps.metrics.uptime import Span, StateTimes
 
 SECOND = 1000
 NAMES: Mapping[int, Literal["raw", "5m", "1h", "1d"]] = {RAW: "raw", FIVE_MINUTES: "5m", HOURS: "1h", DAYS: "1d"}
@@ -42,9 +42,10 @@ NAMES: Mapping[int, Literal["raw", "5m", "1h", "1d"]] = {RAW: "raw", FIVE_MINUTE
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What the chart covers and how: tier, width of its buckets, width of a point."""
+    """What the chart covers and how: gauges, tier, width of its buckets, width of a point."""
 
     source: Source
+    gauges: Collection[int]
     start_ms: int
     end_ms: int
     tier: int
@@ -53,6 +54,15 @@ class _Shape:
     @property
     def base_ms(self) -> int:
         return self.step_ms if self.tier == RAW else STEP[self.tier]
+
+    @property
+    def raw_keys(self) -> set[int]:
+        return {columns.STATE, columns.INTERVAL, *self.gauges}
+
+    @property
+    def bucket_keys(self) -> set[int]:
+        parts = {columns.gauge_key(column, part) for column in self.gauges for part in GAUGES[column]}
+        return {*columns.COUNTED, *parts}
 
 
 def chart(
@@ -76,11 +86,17 @@ def chart(
     step_ms = SECOND * step_for(start_ms // SECOND, -(-end_ms // SECOND), max_points=max_points, at_least_s=at_least_s)
     if source is None:
         return Chart(step_ms, NAMES[RAW], _points(Table(), start_ms, end_ms, step_ms, columns))
-    table, step_ms, tier = _buckets(source, start_ms, end_ms, step_ms)
+    table, step_ms, tier = _buckets(source, _gauges(columns), start_ms, end_ms, step_ms)
     return Chart(step_ms, NAMES[tier], _points(table, start_ms, end_ms, step_ms, columns))
 
 
-def _buckets(source: Source, start_ms: int, end_ms: int, step_ms: int) -> tuple[Table, int, int]:
+def _gauges(names: Collection[str]) -> list[int]:
+    return [columns.LATENCY, *(columns.PHASES[name] for name in names if name in columns.PHASES)]
+
+
+def _buckets(
+    source: Source, gauges: Collection[int], start_ms: int, end_ms: int, step_ms: int
+) -> tuple[Table, int, int]:
     """Buckets of the finest tier that still holds the range, their width and the coarsest tier read."""
     first = floor_to(start_ms, step_ms)
     plan = plan_days(workspace_id=source.workspace_id, sources=[source], start_ms=first, end_ms=end_ms)[source.pk]
@@ -90,7 +106,7 @@ def _buckets(source: Source, start_ms: int, end_ms: int, step_ms: int) -> tuple[
         wanted -= 1
     for tier in range(wanted, DAYS + 1):
         step_ms = _widened(step_ms, tier)
-        shape = _Shape(source, floor_to(start_ms, step_ms), end_ms, tier, step_ms)
+        shape = _Shape(source, gauges, floor_to(start_ms, step_ms), end_ms, tier, step_ms)
         places = stock.places(shape, plan)
         if places is not None:
             break
@@ -157,7 +173,7 @@ def _assembled(shape: _Shape, places: Mapping[int, int], stock: _Stock) -> Table
         end_ms=shape.end_ms,
     ).get(shape.source.pk, [])
     raw = runs_of_days(day for day, tier in places.items() if tier == RAW)
-    rows = load_runs(workspace_id=shape.source.workspace_id, runs={shape.source.pk: raw}, keys=RAW_KEYS).get(
+    rows = load_runs(workspace_id=shape.source.workspace_id, runs={shape.source.pk: raw}, keys=shape.raw_keys).get(
         shape.source.pk, Table()
     )
     parts.update(_computed_parts(shape, raw, rows, windows))
@@ -184,12 +200,16 @@ def _stored_parts(shape: _Shape, places: Mapping[int, int], stock: _Stock) -> di
     wanted = {day: (tier, window_of(day, tier)) for day, tier in places.items() if tier != RAW}
     pks = {stock.blocks[window]: window for window in wanted.values()}
     rows = Block.objects.of(shape.source.workspace_id).filter(pk__in=list(pks)).values_list("pk", "payload")
-    tables = {pks[pk]: merge_buckets(decode(payload), shape.base_ms) for pk, payload in rows}
+    tables = {pks[pk]: _widened_to(shape, pks[pk][0], decode(payload, shape.bucket_keys)) for pk, payload in rows}
     # Outside the chart's own range only the start matters: a bucket that the end cuts is shown whole.
     return {
         day: cut(tables[window], max(day, shape.start_ms), min(day + DAY, shape.end_ms))
         for day, window in wanted.items()
     }
+
+
+def _widened_to(shape: _Shape, tier: int, table: Table) -> Table:
+    return table if STEP[tier] == shape.base_ms else merge_buckets(table, shape.base_ms)
 
 
 def _ascending(parts: Sequence[Table]) -> Table:
@@ -199,31 +219,61 @@ def _ascending(parts: Sequence[Table]) -> Table:
 def _points(table: Table, start_ms: int, end_ms: int, step_ms: int, names: Collection[str]) -> tuple[ChartPoint, ...]:
     """Every bucket of the range as a point, those without data unknown throughout."""
     rows = {bucket: index for index, bucket in enumerate(table.ts)}
+    drawn = _Columns.of(table, names)
     points = []
     for bucket in range(floor_to(start_ms, step_ms), end_ms, step_ms):
         length = min(bucket + step_ms, end_ms) - bucket
         index = rows.get(bucket)
-        source = (Table([bucket], {}), 0) if index is None else (table, index)
-        points.append(_point(*source, length, names))
+        points.append(drawn.empty(bucket, length) if index is None else drawn.point(index, length))
     return tuple(points)
 
 
-def _point(table: Table, index: int, length_ms: int, names: Collection[str]) -> ChartPoint:
-    def part(column: int, which: Part) -> int | None:
-        value: int | None = table.column(columns.gauge_key(column, which))[index]
-        return value
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The columns of buckets that a chart shows."""
 
-    def mean(column: int) -> float | None:
-        count, total = part(column, Part.COUNT), part(column, Part.SUM)
-        return total / count if count and total is not None else None
+    ts: Sequence[int]
+    spent: tuple[Sequence[int], ...]
+    checks: Sequence[int]
+    fails: Sequence[int]
+    lows: Sequence[int | None]
+    highs: Sequence[int | None]
+    means: Sequence[float | None]
+    phases: Mapping[str, Sequence[float | None]]
 
-    return ChartPoint(
-        bucket_ms=table.ts[index],
-        times=times_at(table, index, length_ms),
-        checks=table.column(columns.CHECKS)[index] or 0,
-        fails=table.column(columns.FAILS)[index] or 0,
-        latency_min_us=part(columns.LATENCY, Part.MIN),
-        latency_avg_us=mean(columns.LATENCY),
-        latency_max_us=part(columns.LATENCY, Part.MAX),
-        phases_us={name: mean(columns.PHASES[name]) for name in names if name in columns.PHASES},
-    )
+    @classmethod
+    def of(cls, table: Table, names: Collection[str]) -> "_Columns":
+        return cls(
+            table.ts,
+            tuple(map(table.numbers, (columns.UP_MS, columns.WARNING_MS, columns.DOWN_MS, columns.MAINTENANCE_MS))),
+            table.numbers(columns.CHECKS),
+            table.numbers(columns.FAILS),
+            table.column(columns.gauge_key(columns.LATENCY, Part.MIN)),
+            table.column(columns.gauge_key(columns.LATENCY, Part.MAX)),
+            _means(table, columns.LATENCY),
+            {name: _means(table, columns.PHASES[name]) for name in names if name in columns.PHASES},
+        )
+
+    def point(self, index: int, length_ms: int) -> ChartPoint:
+        return ChartPoint(
+            self.ts[index],
+            spent_times([spent[index] for spent in self.spent], length_ms),
+            self.checks[index],
+            self.fails[index],
+            self.lows[index],
+            self.means[index],
+            self.highs[index],
+            {name: means[index] for name, means in self.phases.items()},
+        )
+
+    def empty(self, bucket: int, length_ms: int) -> ChartPoint:
+        unknown = StateTimes(unknown_ms=length_ms)
+        return ChartPoint(bucket, unknown, 0, 0, None, None, None, dict.fromkeys(self.phases))
+
+
+def _means(table: Table, column: int) -> list[float | None]:
+    counts = table.numbers(columns.gauge_key(column, Part.COUNT))
+    sums = table.column(columns.gauge_key(column, Part.SUM))
+    return [
+        total / count if count and total is not None else None for count, total in zip(counts, sums, strict=True)
+    ]

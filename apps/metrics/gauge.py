@@ -1,9 +1,10 @@
 """Gauges in buckets: integer sum, minimum, maximum, last and count, merged exactly (vectors rollup_gauge)."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import groupby
+from typing import cast
 
 
 class Part(IntEnum):
@@ -32,8 +33,9 @@ def runs(ts: Sequence[int], step_ms: int) -> list[tuple[int, int, int]]:
     """Ascending times as (bucket, first index, index past the last)."""
     found: list[tuple[int, int, int]] = []
     first = 0
-    for bucket, members in groupby(ts, key=lambda at: at // step_ms * step_ms):
-        past = first + sum(1 for _ in members)
+    while first < len(ts):
+        bucket = ts[first] // step_ms * step_ms
+        past = bisect_left(ts, bucket + step_ms, first)
         found.append((bucket, first, past))
         first = past
     return found
@@ -56,6 +58,19 @@ def fold(part: Part, values: Sequence[int | None]) -> int | None:
     if part is Part.LAST:
         return present[-1]
     return min(present) if part is Part.MIN else max(present)
+
+
+def folds(part: Part, values: Sequence[int | None], spans: Sequence[tuple[int, int]]) -> list[int | None]:
+    """`fold` of every span of the values, each from its first index to the one past its last."""
+    if None in values:
+        return [fold(part, values[first:past]) for first, past in spans]
+    complete = cast("Sequence[int]", values)
+    if part in {Part.SUM, Part.COUNT}:
+        return [sum(complete[first:past]) for first, past in spans]
+    if part is Part.LAST:
+        return [complete[past - 1] if first < past else None for first, past in spans]
+    extreme = min if part is Part.MIN else max
+    return [extreme(complete[first:past]) if first < past else None for first, past in spans]
 
 
 def gauge_buckets(ts: Sequence[int], values: Sequence[int], step_ms: int) -> list[GaugeBucket]:

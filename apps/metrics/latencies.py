@@ -1,18 +1,19 @@
 """Latency percentiles of a window: exact where raw rows exist, from the stored histograms beyond."""
 
 from datetime import datetime
+from itertools import compress
 
 from apps.common.clock import epoch_ms
 from apps.common.values import Ref
-from apps.metrics.buckets import RAW_KEYS
+from apps.metrics import columns
+from apps.metrics.buckets import speaks
 from apps.metrics.codec import Table
 from apps.metrics.days import day_totals, plan_days
-from apps.metrics.figures import kept_samples, latencies
 from apps.metrics.maintenance import windows_of
-from apps.metrics.models import Block, Source
+from apps.metrics.models import Block, DayTotals, Source
 from apps.metrics.percentiles import linear
 from apps.metrics.raw import load_runs
-from apps.metrics.rows import samples_of
+from apps.metrics.rows import cut
 from apps.metrics.sketch import Sketch, from_bytes, sketch_of
 from apps.metrics.sources import source_of
 from apps.metrics.tiers import DAY, RAW, floor_to, runs_of_days
@@ -39,8 +40,8 @@ def latency_percentiles(*, workspace_id: int, ref: Ref, start: datetime, end: da
     values = _raw_latencies(source, read, start_ms, end_ms)
     if not lost:
         return _exact(values)
-    whole = [row for day, row in lost.items() if start_ms <= day and day + DAY <= end_ms]
-    sketch = sum((from_bytes(row.sketch) for row in whole), sketch_of(values))
+    whole = [day for day in lost if start_ms <= day and day + DAY <= end_ms]
+    sketch = sum(_histograms(source, whole), sketch_of(values))
     return _estimated(source, sketch, start_ms, end_ms)
 
 
@@ -51,12 +52,23 @@ def _raw_days(source: Source, start_ms: int, end_ms: int) -> set[int]:
     return set(blocks.values_list("t0", flat=True))
 
 
+def _histograms(source: Source, days: list[int]) -> list[Sketch]:
+    rows = DayTotals.objects.of(source.workspace_id).filter(source_id=source.pk, day__in=[day // DAY for day in days])
+    return [from_bytes(sketch) for sketch in rows.values_list("sketch", flat=True)]
+
+
 def _raw_latencies(source: Source, days: set[int], start_ms: int, end_ms: int) -> list[float]:
+    """Latencies that count, ascending, of the wanted days within [start, end)."""
     runs = runs_of_days(days)
-    tables = load_runs(workspace_id=source.workspace_id, runs={source.pk: runs}, keys=RAW_KEYS)
-    samples = [sample for sample in samples_of(tables.get(source.pk, Table())) if floor_to(sample.ts_ms, DAY) in days]
+    tables = load_runs(workspace_id=source.workspace_id, runs={source.pk: runs}, keys={columns.STATE, columns.LATENCY})
+    table = tables.get(source.pk, Table())
     windows = windows_of(workspace_id=source.workspace_id, sources=[source], start_ms=start_ms, end_ms=end_ms)
-    return latencies(kept_samples(samples, windows=windows.get(source.pk, []), start_ms=start_ms, end_ms=end_ms))
+    values: list[float] = []
+    for first, last in runs:
+        rows = cut(table, max(first, start_ms), min(last, end_ms))
+        counting = speaks(rows, windows.get(source.pk, []))
+        values += [value for value in compress(rows.column(columns.LATENCY), counting) if value is not None]
+    return sorted(values)
 
 
 def _exact(values: list[float]) -> LatencyStats:

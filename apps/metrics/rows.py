@@ -1,11 +1,12 @@
 """Stored rows of one source: union by time, and the shapes the rules work on."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from apps.metrics import columns
 from apps.metrics.codec import Table
-from apps.metrics.uptime import Sample
+from apps.metrics.uptime import Held, Sample
 
 V = TypeVar("V")
 
@@ -23,6 +24,8 @@ def union(block: Table, rows: Mapping[int, Mapping[int, Any]]) -> Table:
 
     The result depends on the set of rows alone, not on the order they came in, as long as none conflict.
     """
+    if rows and (not block.ts or block.ts[-1] < min(rows)):
+        return _extended(block, rows)
     known = set(block.ts)
     fresh = {ts: cells for ts, cells in rows.items() if ts not in known}
     order = sorted([*((ts, index) for index, ts in enumerate(block.ts)), *((ts, None) for ts in fresh)])
@@ -34,6 +37,15 @@ def union(block: Table, rows: Mapping[int, Mapping[int, Any]]) -> Table:
     return table
 
 
+def _extended(block: Table, rows: Mapping[int, Mapping[int, Any]]) -> Table:
+    """A block and rows that are all younger."""
+    order = sorted(rows)
+    keys = sorted(set(block.columns).union(*rows.values()))
+    return Table(
+        [*block.ts, *order], {key: [*block.column(key), *(rows[ts].get(key) for ts in order)] for key in keys}
+    )
+
+
 def cells_at(table: Table, index: int) -> dict[int, Any]:
     """One row of a table by column, without the missing values."""
     return {key: values[index] for key, values in table.columns.items() if values[index] is not None}
@@ -41,24 +53,26 @@ def cells_at(table: Table, index: int) -> dict[int, Any]:
 
 def samples_of(table: Table) -> list[Sample]:
     """The results of a table for the uptime rules; a row that stands for slots never run is an unknown one."""
-    return [
-        Sample(ts, state or 0, interval or 0, latency)
-        for ts, state, interval, latency in zip(
-            table.ts,
-            table.column(columns.STATE),
-            table.column(columns.INTERVAL),
-            table.column(columns.LATENCY),
-            strict=True,
-        )
-    ]
+    rows = zip(
+        table.ts,
+        table.numbers(columns.STATE),
+        table.numbers(columns.INTERVAL),
+        table.column(columns.LATENCY),
+        strict=True,
+    )
+    return list(map(Sample._make, rows))
+
+
+def held_of(table: Table) -> Held:
+    """The results of a table as the time accounting reads them."""
+    return Held(table.ts, table.numbers(columns.STATE), table.numbers(columns.INTERVAL))
 
 
 def cut(table: Table, start_ms: int, end_ms: int) -> Table:
-    """The rows of [start, end)."""
-    chosen = [index for index, ts in enumerate(table.ts) if start_ms <= ts < end_ms]
-    if len(chosen) == len(table.ts):
+    """The rows of [start, end); times ascend."""
+    first, past = bisect_left(table.ts, start_ms), bisect_left(table.ts, end_ms)
+    if past - first == len(table.ts):
         return table
-    return Table(
-        [table.ts[index] for index in chosen],
-        {key: [values[index] for index in chosen] for key, values in table.columns.items()},
-    )
+    # An end before the start leaves nothing.
+    past = max(first, past)
+    return Table(table.ts[first:past], {key: values[first:past] for key, values in table.columns.items()})

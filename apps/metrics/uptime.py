@@ -102,27 +102,40 @@ def is_inside(ts_ms: int, spans: Sequence[Span]) -> bool:
     return index >= 0 and ts_ms <= spans[index][1]
 
 
-def held_pieces(samples: Sequence[Sample], start_ms: int, end_ms: int) -> Iterator[Piece]:
+class Held(NamedTuple):
+    """Results as columns, ascending by time: when, what, and for how long it may speak."""
+
+    ts: Sequence[int]
+    states: Sequence[int]
+    intervals: Sequence[int]
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> "Held":
+        ts, states, intervals, _ = zip(*samples, strict=True) if samples else ((), (), (), ())
+        return cls(ts, states, intervals)
+
+
+def held_pieces(held: Held, start_ms: int, end_ms: int) -> Iterator[Piece]:
     """What was known within [start, end), ascending, neighbours of one state joined; gaps are unknown.
 
-    `samples` ascend and may begin before the window: the last one before it carries in.
+    The results may begin before the window: the last one before it carries in.
     """
-    open_piece: Piece | None = None
-    for index, sample in enumerate(samples):
-        until = samples[index + 1].ts_ms if index + 1 < len(samples) else end_ms
-        if sample.interval_ms:
-            until = min(until, sample.ts_ms + HOLD_INTERVALS * sample.interval_ms)
-        begin, until = max(sample.ts_ms, start_ms), min(until, end_ms)
-        if begin >= until or sample.state not in _HELD:
-            continue
-        if open_piece is not None and open_piece[1:] == (begin, sample.state):
-            open_piece = (open_piece[0], until, sample.state)
-            continue
-        if open_piece is not None:
-            yield open_piece
-        open_piece = (begin, until, sample.state)
-    if open_piece is not None:
-        yield open_piece
+    ts, states, intervals = held
+    neighbours = zip(ts, ts[1:], states, states[1:], intervals, strict=False)
+    lasts = [
+        index
+        for index, (at, following, state, next_state, interval) in enumerate(neighbours)
+        if state != next_state or (interval and following - at > HOLD_INTERVALS * interval)
+    ]
+    first = 0
+    for last in [*lasts, len(ts) - 1] if ts else []:
+        until = ts[last + 1] if last + 1 < len(ts) else end_ms
+        if intervals[last]:
+            until = min(until, ts[last] + HOLD_INTERVALS * intervals[last])
+        begin, until = max(ts[first], start_ms), min(until, end_ms)
+        if begin < until and states[last] in _HELD:
+            yield begin, until, states[last]
+        first = last + 1
 
 
 def overlaid(pieces: Iterable[Piece], spans: Sequence[Span], start_ms: int, end_ms: int) -> Iterator[Piece]:
@@ -144,16 +157,16 @@ def overlaid(pieces: Iterable[Piece], spans: Sequence[Span], start_ms: int, end_
 
 def state_times(samples: Sequence[Sample], *, windows: Sequence[Span], start_ms: int, end_ms: int) -> StateTimes:
     """Milliseconds per state within [start, end). `windows` as `merged_windows` returns them."""
-    times = bucket_times(samples, windows=windows, start_ms=start_ms, end_ms=end_ms, step_ms=FOREVER)
+    times = bucket_times(Held.of(samples), windows=windows, start_ms=start_ms, end_ms=end_ms, step_ms=FOREVER)
     return as_state_times(times.get(0, [0] * 6), end_ms - start_ms)
 
 
 def bucket_times(
-    samples: Sequence[Sample], *, windows: Sequence[Span], start_ms: int, end_ms: int, step_ms: int
+    held: Held, *, windows: Sequence[Span], start_ms: int, end_ms: int, step_ms: int
 ) -> dict[int, list[int]]:
     """Milliseconds by state code for every epoch-aligned bucket in which anything was known."""
     buckets: dict[int, list[int]] = {}
-    for begin, until, state in overlaid(held_pieces(samples, start_ms, end_ms), windows, start_ms, end_ms):
+    for begin, until, state in overlaid(held_pieces(held, start_ms, end_ms), windows, start_ms, end_ms):
         for bucket in range(begin // step_ms * step_ms, until, step_ms):
             share = min(bucket + step_ms, until) - max(bucket, begin)
             buckets.setdefault(bucket, [0] * 6)[state] += share
