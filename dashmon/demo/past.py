@@ -62,12 +62,18 @@ def _fact(device: Device, part: Part, slot: int, wrong: Trouble | None, dice: ra
         "run_ms": 2,
         "interval_ms": STEP_MS,
     }
-    if part.status_code is not None and not failed:
-        values["http.status"] = part.status_code
+    if answered := _answered(part, wrong):
+        values["http.status"] = answered
     if wrong is None:
         return DeviceFact(device.workspace_id, device.pk, at, Outcome(at, "up"), values)
     outcome = Outcome(at, "down" if failed else "warning", wrong.reason, wrong.words)
     return DeviceFact(device.workspace_id, device.pk, at, outcome, values, {"reason": wrong.reason})
+
+
+def _answered(part: Part, wrong: Trouble | None) -> int | None:
+    if wrong is None or wrong.status == "warning":
+        return part.status_code
+    return 503 if wrong.reason == "assertion" else None
 
 
 def _total_us(part: Part, at: float, dice: random.Random) -> float:
