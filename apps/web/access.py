@@ -85,8 +85,12 @@ class WorkspacePage(View):
         ensure(self.actor, self.permission)
         if request.method not in {"GET", "HEAD", "OPTIONS"}:
             ensure(self.actor, self.write_permission or self.permission)
-            if self.obeys_lock:
+            if self.waits():
                 ensure_writable(self.workspace, now=self.now)
+
+    def waits(self) -> bool:
+        """Whether this very write waits while the workspace is over its plan; what makes it smaller never does."""
+        return self.obeys_lock
 
     def refuse(self, error: DomainError) -> HttpResponse:
         """A refusal that no form could show beside a field."""

@@ -12,6 +12,7 @@ from apps.devices import dns_config, services, synthetic
 from apps.devices.models import Device
 from apps.devices.services import Options
 from apps.devices.targets import NOT_PROBED, describe
+from apps.operations.moves import move_monitor
 from apps.pipeline.heartbeats import rearm_heartbeat
 from apps.projects.models import Project
 from apps.projects.services import create_project
@@ -51,9 +52,12 @@ def create(*, form: MonitorForm, workspace: Workspace, actor: Actor, seat: Membe
 
 
 @transaction.atomic
-def update(*, form: MonitorForm, device: Device, now: datetime) -> Device:
-    """The monitor as its form says it now; its kind and project stay."""
+def update(*, form: MonitorForm, device: Device, actor: Actor, now: datetime) -> Device:
+    """The monitor as its form says it now, in the project its form says; its kind stays."""
     described = describe(**form.described(), missing=MISSING)
+    if (key := form.cleaned_data["project"]) != device.project.key:
+        project = project_of(workspace=device.workspace, key=key, actor=actor, now=now)
+        move_monitor(device=device, project=project, now=now)
     services.update_device(device=device, description=described, options=_options(form), now=now)
     _write_documents(form, device, now=now)
     return device

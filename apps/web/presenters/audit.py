@@ -17,6 +17,7 @@ PAST = {
     "invite": "invited",
     "remove": "took the seat of",
     "role": "gave another role to",
+    "scope": "changed the projects of",
     "cancel": "withdrew the invitation of",
     "revoke": "revoked",
     "maintenance": "set maintenance for",

@@ -5,8 +5,10 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponse, JsonResponse
+from django.http import JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.text import slugify
 
 from apps.checks.services import request_check
 from apps.common.clock import epoch_ms
@@ -26,7 +28,7 @@ from apps.tokens.selectors import key_of
 from apps.web import maintenance, ranges
 from apps.web.access import WorkspacePage
 from apps.web.forms.manage import MaintenanceForm
-from apps.web.presenters import bars, charts, incidents, monitor, monitors
+from apps.web.presenters import bars, charts, exports, incidents, monitor, monitors
 from apps.web.ranges import Range, read_range
 
 LATEST = 8
@@ -172,10 +174,28 @@ class CheckLog(MonitorPage):
         return self.render("web/monitor_checks.html", context)
 
 
+class CheckExport(MonitorPage):
+    """The log as a file: one line per result, newest first, instants in UTC, durations in milliseconds."""
+
+    def get(self, _: Any, monitor: str) -> HttpResponseBase:
+        device = self.device(monitor)
+        results = metrics.results(
+            workspace_id=self.workspace.pk, ref=device.ref, start_ms=0, end_ms=epoch_ms(self.now) + 1
+        )
+        name = f"{slugify(device.name) or 'monitor'}-checks.csv"
+        response = StreamingHttpResponse(exports.csv_lines(results), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        response["Cache-Control"] = "private, no-store"
+        return response
+
+
 class MonitorAct(MonitorPage):
     """Test now, pause, resume, a new heartbeat address, delete."""
 
     act = ""
+
+    def waits(self) -> bool:
+        return self.act != "delete"
 
     @transaction.atomic
     def post(self, _: Any, monitor: str) -> HttpResponse:

@@ -40,7 +40,7 @@ class MonitorFormPage(WorkspacePage):
         return FORMS[kind](
             data,
             initial=initial,
-            projects=[device.project] if device is not None else visible_projects(self),
+            projects=visible_projects(self),
             least_interval_s=least,
             current_s=device.interval_s if device is not None else 0,
         )
@@ -115,7 +115,7 @@ class NewMonitor(MonitorFormPage):
 
 
 class EditMonitor(MonitorFormPage):
-    """Everything about a monitor but its kind and its project."""
+    """Everything about a monitor but its kind."""
 
     def get(self, _: Any, monitor: str) -> HttpResponse:
         device = self._device(monitor)
@@ -129,11 +129,13 @@ class EditMonitor(MonitorFormPage):
         answer = self.submitted(form, device)
         if answer is not None:
             return answer
+        came_from = device.project.key
         try:
-            monitor_drafts.update(form=form, device=device, now=self.now)
+            monitor_drafts.update(form=form, device=device, actor=self.actor, now=self.now)
         except DomainError as error:
             return self.blamed(form, error, device)
-        self.audit("device.update", device.name)
+        moved = {"project": device.project.key} if device.project.key != came_from else None
+        self.audit("device.update", device.name, moved)
         return self.done(f"{device.name} saved.", self.address("monitor", device.public_id))
 
     def _device(self, monitor: str) -> Device:

@@ -120,6 +120,9 @@ class Monitors(WorkspacePage):
         order = self.request.GET.get("sort", "state")
         return cast("Order", order if order in ORDERS else "state")
 
+    def waits(self) -> bool:
+        return self.request.POST.get("act") != "delete"
+
     @transaction.atomic
     def post(self, *_: Any) -> HttpResponse:
         """Do something to all that is ticked, or to none of it."""

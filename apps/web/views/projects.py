@@ -1,13 +1,15 @@
-"""Projects: list, new, edit."""
+"""Projects: list, new, edit, maintenance, delete."""
 
 from typing import Any
 
+from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 
 from apps.common.errors import DomainError
 from apps.devices.selectors import devices_of, standings
+from apps.operations.monitors import delete_project
 from apps.projects.models import Project
 from apps.projects.services import create_project, update_project
 from apps.projects.windows import Target, manual_windows
@@ -127,6 +129,25 @@ class EditProject(ProjectPage):
             return self.page(project, form, status=400)
         self.audit("project.update", project.name)
         return self.done(f"Project {project.name} saved.", self.address("project", project.key))
+
+
+class DeleteProject(ProjectPage):
+    """The end of a project, its monitors and their history; whoever does it types its name first."""
+
+    permission = "projects.delete"
+    write_permission = "projects.delete"
+    # Fewer monitors is a way out of a full plan.
+    obeys_lock = False
+
+    @transaction.atomic
+    def post(self, _: Any, key: str) -> HttpResponse:
+        project = self.project(key)
+        if " ".join(self.request.POST.get("name", "").split()) != " ".join(project.name.split()):
+            messages.error(self.request, f"Nothing was deleted: what you typed is not “{project.name}”.")
+            return redirect(f"{self.address('project', key)}#delete")
+        self.audit("project.delete", project.name)
+        delete_project(project=project, now=self.now)
+        return self.done(f"Project {project.name} is deleted.", self.address("projects"))
 
 
 class ProjectMaintenance(ProjectPage):

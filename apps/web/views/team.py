@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 
 from apps.common.errors import DomainError
@@ -58,13 +59,14 @@ class Members(WorkspacePage):
         return list(Project.objects.of(self.workspace).order_by("name"))
 
     def page(self, form: InviteForm, *, fresh: dict[str, Any] | None = None, status: int = 200) -> HttpResponse:
-        scopes: dict[int, list[str]] = {}
+        scopes: dict[int, list[Project]] = {}
         for member in ProjectMember.objects.of(self.workspace).select_related("project").order_by("project__name"):
-            scopes.setdefault(member.seat_id, []).append(member.project.name)
+            scopes.setdefault(member.seat_id, []).append(member.project)
         context = {
             "form": form,
             "fresh": fresh,
             "roles": ROLES,
+            "projects": self.projects(),
             "seats": [(seat, scopes.get(seat.pk, [])) for seat in members_of(self.workspace)],
             "invitations": [
                 row for row in invitations_of(self.workspace) if row.status_at(self.now) == Invitation.Status.PENDING
@@ -74,7 +76,7 @@ class Members(WorkspacePage):
 
 
 class SeatAct(WorkspacePage):
-    """Another role for a seat, or the seat away."""
+    """Another role or reach for a seat, or the seat away."""
 
     section = "members"
     permission = "team.manage"
@@ -93,12 +95,26 @@ class SeatAct(WorkspacePage):
             services.remove_seat(seat=seat)
             self.audit("team.remove", email)
             return self.done(f"{email} no longer has a seat here.", self.address("members"))
+        if self.act == "scope":
+            return self._scope(seat, email)
         role = self.request.POST.get("role", "")
         services.change_role(seat=seat, role=role, by=self.actor.role)
-        if self.request.POST.get("all_projects"):
-            set_scope(seat=seat, project_keys=None)
         self.audit("team.role", email, {"role": role})
         return self.done(f"{email} is now {role}.", self.address("members"))
+
+    def _scope(self, seat: Membership, email: str) -> HttpResponse:
+        """Limit the seat to what is ticked; reaching everything is chosen, never the result of ticking nothing."""
+        keys = None if self.request.POST.get("reach") == "all" else self.request.POST.getlist("projects")
+        if keys is not None and not keys:
+            messages.error(
+                self.request, f"Nothing was changed: tick at least one project for {email}, or all projects."
+            )
+            return redirect(self.address("members"))
+        set_scope(seat=seat, project_keys=keys)
+        self.audit("team.scope", email, {"projects": keys or "all"})
+        return self.done(
+            f"{email} now reaches {'all projects' if keys is None else 'what was ticked'}.", self.address("members")
+        )
 
 
 class CancelInvitation(WorkspacePage):

@@ -1,12 +1,17 @@
+import csv
+import io
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import transaction
 
 from apps.audit.models import AuditEntry
 from apps.checks.models import CheckRequest
+from apps.common.values import Observation, SourceRef
 from apps.devices.models import Device
 from apps.devices.services import set_synthetic
+from apps.metrics import services as metrics
 from apps.projects.models import MaintenanceWindow
 from apps.tokens.models import AgentKey
 from apps.tokens.selectors import key_of
@@ -95,7 +100,7 @@ def test_the_limit_of_a_monitor_is_on_its_chart(scene: Scene) -> None:
     assert '<line class="limit"' in page
 
 
-@pytest.mark.parametrize("tail", ["", "/checks", "/edit", "/chart"])
+@pytest.mark.parametrize("tail", ["", "/checks", "/checks.csv", "/edit", "/chart"])
 def test_a_monitor_of_another_workspace_is_not_there(scene: Scene, tail: str) -> None:
     slug = scene.stranger.memberships.get().workspace.slug
     client = scene.client(scene.stranger)
@@ -177,3 +182,26 @@ def test_a_heartbeat_shows_its_own_address_to_those_who_may_read_secrets(scene: 
     fresh = key_of(workspace=scene.workspace, subject=AgentKey.Subject.DEVICE, subject_id=heartbeat.pk)
     assert fresh is not None
     assert fresh.secret != key.secret
+
+
+def test_the_log_is_exported_with_what_was_measured_and_no_formula(scene: Scene) -> None:
+    measure(scene.device, "up", "up", "down", now=scene.now)
+    row = Observation(
+        workspace_id=scene.workspace.pk,
+        source=SourceRef(scene.device.ref),
+        at=scene.now,
+        values={"state": 3, "interval_ms": 60_000},
+        detail={"message": "=HYPERLINK(1)"},
+    )
+    with transaction.atomic():
+        metrics.append(rows=[row], now=scene.now)
+
+    response = scene.client(scene.viewer).get(scene.monitor("/checks.csv"))
+    rows = list(csv.DictReader(io.StringIO(response.getvalue().decode())))
+
+    assert response["Content-Disposition"] == 'attachment; filename="till-1-checks.csv"'
+    assert [row["state"] for row in rows] == ["down", "down", "up", "up"]
+    assert rows[0]["message"] == "'=HYPERLINK(1)"
+    assert (rows[1]["status_code"], rows[1]["latency_ms"], rows[1]["message"]) == ("503", "", "Connection refused")
+    assert (rows[2]["latency_ms"], rows[2]["dns_ms"], rows[2]["ttfb_ms"]) == ("212", "4", "106")
+    assert rows[2]["time"] < rows[1]["time"] < rows[0]["time"]

@@ -111,3 +111,36 @@ def test_somebody_without_a_workspace_can_make_one(db: None) -> None:
 def test_the_landing_page_is_public_and_leads_people_who_are_signed_in_on(scene: Scene) -> None:
     assert Client().get("/").status_code == 200
     assert scene.client(scene.owner).get("/")["Location"] == "/app/"
+
+
+def test_the_reach_of_a_seat_changes_and_everything_is_never_an_accident(scene: Scene) -> None:
+    hamburg = factories.make_project(scene.workspace, "hamburg", now=scene.now)
+    client = scene.client(scene.owner)
+    seat = Membership.objects.of(scene.workspace).get(user=scene.viewer)
+    path = scene.path(f"members/{seat.number}/scope")
+
+    client.post(path, {"reach": "some", "projects": ["hamburg"]})
+    assert scene.client(scene.viewer).get(scene.monitor()).status_code == 404
+    assert scene.client(scene.viewer).get(scene.path("projects/hamburg")).status_code == 200
+
+    refused = client.post(path, {"reach": "some"}, follow=True)
+    assert "tick at least one project" in refused.content.decode()
+    assert [row.project for row in ProjectMember.objects.of(scene.workspace).filter(seat=seat)] == [hamburg]
+
+    client.post(path, {"reach": "all"})
+    seat.refresh_from_db()
+    assert seat.reach == "all"
+    assert scene.client(scene.viewer).get(scene.monitor()).status_code == 200
+
+
+def test_nobody_widens_the_reach_of_a_seat_without_managing_the_team(scene: Scene) -> None:
+    seat = Membership.objects.of(scene.workspace).get(user=scene.viewer)
+    owner = Membership.objects.of(scene.workspace).get(user=scene.owner)
+    path = scene.path(f"members/{seat.number}/scope")
+    scene.client(scene.owner).post(path, {"reach": "some", "projects": ["berlin"]})
+
+    assert scene.client(scene.viewer).post(path, {"reach": "all"}).status_code == 403
+    limits = {"reach": "some", "projects": ["berlin"]}
+    assert scene.client(scene.owner).post(scene.path(f"members/{owner.number}/scope"), limits).status_code == 403
+    assert Membership.objects.get(pk=seat.pk).reach == "projects"
+    assert Membership.objects.get(pk=owner.pk).reach == "all"
