@@ -6,14 +6,14 @@ from datetime import datetime
 from apps.common.clock import epoch_ms
 from apps.common.values import Ref
 from apps.metrics.columns import INTERVAL, LATENCY, STATE
-from apps.metrics.days import day_totals
+from apps.metrics.days import DayReader, day_readers
 from apps.metrics.gauge import runs
 from apps.metrics.percentiles import nearest_rank
 from apps.metrics.raw import load_runs
 from apps.metrics.rows import cut
 from apps.metrics.sources import sources_of
 from apps.metrics.tiers import DAY, MINUTE, floor_to
-from apps.metrics.types import DayBar, UptimeTotals
+from apps.metrics.types import DayBar
 from apps.metrics.uptime import StateTimes
 
 SPARKS = 48
@@ -28,18 +28,18 @@ def day_bars(*, workspace_id: int, refs: Collection[Ref], days: int, now: dateti
     now_ms = epoch_ms(now)
     first = floor_to(now_ms, DAY) - (days - 1) * DAY
     sources = sources_of(workspace_id, refs)
-    totals = day_totals(
+    end = max(now_ms, first + 1)
+    readers = day_readers(
         workspace_id=workspace_id,
         sources=list(sources.values()),
         start_ms=first,
-        end_ms=max(now_ms, first + 1),
+        end_ms=end,
         keys={STATE, INTERVAL},
     )
-    bars: dict[int, list[DayBar]] = {}
-    for ref in refs:
-        found = totals[sources[ref].pk] if ref in sources else {}
-        bars[ref.id] = [_bar(day, found.get(day), now_ms) for day in range(first, first + days * DAY, DAY)]
-    return bars
+    starts = range(first, first + days * DAY, DAY)
+    return {
+        ref.id: [_bar(readers[sources[ref].pk] if ref in sources else None, day, end) for day in starts] for ref in refs
+    }
 
 
 def sparklines(*, workspace_id: int, refs: Collection[Ref], now: datetime) -> dict[int, list[int | None]]:
@@ -50,19 +50,26 @@ def sparklines(*, workspace_id: int, refs: Collection[Ref], now: datetime) -> di
     tables = load_runs(
         workspace_id=workspace_id,
         runs={source.pk: [(start, now_ms + 1)] for source in sources.values()},
-        keys={STATE, INTERVAL, LATENCY},
+        keys={LATENCY},
+        carry=False,
     )
     sparks: dict[int, list[int | None]] = {ref.id: [None] * SPARKS for ref in refs}
     for ref, source in sources.items():
         table = cut(tables[source.pk], start, now_ms + 1)
         latency = table.column(LATENCY)
         for bucket, first, past in runs(table.ts, SPARK_MS):
-            median = nearest_rank(sorted(value for value in latency[first:past] if value is not None), 50)
+            median = nearest_rank(sorted([value for value in latency[first:past] if value is not None]), 50)
             sparks[ref.id][(bucket - start) // SPARK_MS] = None if median is None else int(median)
     return sparks
 
 
-def _bar(day: int, totals: UptimeTotals | None, now_ms: int) -> DayBar:
-    if totals is None:
-        totals = UptimeTotals(times=StateTimes(unknown_ms=min(DAY, now_ms - day)))
+def _bar(reader: DayReader | None, day: int, end_ms: int) -> DayBar:
+    length = max(0, min(DAY, end_ms - day))
+    if reader is None or not length or reader.is_silent(day):
+        return DayBar(day, StateTimes(unknown_ms=length), 0, 0)
+    stored = reader.whole(day)
+    if stored is not None:
+        times = StateTimes(stored.up_ms, stored.warning_ms, stored.down_ms, stored.maintenance_ms, stored.unknown_ms)
+        return DayBar(day, times, stored.checks, stored.fails)
+    totals = reader.totals(day, day, day + length)
     return DayBar(day, totals.times, totals.checks, totals.fails)

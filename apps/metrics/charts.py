@@ -274,6 +274,4 @@ class _Columns:
 def _means(table: Table, column: int) -> list[float | None]:
     counts = table.numbers(columns.gauge_key(column, Part.COUNT))
     sums = table.column(columns.gauge_key(column, Part.SUM))
-    return [
-        total / count if count and total is not None else None for count, total in zip(counts, sums, strict=True)
-    ]
+    return [total / count if count and total is not None else None for count, total in zip(counts, sums, strict=True)]

@@ -1,45 +1,39 @@
 """Column blocks: many rows of one source in a few hundred bytes, each column packed on its own, stdlib only.
 
 A block is a header (version, CRC-32 of the rest, columns, rows), a directory with one entry a column, and the columns.
-Integers are stored as the offset from their minimum, as differences or as differences of differences, whichever has the
-fewest bits, in the narrowest of 1, 2, 4 or 8 bytes, byte plane by byte plane, deflated. A constant and an arithmetic
-progression have no payload. An integer column may be kept as what it differs by from others, where that takes less:
-a total from its parts, a minimum from a last value. Floats become integers with the least decimal scale that restores every one bit for bit,
-else raw planes. Text is a dictionary of the distinct strings of the block and a column of integers, so a text that does
-not change costs next to nothing. Missing values are a bitmap in front. Encoding is a pure function of rows and columns.
+Integers are stored as the offset from their minimum, as differences or as differences of differences, whichever takes
+the fewest bytes (apps.metrics.packing). A constant and an arithmetic progression have no payload. An integer column may
+be kept as what it differs by from others, where that takes less: a total from its parts, a minimum from a last value.
+Floats become integers with the least decimal scale that restores every one bit for bit, else raw planes. Text is a
+dictionary of the distinct strings of the block and a column of integers, so a text that does not change costs next to
+nothing. Missing values are a bitmap in front. Encoding is a pure function of rows and columns.
 """
 
 import json
 import math
 import struct
-import sys
 import zlib
 from array import array
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from operator import add, sub
 from typing import Any
 
 from apps.common.errors import DomainError
+from apps.metrics.packing import OFFSET, Packed, deflate, fits, from_planes, inflate, pack, planes, unpack
 
 VERSION = 1
 TS_KEY = 65535
 MAX_KEY = TS_KEY - 1
 MAX_SCALE = 6
-INT64 = 2**63
 EXACT_FLOAT = 2**53
-LEVEL = 6
 
 INTEGER, SCALED, RAW_FLOAT, TEXT, RELATIVE = range(5)
-OFFSET, DELTA, DELTA2 = range(3)
 
 _HEADER = struct.Struct("<BIHI")  # version, crc of the rest, columns, rows
 _ENTRY = struct.Struct("<HBBBBqqII")  # key, kind, scale, order, width, first, step, bytes of bitmap, bytes of data
 _DICTIONARY = struct.Struct("<I")
 _RELATION = struct.Struct("<BBH")  # columns added, columns taken away, divisor; their keys follow
-_UNSIGNED = {1: "B", 2: "H", 4: "I", 8: "Q"}
-_SIGNED = {1: "b", 2: "h", 4: "i", 8: "q"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +84,6 @@ class Table:
         return [value or 0 for value in values] if None in values else values
 
 
-@dataclass(frozen=True, slots=True)
-class _Packed:
-    """Integers as the directory describes them."""
-
-    order: int
-    width: int
-    first: int
-    step: int
-    data: bytes
-
-
 def encode(table: Table, relations: Mapping[int, Relation] | None = None) -> bytes:
     """The block of a table; a column of nothing but None is left out. UnstorableError when a value has no exact form.
 
@@ -117,7 +100,7 @@ def encode(table: Table, relations: Mapping[int, Relation] | None = None) -> byt
         present = [value for value in values if value is not None]
         if not present and key != TS_KEY:
             continue
-        bitmap = b"" if len(present) == len(values) else _deflate(_bitmap(values))
+        bitmap = b"" if len(present) == len(values) else deflate(_bitmap(values))
         kind, scale, packed = _encode_column(present)
         if kind == INTEGER and relations and key in relations:
             kind, packed = _shorter(packed, _related(table, values, relations[key]))
@@ -162,31 +145,30 @@ def _decode(data: bytes, keys: Collection[int] | None) -> Table:
     for key, (entry, body) in bodies.items():
         if keys is not None and key not in keys:
             continue
-        if entry[1] == RELATIVE:
-            relation, body = _read_relation(entry, body)
-            for base in relation.keys:
-                if base in bodies and base not in bases.columns:
-                    bases.columns[base] = table.columns.get(base) or _decode_column(*bodies[base], rows)
-            values = _decode_column(entry, body, rows)
-            table.columns[key] = _combined(values, _expected(bases, relation), 1)
-        else:
+        if entry[1] != RELATIVE:
             table.columns[key] = bases.columns.get(key) or _decode_column(entry, body, rows)
+            continue
+        relation, rest = _read_relation(entry, body)
+        for base in relation.keys:
+            if base in bodies and base not in bases.columns:
+                bases.columns[base] = table.columns.get(base) or _decode_column(*bodies[base], rows)
+        table.columns[key] = _combined(_decode_column(entry, rest, rows), _expected(bases, relation), 1)
     return table
 
 
 def _decode_column(entry: tuple[Any, ...], body: bytes, rows: int) -> list[Any]:
     _, kind, scale, order, width, first, step, bitmap_size, _ = entry
-    flags = _flags(_inflate(body[:bitmap_size], (rows + 7) // 8), rows) if bitmap_size else None
+    flags = _flags(inflate(body[:bitmap_size], (rows + 7) // 8), rows) if bitmap_size else None
     count = rows if flags is None else sum(flags)
     data = body[bitmap_size:]
     values: list[Any]
     if kind == RAW_FLOAT:
-        values = _planes_to_array(_inflate(data, count * 8), 8, "d").tolist()
+        values = from_planes(inflate(data, count * 8), 8, "d").tolist()
     else:
         words: list[str] = []
         if kind == TEXT:
             words, data = _read_dictionary(data)
-        values = _unpack(_Packed(order, width, first, step, data), count)
+        values = unpack(Packed(order, width, first, step, data), count)
         if kind == SCALED:
             power = 10.0**scale
             values = [value / power for value in values]
@@ -198,23 +180,23 @@ def _decode_column(entry: tuple[Any, ...], body: bytes, rows: int) -> list[Any]:
     return [next(source) if flag else None for flag in flags]
 
 
-def _shorter(plain: _Packed, related: "_Packed | None") -> tuple[int, _Packed]:
+def _shorter(plain: Packed, related: "Packed | None") -> tuple[int, Packed]:
     if related is None or len(related.data) >= len(plain.data):
         return INTEGER, plain
     return RELATIVE, related
 
 
-def _related(table: Table, values: Sequence[Any], relation: Relation) -> "_Packed | None":
+def _related(table: Table, values: Sequence[Any], relation: Relation) -> "Packed | None":
     """A column of integers by what it differs from the expected; None where a base is no integer or a step too far."""
     if any(isinstance(value, float | str) for key in relation.keys for value in table.columns.get(key, ())):
         return None
     rest = [value for value in _combined(values, _expected(table, relation), -1) if value is not None]
-    if not _fits(rest):
+    if not fits(rest):
         return None
-    packed = _pack(rest)
+    packed = pack(rest)
     head = _RELATION.pack(len(relation.plus), len(relation.minus), relation.divisor)
     keys = struct.pack(f"<{len(relation.keys)}H", *relation.keys)
-    return _Packed(packed.order, packed.width, packed.first, packed.step, head + keys + packed.data)
+    return Packed(packed.order, packed.width, packed.first, packed.step, head + keys + packed.data)
 
 
 def _read_relation(entry: tuple[Any, ...], body: bytes) -> tuple[Relation, bytes]:
@@ -243,20 +225,22 @@ def _combined(values: Sequence[Any], expected: Sequence[int], sign: int) -> list
     return list(map(add if sign > 0 else sub, values, expected))
 
 
-def _encode_column(present: Sequence[Any]) -> tuple[int, int, _Packed]:
+def _encode_column(present: Sequence[Any]) -> tuple[int, int, Packed]:
     """Kind, decimal scale and packed integers of the values that are there."""
     if any(isinstance(value, str) for value in present):
         return TEXT, 0, _pack_text(present)
     if not any(isinstance(value, float) for value in present):
-        return INTEGER, 0, _pack(present)
+        if not fits(present):
+            raise UnstorableError("an integer does not fit 64 bits")
+        return INTEGER, 0, pack(present)
     floats = [float(value) for value in present]
     if not all(map(math.isfinite, floats)):
         raise UnstorableError("NaN and infinity are not measurements")
     for scale in range(MAX_SCALE + 1):
         scaled = _scaled(floats, scale)
         if scaled is not None:
-            return SCALED, scale, _pack(scaled)
-    return RAW_FLOAT, 0, _Packed(OFFSET, 8, 0, 0, _deflate(*_planes(array("d", floats), 8)))
+            return SCALED, scale, pack(scaled)
+    return RAW_FLOAT, 0, Packed(OFFSET, 8, 0, 0, deflate(*planes(array("d", floats), 8)))
 
 
 def _scaled(floats: Sequence[float], scale: int) -> list[int] | None:
@@ -274,82 +258,20 @@ def _scaled(floats: Sequence[float], scale: int) -> list[int] | None:
     return scaled
 
 
-def _pack(values: Sequence[int]) -> _Packed:
-    """Integers in the order that takes the fewest bytes; differences beyond 64 bits rule an order out."""
-    if not values:
-        return _Packed(OFFSET, 0, 0, 0, b"")
-    low, high = min(values), max(values)
-    if low < -INT64 or high >= INT64:
-        raise UnstorableError("an integer does not fit 64 bits")
-    first = list(map(sub, values[1:], values))
-    step = first[0] if first else 0
-    if -INT64 <= step < INT64 and all(difference == step for difference in first):
-        return _Packed(OFFSET, 0, values[0], step, b"")
-    offsets = _deflated(OFFSET, [value - low for value in values], low, 0)
-    if not _fits(first):
-        return offsets
-    second = list(map(sub, first[1:], first))
-    if _fits(second) and _bits(second) < _bits(first):
-        differences = _deflated(DELTA2, second, values[0], step)
-    else:
-        differences = _deflated(DELTA, first, values[0], 0)
-    return min(offsets, differences, key=lambda packed: len(packed.data))
-
-
-def _deflated(order: int, stream: Sequence[int], first: int, step: int) -> _Packed:
-    codes = _UNSIGNED if order == OFFSET else _SIGNED
-    width = _width(stream, signed=order != OFFSET)
-    return _Packed(order, width, first, step, _deflate(*_planes(array(codes[width], stream), width)))
-
-
-def _unpack(packed: _Packed, count: int) -> list[int]:
-    if packed.width == 0:
-        if not packed.step:
-            return [packed.first] * count
-        return list(range(packed.first, packed.first + count * packed.step, packed.step))
-    codes = _UNSIGNED if packed.order == OFFSET else _SIGNED
-    length = count - packed.order
-    stream = _planes_to_array(_inflate(packed.data, length * packed.width), packed.width, codes[packed.width])
-    if packed.order == OFFSET:
-        return [value + packed.first for value in stream]
-    if packed.order == DELTA:
-        return list(accumulate(stream, initial=packed.first))
-    if packed.order == DELTA2:
-        return list(accumulate(accumulate(stream, initial=packed.step), initial=packed.first))
-    raise ValueError(f"unknown order {packed.order}")
-
-
-def _pack_text(present: Sequence[Any]) -> _Packed:
+def _pack_text(present: Sequence[Any]) -> Packed:
     if not all(isinstance(value, str) for value in present):
         raise UnstorableError("a column holds text or numbers, not both")
     words = {word: index for index, word in enumerate(dict.fromkeys(present))}
-    packed = _pack([words[word] for word in present])
-    dictionary = _deflate(json.dumps(list(words), separators=(",", ":")).encode())
+    packed = pack([words[word] for word in present])
+    dictionary = deflate(json.dumps(list(words), separators=(",", ":")).encode())
     data = _DICTIONARY.pack(len(dictionary)) + dictionary + packed.data
-    return _Packed(packed.order, packed.width, packed.first, packed.step, data)
+    return Packed(packed.order, packed.width, packed.first, packed.step, data)
 
 
 def _read_dictionary(data: bytes) -> tuple[list[str], bytes]:
     (size,) = _DICTIONARY.unpack_from(data)
     end = _DICTIONARY.size + size
     return json.loads(zlib.decompress(data[_DICTIONARY.size : end], -15)), data[end:]
-
-
-def _fits(values: Sequence[int]) -> bool:
-    return not values or (min(values) >= -INT64 and max(values) < INT64)
-
-
-def _bits(values: Sequence[int]) -> int:
-    return sum(map(int.bit_length, values))
-
-
-def _width(values: Sequence[int], *, signed: bool) -> int:
-    low, high = min(values), max(values)
-    for width in (1, 2, 4):
-        limit = 1 << (8 * width - signed)
-        if high < limit and low >= (-limit if signed else 0):
-            return width
-    return 8
 
 
 def _bitmap(values: Sequence[Any]) -> bytes:
@@ -363,40 +285,6 @@ def _bitmap(values: Sequence[Any]) -> bytes:
 def _flags(bitmap: bytes, rows: int) -> list[bool]:
     digits = f"{int.from_bytes(bitmap, 'little'):0{rows}b}"
     return list(map("1".__eq__, digits[: -rows - 1 : -1]))
-
-
-def _planes(values: "array[Any]", width: int) -> list[bytes]:
-    if sys.byteorder == "big":
-        values.byteswap()
-    plain = values.tobytes()
-    return [plain[plane::width] for plane in range(width)]
-
-
-def _planes_to_array(planes: bytes, width: int, code: str) -> "array[Any]":
-    count = len(planes) // width
-    plain = bytearray(len(planes))
-    for plane in range(width):
-        plain[plane::width] = planes[plane * count : (plane + 1) * count]
-    values = array(code)
-    values.frombytes(bytes(plain))
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values
-
-
-def _deflate(*planes: bytes) -> bytes:
-    """Planes as one stream. Each begins a block of its own: noise beside a flat plane would share a code with it."""
-    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -15)
-    return b"".join(packer.compress(plane) + packer.flush(zlib.Z_BLOCK) for plane in planes[:-1]) + (
-        packer.compress(planes[-1]) + packer.flush()
-    )
-
-
-def _inflate(data: bytes, size: int) -> bytes:
-    plain = zlib.decompressobj(-15).decompress(data, size + 1)
-    if len(plain) != size:
-        raise ValueError(f"a column of {len(plain)} bytes where {size} belong")
-    return plain
 
 
 def sizes(block: bytes) -> Mapping[int, int]:

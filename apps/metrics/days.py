@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from django.db.models import F
 
-from apps.metrics.buckets import RAW_KEYS, device_buckets, totals_of
+from apps.metrics.buckets import device_buckets, totals_of
 from apps.metrics.codec import Table, decode
+from apps.metrics.columns import INTERVAL, LATENCY, STATE
 from apps.metrics.dirty import dirty_starts
 from apps.metrics.figures import SampleCounts
 from apps.metrics.maintenance import windows_of
@@ -18,6 +19,8 @@ from apps.metrics.rows import cut
 from apps.metrics.tiers import DAY, FIVE_MINUTES, HOURS, STEP, days_between, floor_to, runs_of_days, window_of
 from apps.metrics.types import UptimeTotals
 from apps.metrics.uptime import FOREVER, Span, StateTimes
+
+LATENCY_KEYS = frozenset({STATE, INTERVAL, LATENCY})
 
 
 class StoredDay(NamedTuple):
@@ -83,14 +86,28 @@ def day_totals(
     sources: Collection[Source],
     start_ms: int,
     end_ms: int,
-    keys: Collection[int] = RAW_KEYS,
 ) -> dict[int, dict[int, UptimeTotals]]:
     """Totals of each source and UTC day within [start, end); the first and the last day may be cut.
 
-    With fewer `keys` than all, gauges left out are not measured where raw rows are read.
-
     Where a cut day is older than its raw rows, its whole 5-minute or hourly buckets within the range are used and the
     rest of the day counts as unknown.
+    """
+    readers = day_readers(
+        workspace_id=workspace_id, sources=sources, start_ms=start_ms, end_ms=end_ms, keys=LATENCY_KEYS
+    )
+    days = days_between(start_ms, end_ms)
+    return {
+        source_id: {day: reader.totals(day, max(day, start_ms), min(day + DAY, end_ms)) for day in days}
+        for source_id, reader in readers.items()
+    }
+
+
+def day_readers(
+    *, workspace_id: int, sources: Collection[Source], start_ms: int, end_ms: int, keys: Collection[int]
+) -> dict[int, "DayReader"]:
+    """What it takes to read the days of [start, end), by source; a fixed number of statements.
+
+    `keys` are the columns wanted of raw rows: a gauge left out is not measured there.
     """
     plans = plan_days(workspace_id=workspace_id, sources=sources, start_ms=start_ms, end_ms=end_ms)
     edges = {
@@ -99,19 +116,16 @@ def day_totals(
     runs = {source_id: runs_of_days(plan.raw | (edges & set(plan.stored))) for source_id, plan in plans.items()}
     tables = load_runs(workspace_id=workspace_id, runs=runs, keys=keys)
     windows = windows_of(workspace_id=workspace_id, sources=sources, start_ms=start_ms, end_ms=end_ms)
-    found: dict[int, dict[int, UptimeTotals]] = {}
-    for source in sources:
-        plan, table = plans[source.pk], tables.get(source.pk, Table())
-        reader = _Reader(source, plan, table, windows.get(source.pk, []), edges)
-        found[source.pk] = {
-            day: reader.totals(day, max(day, start_ms), min(day + DAY, end_ms))
-            for day in days_between(start_ms, end_ms)
-        }
-    return found
+    return {
+        source.pk: DayReader(
+            source, plans[source.pk], tables.get(source.pk, Table()), windows.get(source.pk, []), edges
+        )
+        for source in sources
+    }
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class DayReader:
     """One source's days, each from the place its plan names."""
 
     source: Source
@@ -120,15 +134,24 @@ class _Reader:
     windows: Sequence[Span]
     edges: Collection[int]
 
+    def whole(self, day: int) -> StoredDay | None:
+        """The stored row of a day, None when it is not current or the range cuts it."""
+        return None if day in self.edges else self.plan.stored.get(day)
+
+    def is_silent(self, day: int) -> bool:
+        """Whether nothing is known of a day, not even maintenance."""
+        return not self.windows and day not in self.plan.stored and day not in self.plan.raw
+
     def totals(self, day: int, start_ms: int, end_ms: int) -> UptimeTotals:
-        stored = self.plan.stored.get(day)
-        if stored is not None and day not in self.edges:
-            return stored_totals(stored)
+        """Totals of a stretch within one day."""
+        whole, stored = self.whole(day), self.plan.stored.get(day)
+        if whole is not None:
+            return stored_totals(whole)
         if stored is not None and stored.checks and not self._has_rows(day):
             return totals_of(kept_buckets(self.source, day, start_ms, end_ms), end_ms - start_ms)
-        speaks = stored is not None or day in self.plan.raw
-        if not speaks and not self.windows:
+        if self.is_silent(day):
             return UptimeTotals(times=StateTimes(unknown_ms=end_ms - start_ms))
+        speaks = stored is not None or day in self.plan.raw
         rows = cut(self.rows, self._carry(start_ms), end_ms) if speaks else Table()
         buckets = device_buckets(rows, windows=self.windows, start_ms=start_ms, end_ms=end_ms, step_ms=FOREVER)
         return totals_of(buckets, end_ms - start_ms)

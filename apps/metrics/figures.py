@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from apps.metrics.percentiles import linear
-from apps.metrics.uptime import AVAILABLE, CHECKED, Sample, Span, State, StateTimes, is_inside, state_times
+from apps.metrics.uptime import AVAILABLE, CHECKED, FAILED, Sample, Span, State, StateTimes, is_inside, state_times
 
 MINUTE_MS = 60_000
 
@@ -47,11 +46,8 @@ def summed(parts: Iterable[SampleCounts]) -> SampleCounts:
 
 def kept_samples(samples: Sequence[Sample], *, windows: Sequence[Span], start_ms: int, end_ms: int) -> list[Sample]:
     """Samples of [start, end) that count: checked, and outside every window (its two ends are inside)."""
-    return [
-        sample
-        for sample in samples
-        if start_ms <= sample.ts_ms < end_ms and sample.state in CHECKED and not is_inside(sample.ts_ms, windows)
-    ]
+    kept = [sample for sample in samples if sample.state in CHECKED and start_ms <= sample.ts_ms < end_ms]
+    return [sample for sample in kept if not is_inside(sample.ts_ms, windows)] if windows else kept
 
 
 def latencies(kept: Iterable[Sample]) -> list[float]:
@@ -61,13 +57,18 @@ def latencies(kept: Iterable[Sample]) -> list[float]:
 
 def incident_count(kept: Sequence[Sample]) -> int:
     """Changes from not-down to down between neighbours; a first sample that is down opens none."""
-    return sum(before.state != State.DOWN and after.state == State.DOWN for before, after in pairwise(kept))
+    return sum(kept[index - 1].state != State.DOWN for index in _downs(kept))
 
 
 def downtime_minutes(kept: Sequence[Sample]) -> int:
     """Minutes between each down sample and the one before it, the sum rounded half up."""
-    total = sum(after.ts_ms - before.ts_ms for before, after in pairwise(kept) if after.state == State.DOWN)
+    total = sum(kept[index].ts_ms - kept[index - 1].ts_ms for index in _downs(kept))
     return (2 * total + MINUTE_MS) // (2 * MINUTE_MS)
+
+
+def _downs(kept: Sequence[Sample]) -> list[int]:
+    """Where the down samples are that have one before them."""
+    return [index for index, sample in enumerate(kept) if index and sample.state in FAILED]
 
 
 def window_figures(samples: Sequence[Sample], *, windows: Sequence[Span], start_ms: int, end_ms: int) -> WindowFigures:

@@ -10,7 +10,7 @@ from apps.metrics.columns import read_detail, read_row
 from apps.metrics.maintenance import windows_of
 from apps.metrics.models import Block, LatestRow, Source
 from apps.metrics.raw import head_rows, raw_blocks
-from apps.metrics.rows import cells_at, union
+from apps.metrics.rows import cut, rows_of, union
 from apps.metrics.sources import own_columns, source_of, sources_of
 from apps.metrics.tiers import DAY, RAW, floor_to
 from apps.metrics.types import STATE_NAMES, ResultRow
@@ -19,12 +19,15 @@ from apps.metrics.uptime import Span, is_inside
 MAX_ROWS = 10_000
 NOT_MEASURED: Mapping[str, Any] = {"reason": "not_measured"}
 _DAYS_A_READ = 4
-_PLAIN = {
-    "latency_us": columns.LATENCY,
-    **columns.PHASES,
-    "status_code": columns.HTTP_STATUS,
+_SPOKEN_FOR = {
+    columns.STATE,
+    columns.INTERVAL,
+    columns.LATENCY,
+    *columns.PHASES.values(),
+    columns.HTTP_STATUS,
+    columns.MISSED,
+    columns.DETAIL,
 }
-_SPOKEN_FOR = {*_PLAIN.values(), columns.STATE, columns.INTERVAL, columns.MISSED, columns.DETAIL}
 
 
 def results(*, workspace_id: int, ref: Ref, start_ms: int, end_ms: int, newest: int | None = None) -> list[ResultRow]:
@@ -86,10 +89,16 @@ class _Speller:
             ts_ms=ts,
             state="unknown" if missed else STATE_NAMES[cells.get(columns.STATE, 0)],
             interval_ms=cells.get(columns.INTERVAL, 0),
+            latency_us=cells.get(columns.LATENCY),
+            dns_us=cells.get(columns.DNS),
+            connect_us=cells.get(columns.CONNECT),
+            tls_us=cells.get(columns.TLS),
+            ttfb_us=cells.get(columns.TTFB),
+            total_us=cells.get(columns.TOTAL),
+            status_code=cells.get(columns.HTTP_STATUS),
             detail={**NOT_MEASURED, **detail} if missed else detail,
-            others={self._names[key]: value for key, value in cells.items() if key in self._names},
-            in_maintenance=is_inside(ts, self._windows),
-            **{name: cells.get(key) for name, key in _PLAIN.items()},
+            others={name: cells[key] for key, name in self._names.items() if key in cells},
+            in_maintenance=bool(self._windows) and is_inside(ts, self._windows),
         )
 
 
@@ -114,9 +123,7 @@ def _newest_first(source: Source, start_ms: int, end_ms: int) -> Iterator[tuple[
         for day in chosen:
             fresh = {ts: cells for ts, cells in heads.items() if floor_to(ts, DAY) == day}
             table = union(blocks.get(day, Table()), fresh)
-            for index in range(len(table.ts) - 1, -1, -1):
-                if table.ts[index] < end_ms:
-                    yield table.ts[index], cells_at(table, index)
+            yield from reversed(rows_of(cut(table, table.ts[0], end_ms)) if table.ts else [])
         if chosen[-1] + DAY <= start_ms:
             return
 

@@ -19,6 +19,7 @@ from apps.metrics.sources import source_of
 from apps.metrics.tiers import DAY, RAW, floor_to, runs_of_days
 from apps.metrics.types import LatencyStats
 
+_KEYS = frozenset({columns.STATE, columns.LATENCY})
 PERCENTS = (50, 95, 99)
 NOTHING = LatencyStats(0, None, None, None, None, None, None, exact=True)
 
@@ -60,7 +61,7 @@ def _histograms(source: Source, days: list[int]) -> list[Sketch]:
 def _raw_latencies(source: Source, days: set[int], start_ms: int, end_ms: int) -> list[float]:
     """Latencies that count, ascending, of the wanted days within [start, end)."""
     runs = runs_of_days(days)
-    tables = load_runs(workspace_id=source.workspace_id, runs={source.pk: runs}, keys={columns.STATE, columns.LATENCY})
+    tables = load_runs(workspace_id=source.workspace_id, runs={source.pk: runs}, keys=_KEYS, carry=False)
     table = tables.get(source.pk, Table())
     windows = windows_of(workspace_id=source.workspace_id, sources=[source], start_ms=start_ms, end_ms=end_ms)
     values: list[float] = []

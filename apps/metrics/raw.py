@@ -86,8 +86,10 @@ def load_raw(
     }
 
 
-def load_runs(*, workspace_id: int, runs: Mapping[int, Sequence[Span]], keys: Collection[int]) -> dict[int, Table]:
-    """The wanted columns of the days that each source's runs touch, and of the newest sealed day before each run.
+def load_runs(
+    *, workspace_id: int, runs: Mapping[int, Sequence[Span]], keys: Collection[int], carry: bool = True
+) -> dict[int, Table]:
+    """The wanted columns of the days that each source's runs touch, with `carry` of the newest sealed day before too.
 
     Runs are half-open stretches of milliseconds. Four statements, however many sources and runs; rows between runs are
     left out, so look at one run at a time: the last row before it is the one that carries in.
@@ -98,21 +100,21 @@ def load_runs(*, workspace_id: int, runs: Mapping[int, Sequence[Span]], keys: Co
     start = floor_to(min(first for stretches in wanted.values() for first, _ in stretches), DAY)
     end = max(last for stretches in wanted.values() for _, last in stretches)
     blocks: dict[int, dict[int, Table]] = {}
-    for source_id, t0, payload in _payloads(workspace_id, _chosen_days(workspace_id, wanted, start, end)):
+    for source_id, t0, payload in _payloads(workspace_id, _chosen_days(workspace_id, wanted, start, end, carry=carry)):
         blocks.setdefault(source_id, {})[t0] = decode(payload, keys)
-    heads = head_rows(workspace_id, list(wanted), 0, end)
+    heads = head_rows(workspace_id, list(wanted), 0 if carry else start, end)
     return {
         source_id: _joined(blocks.get(source_id, {}), _chosen(heads.get(source_id, {}), keys)) for source_id in wanted
     }
 
 
 def _chosen_days(
-    workspace_id: int, wanted: Mapping[int, Sequence[Span]], start_ms: int, end_ms: int
+    workspace_id: int, wanted: Mapping[int, Sequence[Span]], start_ms: int, end_ms: int, *, carry: bool
 ) -> set[tuple[int, int]]:
     """Source and day of every sealed block that the runs need."""
     sealed: dict[int, list[int]] = {}
-    for source_id, t0 in days_before(workspace_id, list(wanted), start_ms).items():
-        sealed[source_id] = [t0]
+    if carry:
+        sealed = {source_id: [t0] for source_id, t0 in days_before(workspace_id, list(wanted), start_ms).items()}
     inside = Block.objects.of(workspace_id).filter(
         source_id__in=list(wanted), tier=RAW, t0__gte=start_ms, t0__lt=end_ms
     )
@@ -123,7 +125,7 @@ def _chosen_days(
         days = sealed.get(source_id, [])
         for first, last in stretches:
             touching = bisect_left(days, floor_to(first, DAY))
-            chosen.update((source_id, t0) for t0 in days[max(0, touching - 1) :] if t0 < last)
+            chosen.update((source_id, t0) for t0 in days[max(0, touching - carry) :] if t0 < last)
     return chosen
 
 

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from itertools import repeat
 from typing import Any, TypeVar
 
 from apps.metrics import columns
@@ -41,14 +42,17 @@ def _extended(block: Table, rows: Mapping[int, Mapping[int, Any]]) -> Table:
     """A block and rows that are all younger."""
     order = sorted(rows)
     keys = sorted(set(block.columns).union(*rows.values()))
-    return Table(
-        [*block.ts, *order], {key: [*block.column(key), *(rows[ts].get(key) for ts in order)] for key in keys}
-    )
+    return Table([*block.ts, *order], {key: [*block.column(key), *(rows[ts].get(key) for ts in order)] for key in keys})
 
 
-def cells_at(table: Table, index: int) -> dict[int, Any]:
-    """One row of a table by column, without the missing values."""
-    return {key: values[index] for key, values in table.columns.items() if values[index] is not None}
+def rows_of(table: Table) -> list[tuple[int, dict[int, Any]]]:
+    """The rows of a table: time, and cells by column without the missing values."""
+    keys = list(table.columns)
+    rows = zip(*table.columns.values(), strict=True) if keys else repeat((), len(table.ts))
+    return [
+        (ts, {key: value for key, value in zip(keys, row, strict=True) if value is not None})
+        for ts, row in zip(table.ts, rows, strict=True)
+    ]
 
 
 def samples_of(table: Table) -> list[Sample]:

@@ -5,9 +5,9 @@ from datetime import datetime
 from apps.common.clock import epoch_ms
 from apps.common.values import Ref
 from apps.metrics.bars import day_bars, sparklines
-from apps.metrics.buckets import RAW_KEYS
 from apps.metrics.charts import chart
 from apps.metrics.codec import Table
+from apps.metrics.columns import INTERVAL, LATENCY, STATE
 from apps.metrics.days import day_totals
 from apps.metrics.figures import WindowFigures
 from apps.metrics.figures import window_figures as figures_of
@@ -65,7 +65,8 @@ def window_figures(*, workspace_id: int, ref: Ref, start: datetime, end: datetim
     source = source_of(workspace_id, ref)
     if source is None or start_ms >= end_ms:
         return figures_of([], windows=[], start_ms=start_ms, end_ms=max(start_ms, end_ms))
-    rows = load_raw(workspace_id=workspace_id, source_ids=[source.pk], start_ms=start_ms, end_ms=end_ms, keys=RAW_KEYS)
+    keys = {STATE, INTERVAL, LATENCY}
+    rows = load_raw(workspace_id=workspace_id, source_ids=[source.pk], start_ms=start_ms, end_ms=end_ms, keys=keys)
     windows = windows_of(workspace_id=workspace_id, sources=[source], start_ms=start_ms, end_ms=end_ms)
     return figures_of(
         samples_of(rows.get(source.pk, Table())),

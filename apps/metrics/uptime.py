@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from operator import sub
 from typing import NamedTuple
 
 HOLD_INTERVALS = 3
@@ -29,8 +30,10 @@ class State(IntEnum):
     PAUSED = 5
 
 
-CHECKED = frozenset({State.UP, State.WARNING, State.DOWN})
-AVAILABLE = frozenset({State.UP, State.WARNING})
+# Plain numbers: membership is asked of every stored result.
+CHECKED = frozenset({int(State.UP), int(State.WARNING), int(State.DOWN)})
+AVAILABLE = frozenset({int(State.UP), int(State.WARNING)})
+FAILED = frozenset({int(State.DOWN)})
 _HELD = frozenset({State.UP, State.WARNING, State.DOWN, State.MAINTENANCE})
 
 
@@ -111,8 +114,11 @@ class Held(NamedTuple):
 
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> "Held":
-        ts, states, intervals, _ = zip(*samples, strict=True) if samples else ((), (), (), ())
-        return cls(ts, states, intervals)
+        return cls(
+            [sample.ts_ms for sample in samples],
+            [sample.state for sample in samples],
+            [sample.interval_ms for sample in samples],
+        )
 
 
 def held_pieces(held: Held, start_ms: int, end_ms: int) -> Iterator[Piece]:
@@ -121,14 +127,8 @@ def held_pieces(held: Held, start_ms: int, end_ms: int) -> Iterator[Piece]:
     The results may begin before the window: the last one before it carries in.
     """
     ts, states, intervals = held
-    neighbours = zip(ts, ts[1:], states, states[1:], intervals, strict=False)
-    lasts = [
-        index
-        for index, (at, following, state, next_state, interval) in enumerate(neighbours)
-        if state != next_state or (interval and following - at > HOLD_INTERVALS * interval)
-    ]
     first = 0
-    for last in [*lasts, len(ts) - 1] if ts else []:
+    for last in _last_of_each_piece(held):
         until = ts[last + 1] if last + 1 < len(ts) else end_ms
         if intervals[last]:
             until = min(until, ts[last] + HOLD_INTERVALS * intervals[last])
@@ -136,6 +136,24 @@ def held_pieces(held: Held, start_ms: int, end_ms: int) -> Iterator[Piece]:
         if begin < until and states[last] in _HELD:
             yield begin, until, states[last]
         first = last + 1
+
+
+def _last_of_each_piece(held: Held) -> list[int]:
+    """Indexes of the results after which the state changes or nothing is known, and of the last one."""
+    ts, states, intervals = held
+    if not ts:
+        return []
+    if states.count(states[0]) == intervals.count(intervals[0]) == len(ts):
+        longest = max(map(sub, ts[1:], ts), default=0)
+        if not intervals[0] or longest <= HOLD_INTERVALS * intervals[0]:
+            return [len(ts) - 1]
+    neighbours = zip(ts, ts[1:], states, states[1:], intervals, strict=False)
+    changes = [
+        index
+        for index, (at, following, state, next_state, interval) in enumerate(neighbours)
+        if state != next_state or (interval and following - at > HOLD_INTERVALS * interval)
+    ]
+    return [*changes, len(ts) - 1]
 
 
 def overlaid(pieces: Iterable[Piece], spans: Sequence[Span], start_ms: int, end_ms: int) -> Iterator[Piece]:
