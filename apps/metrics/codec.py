@@ -1,6 +1,6 @@
 """Column blocks: many rows of one source in a few hundred bytes, each column packed on its own, stdlib only.
 
-A block is a header (version, CRC-32 of the rest, columns, rows), a directory with one entry a column, and the columns.
+A block is a header (version, CRC-32, columns, rows), a deflated directory with one entry a column, and the columns.
 Integers are stored as the offset from their minimum, as differences or as differences of differences, whichever takes
 the fewest bytes (apps.metrics.packing). A constant and an arithmetic progression have no payload. An integer column may
 be kept as what it differs by from others, where that takes less: a total from its parts, a minimum from a last value.
@@ -22,7 +22,9 @@ from typing import Any
 from apps.common.errors import DomainError
 from apps.metrics.packing import OFFSET, Packed, deflate, fits, from_planes, inflate, pack, planes, unpack
 
-VERSION = 1
+VERSION = 3
+# Blocks of the first version are still read: their directory is plain, their checksum leaves the version out.
+_PLAIN_DIRECTORY = 1
 TS_KEY = 65535
 MAX_KEY = TS_KEY - 1
 MAX_SCALE = 6
@@ -30,9 +32,9 @@ EXACT_FLOAT = 2**53
 
 INTEGER, SCALED, RAW_FLOAT, TEXT, RELATIVE = range(5)
 
-_HEADER = struct.Struct("<BIHI")  # version, crc of the rest, columns, rows
+_HEADER = struct.Struct("<BIHI")  # version, checksum, columns, rows
 _ENTRY = struct.Struct("<HBBBBqqII")  # key, kind, scale, order, width, first, step, bytes of bitmap, bytes of data
-_DICTIONARY = struct.Struct("<I")
+_LENGTH = struct.Struct("<I")
 _RELATION = struct.Struct("<BBH")  # columns added, columns taken away, divisor; their keys follow
 
 
@@ -110,8 +112,9 @@ def encode(table: Table, relations: Mapping[int, Relation] | None = None) -> byt
             )
         )
         payloads += [bitmap, packed.data]
-    rest = struct.pack("<HI", len(entries), len(table.ts)) + b"".join(entries) + b"".join(payloads)
-    return struct.pack("<BI", VERSION, zlib.crc32(rest)) + rest
+    directory = deflate(b"".join(entries))
+    rest = struct.pack("<HII", len(entries), len(table.ts), len(directory)) + directory + b"".join(payloads)
+    return struct.pack("<BI", VERSION, _checksum(VERSION, rest)) + rest
 
 
 def decode(block: "bytes | memoryview[int]", keys: Collection[int] | None = None) -> Table:
@@ -122,9 +125,9 @@ def decode(block: "bytes | memoryview[int]", keys: Collection[int] | None = None
     data = bytes(block)
     if not data:
         raise DamagedBlockError("the block is empty")
-    if data[0] != VERSION:
+    if data[0] not in {VERSION, _PLAIN_DIRECTORY}:
         raise UnknownVersionError(f"block version {data[0]} is not known")
-    if len(data) < _HEADER.size or zlib.crc32(memoryview(data)[5:]) != _HEADER.unpack_from(data)[1]:
+    if len(data) < _HEADER.size or _checksum(data[0], memoryview(data)[5:]) != _HEADER.unpack_from(data)[1]:
         raise DamagedBlockError("the block's checksum does not match")
     try:
         return _decode(data, keys)
@@ -133,10 +136,10 @@ def decode(block: "bytes | memoryview[int]", keys: Collection[int] | None = None
 
 
 def _decode(data: bytes, keys: Collection[int] | None) -> Table:
-    _, _, columns, rows = _HEADER.unpack_from(data)
-    offset = _HEADER.size + columns * _ENTRY.size
+    _, _, _, rows = _HEADER.unpack_from(data)
+    directory, offset = _directory(data)
     bodies: dict[int, tuple[tuple[Any, ...], bytes]] = {}
-    for entry in _ENTRY.iter_unpack(data[_HEADER.size : offset]):
+    for entry in _ENTRY.iter_unpack(directory):
         size = entry[7] + entry[8]
         bodies[entry[0]] = entry, data[offset : offset + size]
         offset += size
@@ -154,6 +157,21 @@ def _decode(data: bytes, keys: Collection[int] | None) -> Table:
                 bases.columns[base] = table.columns.get(base) or _decode_column(*bodies[base], rows)
         table.columns[key] = _combined(_decode_column(entry, rest, rows), _expected(bases, relation), 1)
     return table
+
+
+def _checksum(version: int, rest: "bytes | memoryview[int]") -> int:
+    return zlib.crc32(rest) if version == _PLAIN_DIRECTORY else zlib.crc32(rest, zlib.crc32(bytes([version])))
+
+
+def _directory(data: bytes) -> tuple[bytes, int]:
+    """The entries of all columns, and where the columns begin."""
+    version, _, columns, _ = _HEADER.unpack_from(data)
+    start, size = _HEADER.size, columns * _ENTRY.size
+    if version == _PLAIN_DIRECTORY:
+        return data[start : start + size], start + size
+    (packed,) = _LENGTH.unpack_from(data, start)
+    start += _LENGTH.size
+    return inflate(data[start : start + packed], size), start + packed
 
 
 def _decode_column(entry: tuple[Any, ...], body: bytes, rows: int) -> list[Any]:
@@ -264,14 +282,14 @@ def _pack_text(present: Sequence[Any]) -> Packed:
     words = {word: index for index, word in enumerate(dict.fromkeys(present))}
     packed = pack([words[word] for word in present])
     dictionary = deflate(json.dumps(list(words), separators=(",", ":")).encode())
-    data = _DICTIONARY.pack(len(dictionary)) + dictionary + packed.data
+    data = _LENGTH.pack(len(dictionary)) + dictionary + packed.data
     return Packed(packed.order, packed.width, packed.first, packed.step, data)
 
 
 def _read_dictionary(data: bytes) -> tuple[list[str], bytes]:
-    (size,) = _DICTIONARY.unpack_from(data)
-    end = _DICTIONARY.size + size
-    return json.loads(zlib.decompress(data[_DICTIONARY.size : end], -15)), data[end:]
+    (size,) = _LENGTH.unpack_from(data)
+    end = _LENGTH.size + size
+    return json.loads(zlib.decompress(data[_LENGTH.size : end], -15)), data[end:]
 
 
 def _bitmap(values: Sequence[Any]) -> bytes:
@@ -288,7 +306,5 @@ def _flags(bitmap: bytes, rows: int) -> list[bool]:
 
 
 def sizes(block: bytes) -> Mapping[int, int]:
-    """Bytes each column takes in a block, bitmap and directory entry included."""
-    _, _, columns, _ = _HEADER.unpack_from(block)
-    entries = _ENTRY.iter_unpack(block[_HEADER.size : _HEADER.size + columns * _ENTRY.size])
-    return {entry[0]: _ENTRY.size + entry[7] + entry[8] for entry in entries}
+    """Bytes each column takes in a block, bitmap and directory entry (before that is deflated) included."""
+    return {entry[0]: _ENTRY.size + entry[7] + entry[8] for entry in _ENTRY.iter_unpack(_directory(block)[0])}
