@@ -27,6 +27,10 @@ def state() -> dict[str, Any]:
     return {model.__name__: list(model.objects.order_by("pk").values()) for model in models}
 
 
+# Session-only routes turn every token away before they look for a row.
+OPEN_TO_TOKENS = [(method, route) for method, route in NAMED if not gate_of(method, route).session_only]
+
+
 @pytest.fixture
 def theirs(workspace, project, now) -> Target:
     return target(workspace, project, now)
@@ -42,10 +46,8 @@ def test_another_tenants_rows_are_not_there(method, route, theirs, stranger) -> 
     assert state() == before
 
 
-@pytest.mark.parametrize(("method", "route"), NAMED, ids=str)
+@pytest.mark.parametrize(("method", "route"), OPEN_TO_TOKENS, ids=str)
 def test_another_tenants_token_finds_nothing(method, route, theirs, stranger) -> None:
-    if gate_of(method, route).session_only:
-        pytest.skip("tokens never get here")
     other = factories.make_workspace()
     call = Caller(token=factories.make_token(other)[1])
 
