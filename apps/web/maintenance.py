@@ -18,7 +18,7 @@ def change(page: WorkspacePage, *, target: Target, subject: str, form: Maintenan
         return end(page, target=target, subject=subject)
     if not form.is_valid():
         return None
-    starts, ends = form.cleaned_data["starts_at"] or page.now, form.cleaned_data["ends_at"]
+    starts, ends = form.span(page.now)
     try:
         set_maintenance(target=target, starts_at=starts, ends_at=ends, reason=form.cleaned_data["reason"], now=page.now)
     except DomainError as error:

@@ -1,6 +1,7 @@
 """Forms about the workspace and its people."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -12,6 +13,16 @@ ROLES = (
     ("viewer", "Viewer: sees everything, changes nothing"),
     ("editor", "Editor: monitors, incidents, maintenance"),
     ("admin", "Admin: also people, tokens and alerts"),
+)
+SILENCES = (
+    ("", "Until somebody ends it"),
+    ("15", "15 minutes"),
+    ("30", "30 minutes"),
+    ("60", "1 hour"),
+    ("120", "2 hours"),
+    ("240", "4 hours"),
+    ("720", "12 hours"),
+    ("1440", "1 day"),
 )
 LIFETIMES = (("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("", "No end"))
 
@@ -35,7 +46,10 @@ class InviteForm(forms.Form):
     email = forms.EmailField(label="E-mail")
     role = forms.ChoiceField(label="Role", choices=ROLES)
     projects = forms.MultipleChoiceField(
-        label="Only these projects", required=False, help_text="None chosen: all projects, future ones too."
+        label="Only these projects",
+        required=False,
+        help_text="None chosen: all projects, future ones too.",
+        widget=forms.CheckboxSelectMultiple,
     )
 
     def __init__(self, *args: Any, projects: Iterable[Project] = (), **kwargs: Any) -> None:
@@ -72,8 +86,9 @@ class ProfileForm(forms.Form):
 
 
 class MaintenanceForm(forms.Form):
-    """A planned silence: now or later, with an end or without."""
+    """A planned silence: now or later, for a while, until a moment, or until somebody ends it."""
 
+    lasts = forms.ChoiceField(label="For", choices=SILENCES, required=False)
     starts_at = forms.DateTimeField(
         label="From",
         required=False,
@@ -84,11 +99,20 @@ class MaintenanceForm(forms.Form):
     ends_at = forms.DateTimeField(
         label="Until",
         required=False,
-        help_text="Empty: until somebody ends it.",
+        help_text="Counts before what is chosen above.",
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
     )
     reason = forms.CharField(label="Reason", max_length=200, required=False)
+
+    def span(self, now: datetime) -> tuple[datetime, datetime | None]:
+        """When the silence begins and ends; None: when somebody ends it."""
+        data = self.cleaned_data
+        starts: datetime = data["starts_at"] or now
+        ends: datetime | None = data["ends_at"]
+        if ends is None and data["lasts"]:
+            ends = starts + timedelta(minutes=int(data["lasts"]))
+        return starts, ends
 
 
 class EmailRuleForm(forms.Form):

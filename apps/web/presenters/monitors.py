@@ -75,7 +75,7 @@ def status_of(device: Device, standing: Standing, *, now: datetime, seen: bool) 
     if standing.status == "maintenance":
         return status.maintenance(until=_end(standing.windows))
     if standing.status == "unknown" and not seen:
-        return status.pending(note="waits for a signal" if device.kind == Device.Kind.HEARTBEAT else "soon")
+        return status.pending(note="no signal yet" if device.kind == Device.Kind.HEARTBEAT else "soon")
     return status.of_state(
         state=device.state.state,
         cause=device.state.cause,

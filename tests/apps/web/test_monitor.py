@@ -161,6 +161,19 @@ def test_maintenance_is_set_replaced_and_ended(scene: Scene) -> None:
     assert "In maintenance" not in client.get(scene.monitor()).content.decode()
 
 
+def test_a_silence_for_a_while_ends_by_itself_and_an_exact_end_counts_before_it(scene: Scene) -> None:
+    client = scene.client(scene.owner)
+    client.post(scene.monitor("/maintenance"), {"lasts": "120", "reason": ""})
+    window = MaintenanceWindow.objects.of(scene.workspace).get(manual=True)
+    assert window.ends_at is not None
+    assert window.ends_at - window.starts_at == timedelta(hours=2)
+
+    client.post(scene.monitor("/maintenance"), {"lasts": "120", "ends_at": "2099-01-01T10:00"})
+    assert MaintenanceWindow.objects.of(scene.workspace).get(manual=True).ends_at.year == 2099
+    client.post(scene.monitor("/maintenance"), {"lasts": "7"})
+    assert MaintenanceWindow.objects.of(scene.workspace).get(manual=True).ends_at.year == 2099
+
+
 def test_a_window_that_ends_before_it_begins_is_refused(scene: Scene) -> None:
     times = {"starts_at": "2099-01-02T10:00", "ends_at": "2099-01-01T10:00"}
     response = scene.client(scene.owner).post(scene.monitor("/maintenance"), times, follow=True)
