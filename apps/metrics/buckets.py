@@ -1,6 +1,6 @@
 """Buckets of a device's results: a pure function of raw rows and maintenance windows, and their exact merge."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from apps.metrics import columns
@@ -35,19 +35,14 @@ def device_buckets(rows: Table, *, windows: Sequence[Span], start_ms: int, end_m
     """
     times = bucket_times(held_of(rows), windows=windows, start_ms=start_ms, end_ms=end_ms, step_ms=step_ms)
     inside = cut(rows, start_ms, end_ms)
-    states = inside.numbers(columns.STATE)
-    # A byte a row: counting those of a bucket is one search through memory.
-    checked = bytes(map(CHECKED.__contains__, states))
+    checked, speaking = _flags(inside, CHECKED, ()), speaks(inside, windows)
     members = {bucket: (first, past) for bucket, first, past in runs(inside.ts, step_ms) if 1 in checked[first:past]}
     table = Table(sorted({*times, *members}), {})
     spans = [members.get(bucket, (0, 0)) for bucket in table.ts]
-    speaking = speaks(inside, windows)
     counted = {
         columns.CHECKS: checked,
-        columns.FAILS: bytes(map(FAILED.__contains__, states)),
-        columns.SAMPLES: bytes(keep and not is_inside(ts, windows) for ts, keep in zip(inside.ts, checked, strict=True))
-        if windows
-        else checked,
+        columns.FAILS: _flags(inside, FAILED, ()),
+        columns.SAMPLES: _flags(inside, CHECKED, windows),
         columns.AVAILABLE: speaking,
     }
     table.columns = _spent(times, table.ts)
@@ -59,10 +54,15 @@ def device_buckets(rows: Table, *, windows: Sequence[Span], start_ms: int, end_m
 
 def speaks(rows: Table, windows: Sequence[Span]) -> bytes:
     """1 for each row whose latency and phases count: available, and outside every window; else 0."""
-    states = rows.numbers(columns.STATE)
+    return _flags(rows, AVAILABLE, windows)
+
+
+def _flags(rows: Table, among: Collection[int], windows: Sequence[Span]) -> bytes:
+    """A byte a row, so that counting those of a bucket is one search through memory."""
+    flags = bytes(map(among.__contains__, rows.numbers(columns.STATE)))
     if not windows:
-        return bytes(map(AVAILABLE.__contains__, states))
-    return bytes(state in AVAILABLE and not is_inside(ts, windows) for ts, state in zip(rows.ts, states, strict=True))
+        return flags
+    return bytes(flag and not is_inside(ts, windows) for ts, flag in zip(rows.ts, flags, strict=True))
 
 
 def _spent(times: Mapping[int, Sequence[int]], buckets: Sequence[int]) -> dict[int, list[Any]]:

@@ -104,7 +104,7 @@ def encode(table: Table, relations: Mapping[int, Relation] | None = None) -> byt
             continue
         bitmap = b"" if len(present) == len(values) else deflate(_bitmap(values))
         kind, scale, packed = _encode_column(present)
-        if kind == INTEGER and relations and key in relations:
+        if kind == INTEGER and packed.data and relations and key in relations:
             kind, packed = _shorter(packed, _related(table, values, relations[key]))
         entries.append(
             _ENTRY.pack(

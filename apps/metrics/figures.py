@@ -52,7 +52,7 @@ def kept_samples(samples: Sequence[Sample], *, windows: Sequence[Span], start_ms
 
 def latencies(kept: Iterable[Sample]) -> list[float]:
     """Latencies of the available samples that have one, ascending."""
-    return sorted(sample.latency_us for sample in kept if sample.state in AVAILABLE and sample.latency_us is not None)
+    return sorted([sample.latency_us for sample in kept if sample.state in AVAILABLE and sample.latency_us is not None])
 
 
 def incident_count(kept: Sequence[Sample]) -> int:

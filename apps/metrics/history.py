@@ -117,8 +117,9 @@ def _newest_first(source: Source, start_ms: int, end_ms: int) -> Iterator[tuple[
     heads = head_rows(source.workspace_id, [source.pk], 0, end_ms).get(source.pk, {})
     days = {*_sealed_days(source, end_ms), *(floor_to(ts, DAY) for ts in heads)}
     ordered = sorted(days, reverse=True)
-    for first in range(0, len(ordered), _DAYS_A_READ):
-        chosen = ordered[first : first + _DAYS_A_READ]
+    # The newest day alone, since it often holds all that is wanted.
+    for first in (0, *range(1, len(ordered), _DAYS_A_READ)) if ordered else ():
+        chosen = ordered[first : first + _DAYS_A_READ] if first else ordered[:1]
         blocks = raw_blocks(source.workspace_id, [source.pk], chosen).get(source.pk, {})
         for day in chosen:
             fresh = {ts: cells for ts, cells in heads.items() if floor_to(ts, DAY) == day}

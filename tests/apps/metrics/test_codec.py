@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from apps.metrics.codec import (
     DamagedBlockError,
+    Relation,
     Table,
     UnknownVersionError,
     UnstorableError,
@@ -87,6 +88,53 @@ def test_foreign_bytes_behind_a_correct_checksum_are_refused_or_read(rest: bytes
     except DamagedBlockError:
         return
     assert isinstance(table.ts, list)
+
+
+FIRST_VERSION = (
+    "01fccdd99c040003000000ffff00000000000000000000000060ea0000000000000000000000000000010000000001010000"
+    "000000000000000000000000000000000005000000020000000000523d01000000000047f7ffffffffffff03000000000000"
+    "000f000300000000000000000000000000000000000000030000000b0000006360600200630600630100070000008b56aa50"
+    "8a0500"
+)
+RELATED = {7: Relation((2,)), 6: Relation((2,), (3, 4)), 12: Relation((2,), divisor=1000)}
+
+
+@given(st.integers(0, 40), st.data())
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_column_kept_as_a_difference_comes_back_exactly(rows: int, data: st.DataObject) -> None:
+    cell = st.one_of(st.none(), data.draw(st.sampled_from([INT64, st.integers(0, 9000), st.floats(0, 1)])))
+    columns = {key: data.draw(st.lists(cell, min_size=rows, max_size=rows)) for key in (2, 3, 4, 6, 7, 12)}
+    table = Table(list(range(rows)), columns)
+    block = encode(table, RELATED)
+
+    assert decode(block) == decode(encode(table))
+    for key in columns:
+        assert decode(block, {key}).column(key) == table.column(key), "its bases are read unasked, and left out"
+
+
+def test_what_follows_from_other_columns_costs_a_fraction_of_it() -> None:
+    rng = random.Random(3)
+    parts = {key: [int(rng.lognormvariate(10, 0.3)) for _ in range(1440)] for key in (3, 4)}
+    waits = [rng.randrange(100) for _ in range(1440)]
+    whole = [sum(row) for row in zip(waits, *parts.values(), strict=True)]
+    runs = [latency // 1000 + 2 for latency in whole]
+    table = Table(list(range(1440)), {2: whole, 6: waits, 7: whole, 12: runs, **parts})
+
+    plain, related = sizes(encode(table)), sizes(encode(table, RELATED))
+
+    assert (related[7], related[12]) < (60, 60)
+    assert related[2] == plain[2], "others are measured against it"
+    assert sum(related.values()) < 0.65 * sum(plain.values())
+    assert decode(encode(table, RELATED)) == table
+
+
+def test_a_block_of_the_first_version_is_still_read() -> None:
+    block = bytes.fromhex(FIRST_VERSION)
+
+    assert block[0] == 1
+    assert decode(block) == Table(
+        [0, 60_000, 120_000], {1: [1, 1, 3], 2: [81_234, 79_001, None], 15: [None, None, "x"]}
+    )
 
 
 def test_another_version_is_an_error_and_not_a_guess() -> None:
