@@ -1,6 +1,7 @@
 """Buckets of a device's results: a pure function of raw rows and maintenance windows, and their exact merge."""
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import compress
 from typing import Any
 
 from apps.metrics import columns
@@ -55,6 +56,12 @@ def device_buckets(rows: Table, *, windows: Sequence[Span], start_ms: int, end_m
 def speaks(rows: Table, windows: Sequence[Span]) -> bytes:
     """1 for each row whose latency and phases count: available, and outside every window; else 0."""
     return _flags(rows, AVAILABLE, windows)
+
+
+def spoken_latencies(rows: Table, windows: Sequence[Span]) -> list[int]:
+    """The latencies that count, in the order of the rows."""
+    values = compress(rows.column(columns.LATENCY), speaks(rows, windows))
+    return [value for value in values if value is not None]
 
 
 def _flags(rows: Table, among: Collection[int], windows: Sequence[Span]) -> bytes:

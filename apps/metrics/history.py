@@ -1,6 +1,7 @@
 """Single results: the log of a device, and the newest row of many."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from apps.common.values import Ref
@@ -118,8 +119,8 @@ def _newest_first(source: Source, start_ms: int, end_ms: int) -> Iterator[tuple[
     days = {*_sealed_days(source, end_ms), *(floor_to(ts, DAY) for ts in heads)}
     ordered = sorted(days, reverse=True)
     # The newest day alone, since it often holds all that is wanted.
-    for first in (0, *range(1, len(ordered), _DAYS_A_READ)) if ordered else ():
-        chosen = ordered[first : first + _DAYS_A_READ] if first else ordered[:1]
+    older = (ordered[first : first + _DAYS_A_READ] for first in range(1, len(ordered), _DAYS_A_READ))
+    for chosen in chain([ordered[:1]] if ordered else [], older):
         blocks = raw_blocks(source.workspace_id, [source.pk], chosen).get(source.pk, {})
         for day in chosen:
             fresh = {ts: cells for ts, cells in heads.items() if floor_to(ts, DAY) == day}

@@ -1,12 +1,11 @@
 """Latency percentiles of a window: exact where raw rows exist, from the stored histograms beyond."""
 
 from datetime import datetime
-from itertools import compress
 
 from apps.common.clock import epoch_ms
 from apps.common.values import Ref
 from apps.metrics import columns
-from apps.metrics.buckets import speaks
+from apps.metrics.buckets import spoken_latencies
 from apps.metrics.codec import Table
 from apps.metrics.days import day_totals, plan_days
 from apps.metrics.maintenance import windows_of
@@ -67,8 +66,7 @@ def _raw_latencies(source: Source, days: set[int], start_ms: int, end_ms: int) -
     values: list[float] = []
     for first, last in runs:
         rows = cut(table, max(first, start_ms), min(last, end_ms))
-        counting = speaks(rows, windows.get(source.pk, []))
-        values += [value for value in compress(rows.column(columns.LATENCY), counting) if value is not None]
+        values += spoken_latencies(rows, windows.get(source.pk, []))
     return sorted(values)
 
 

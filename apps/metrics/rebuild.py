@@ -10,15 +10,14 @@ from django.db import transaction
 from django.db.models import Q
 
 from apps.common.clock import epoch_ms
-from apps.metrics.buckets import RAW_KEYS, device_buckets, joined, merge_buckets, totals_of
+from apps.metrics.buckets import RAW_KEYS, device_buckets, joined, merge_buckets, spoken_latencies, totals_of
 from apps.metrics.codec import BlockError, Table, decode, encode
 from apps.metrics.dirty import mark_windows
-from apps.metrics.figures import kept_samples, latencies
 from apps.metrics.maintenance import windows_of
 from apps.metrics.models import Block, DayTotals, DirtyWindow, Source
 from apps.metrics.raw import load_raw
 from apps.metrics.relations import BUCKET_RELATIONS
-from apps.metrics.rows import cut, samples_of
+from apps.metrics.rows import cut
 from apps.metrics.sketch import sketch_of
 from apps.metrics.tiers import (
     DAY,
@@ -189,7 +188,6 @@ def day_result(rows: Table, *, windows: Sequence[Span], t0: int) -> _Result:
     end = t0 + DAY
     buckets = device_buckets(rows, windows=windows, start_ms=t0, end_ms=end, step_ms=STEP[FIVE_MINUTES])
     totals = totals_of(buckets, DAY)
-    kept = kept_samples(samples_of(cut(rows, t0, end)), windows=windows, start_ms=t0, end_ms=end)
     values = {
         "up_ms": totals.times.up_ms,
         "warning_ms": totals.times.warning_ms,
@@ -204,7 +202,7 @@ def day_result(rows: Table, *, windows: Sequence[Span], t0: int) -> _Result:
         "lat_sum_us": totals.latency_sum_us,
         "lat_min_us": totals.latency_min_us,
         "lat_max_us": totals.latency_max_us,
-        "sketch": sketch_of(latencies(kept)).to_bytes(),
+        "sketch": sketch_of(spoken_latencies(cut(rows, t0, end), windows)).to_bytes(),
     }
     return _Result(buckets, _Day(t0 // DAY, values))
 
