@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from apps.devices.models import Device
@@ -69,6 +70,34 @@ def test_ticked_rows_are_left_alone_by_the_refresh_and_acted_on_together(visit: 
     page.get_by_role("button", name="Pause").click()
     expect(page.locator("main")).to_contain_text("1 paused: Till 1.")
     assert Device.objects.get(pk=scene.device.pk).paused is True
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_many_are_tagged_and_silenced_from_menus_that_stay_on_the_screen(
+    visit: Visit, scene: Scene, width: int
+) -> None:
+    page = visit(scene.path("monitors/"), user=scene.owner, width=width)
+    page.locator("tbody .pick input").first.check()
+    bar = page.locator(".bulk")
+    for name in ("Delete", "Maintenance", "Tags"):
+        bar.locator("summary", has_text=name).click()
+        box = bar.locator("details[open] .menu__panel").bounding_box()
+        assert box is not None
+        assert box["x"] >= 0, name
+        assert box["x"] + box["width"] <= width, name
+        assert box["y"] >= 0, name
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
+    assert found.violations_count == 0, found.generate_report()
+    page.get_by_label("Tags", exact=True).fill("tier-1")
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("tier-1 added to 1 of 1 monitor.")
+
+    page.locator("tbody .pick input").first.check()
+    page.locator(".bulk summary", has_text="Maintenance").click()
+    page.locator(".bulk").get_by_label("For how long").select_option("60")
+    page.get_by_role("button", name="Set maintenance").click()
+    expect(page.locator("tbody tr").first).to_contain_text("Maintenance")
+    assert page.faults == []  # type: ignore[attr-defined]  # set by the fixture
 
 
 def test_everything_works_without_script(visit: Visit, scene: Scene) -> None:

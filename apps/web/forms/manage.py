@@ -88,7 +88,7 @@ class ProfileForm(forms.Form):
 class MaintenanceForm(forms.Form):
     """A planned silence: now or later, for a while, until a moment, or until somebody ends it."""
 
-    lasts = forms.ChoiceField(label="For", choices=SILENCES, required=False)
+    lasts = forms.ChoiceField(label="For how long", choices=SILENCES, required=False)
     starts_at = forms.DateTimeField(
         label="From",
         required=False,
