@@ -206,7 +206,7 @@ def _shorter(plain: Packed, related: "Packed | None") -> tuple[int, Packed]:
 
 def _related(table: Table, values: Sequence[Any], relation: Relation) -> "Packed | None":
     """A column of integers by what it differs from the expected; None where a base is no integer or a step too far."""
-    if any(isinstance(value, float | str) for key in relation.keys for value in table.columns.get(key, ())):
+    if any(_holds(table.columns.get(key, ()), (float, str)) for key in relation.keys):
         return None
     rest = [value for value in _combined(values, _expected(table, relation), -1) if value is not None]
     if not fits(rest):
@@ -245,9 +245,9 @@ def _combined(values: Sequence[Any], expected: Sequence[int], sign: int) -> list
 
 def _encode_column(present: Sequence[Any]) -> tuple[int, int, Packed]:
     """Kind, decimal scale and packed integers of the values that are there."""
-    if any(isinstance(value, str) for value in present):
+    if _holds(present, str):
         return TEXT, 0, _pack_text(present)
-    if not any(isinstance(value, float) for value in present):
+    if not _holds(present, float):
         if not fits(present):
             raise UnstorableError("an integer does not fit 64 bits")
         return INTEGER, 0, pack(present)
@@ -259,6 +259,11 @@ def _encode_column(present: Sequence[Any]) -> tuple[int, int, Packed]:
         if scaled is not None:
             return SCALED, scale, pack(scaled)
     return RAW_FLOAT, 0, Packed(OFFSET, 8, 0, 0, deflate(*planes(array("d", floats), 8)))
+
+
+def _holds(values: Sequence[Any], kind: type | tuple[type, ...]) -> bool:
+    """Whether any value is of a kind; each type that occurs is looked at once."""
+    return any(issubclass(found, kind) for found in set(map(type, values)))
 
 
 def _scaled(floats: Sequence[float], scale: int) -> list[int] | None:

@@ -101,7 +101,10 @@ def load_runs(
     end = max(last for stretches in wanted.values() for _, last in stretches)
     blocks: dict[int, dict[int, Table]] = {}
     for source_id, t0, payload in _payloads(workspace_id, _chosen_days(workspace_id, wanted, start, end, carry=carry)):
-        blocks.setdefault(source_id, {})[t0] = decode(payload, keys)
+        table = decode(payload, keys)
+        # Of the days before the first run only what carries in.
+        carried = t0 + DAY <= start and table.ts
+        blocks.setdefault(source_id, {})[t0] = cut(table, table.ts[-1], start) if carried else table
     heads = head_rows(workspace_id, list(wanted), 0 if carry else start, end)
     return {
         source_id: _joined(blocks.get(source_id, {}), _chosen(heads.get(source_id, {}), keys)) for source_id in wanted
