@@ -139,6 +139,7 @@ class Check:
 REASONS = {
     "not_measured": "Not measured: the check did not run",
     "paused": "Paused",
+    "assertion": "Not the answer that is expected",
 }
 
 
