@@ -22,9 +22,7 @@ from typing import Any
 from apps.common.errors import DomainError
 from apps.metrics.packing import OFFSET, Packed, deflate, fits, from_planes, inflate, pack, planes, unpack
 
-VERSION = 3
-# Blocks of the first version are still read: their directory is plain, their checksum leaves the version out.
-_PLAIN_DIRECTORY = 1
+VERSION = 1
 TS_KEY = 65535
 MAX_KEY = TS_KEY - 1
 MAX_SCALE = 6
@@ -114,7 +112,7 @@ def encode(table: Table, relations: Mapping[int, Relation] | None = None) -> byt
         payloads += [bitmap, packed.data]
     directory = deflate(b"".join(entries))
     rest = struct.pack("<HII", len(entries), len(table.ts), len(directory)) + directory + b"".join(payloads)
-    return struct.pack("<BI", VERSION, _checksum(VERSION, rest)) + rest
+    return struct.pack("<BI", VERSION, _checksum(rest)) + rest
 
 
 def decode(block: "bytes | memoryview[int]", keys: Collection[int] | None = None) -> Table:
@@ -125,9 +123,9 @@ def decode(block: "bytes | memoryview[int]", keys: Collection[int] | None = None
     data = bytes(block)
     if not data:
         raise DamagedBlockError("the block is empty")
-    if data[0] not in {VERSION, _PLAIN_DIRECTORY}:
+    if data[0] != VERSION:
         raise UnknownVersionError(f"block version {data[0]} is not known")
-    if len(data) < _HEADER.size or _checksum(data[0], memoryview(data)[5:]) != _HEADER.unpack_from(data)[1]:
+    if len(data) < _HEADER.size or _checksum(memoryview(data)[5:]) != _HEADER.unpack_from(data)[1]:
         raise DamagedBlockError("the block's checksum does not match")
     try:
         return _decode(data, keys)
@@ -159,19 +157,17 @@ def _decode(data: bytes, keys: Collection[int] | None) -> Table:
     return table
 
 
-def _checksum(version: int, rest: "bytes | memoryview[int]") -> int:
-    return zlib.crc32(rest) if version == _PLAIN_DIRECTORY else zlib.crc32(rest, zlib.crc32(bytes([version])))
+def _checksum(rest: "bytes | memoryview[int]") -> int:
+    """CRC-32 of the version byte and of everything after the checksum itself."""
+    return zlib.crc32(rest, zlib.crc32(bytes([VERSION])))
 
 
 def _directory(data: bytes) -> tuple[bytes, int]:
     """The entries of all columns, and where the columns begin."""
-    version, _, columns, _ = _HEADER.unpack_from(data)
-    start, size = _HEADER.size, columns * _ENTRY.size
-    if version == _PLAIN_DIRECTORY:
-        return data[start : start + size], start + size
-    (packed,) = _LENGTH.unpack_from(data, start)
-    start += _LENGTH.size
-    return inflate(data[start : start + packed], size), start + packed
+    _, _, columns, _ = _HEADER.unpack_from(data)
+    (packed,) = _LENGTH.unpack_from(data, _HEADER.size)
+    start = _HEADER.size + _LENGTH.size
+    return inflate(data[start : start + packed], columns * _ENTRY.size), start + packed
 
 
 def _decode_column(entry: tuple[Any, ...], body: bytes, rows: int) -> list[Any]:
