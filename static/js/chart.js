@@ -135,7 +135,7 @@ function draw(data) {
     legend: { show: false },
     cursor: { y: false, drag: { x: true, y: false }, points: { size: 6 } },
     scales: { y: { range: (_, low, high) => [0, Math.max(10, (data.limit ?? 0) * 1.08, high * 1.08)] } },
-    axes: [{ ...axis, values: (_, ticks) => ticks.map((ts) => clock(ts, data)) }, { ...axis, size: 56 }],
+    axes: [{ ...axis, values: (_, ticks) => clock(ticks, data) }, { ...axis, size: 56 }],
     // Each layer is filled down to the one below it, the lowest to the ground.
     bands: data.layers.slice(1).map((_, at) => ({ series: [at + 2, at + 1] })),
     series: seriesOf(data),
@@ -150,10 +150,14 @@ function draw(data) {
   new ResizeObserver(() => plot.setSize(size())).observe(holder);
 }
 
-function clock(ts, data) {
+/* Over days, a tick says its day once and then the time; "14 Nov" twice in a row would tell nothing. */
+function clock(ticks, data) {
   const long = data.times.at(-1) - data.times[0] > 2 * 86400;
-  const parts = long ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit" };
-  return new Intl.DateTimeFormat("en-GB", { ...parts, timeZone: holder.dataset.zone }).format(ts * 1000);
+  const zone = { timeZone: holder.dataset.zone };
+  const day = new Intl.DateTimeFormat("en-GB", { ...zone, day: "numeric", month: "short" });
+  const time = new Intl.DateTimeFormat("en-GB", { ...zone, hour: "2-digit", minute: "2-digit" });
+  const days = ticks.map((ts) => day.format(ts * 1000));
+  return ticks.map((ts, at) => (long && days[at] !== days[at - 1] ? days[at] : time.format(ts * 1000)));
 }
 
 async function start() {
