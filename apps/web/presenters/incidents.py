@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from apps.devices.models import Device
 from apps.incidents.models import Incident, IncidentEvent
 from apps.web.presenters import words
 from apps.web.presenters.status import Shape, StatusView
@@ -136,8 +135,3 @@ def _closed(event: IncidentEvent) -> Moment:
     if event.actor:
         return Moment(event.at, "circle-check", "icon", event.actor, "resolved it", note=text)
     return Moment(event.at, "up", "shape", "", CLOSE_REASONS.get(reason, "Closed"), note=text)
-
-
-def subject_of(incident: Incident, devices: Sequence[Device]) -> Device | None:
-    """The monitor an incident is about, while it exists."""
-    return next((device for device in devices if device.pk == incident.subject_id), None)
