@@ -3,7 +3,8 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PYTEST := DASHMON_DATA_DIR=$(VENV)/test-data $(BIN)/python -m pytest
+TEST_DATA ?= $(VENV)/test-data
+PYTEST := DASHMON_DATA_DIR=$(TEST_DATA) $(BIN)/python -m pytest
 VECTORS ?= tests/vectors
 export DJANGO_SETTINGS_MODULE = dashmon.settings
 

@@ -16,17 +16,12 @@ from typing import Literal, Protocol
 
 from django.conf import settings
 from django.db import connections
-from django.utils import timezone
 
-from apps.checks import heartbeats, leases, requests
+from apps.checks import leases, requests
 from apps.checks.pump import Engine, Pump
-from apps.checks.schedule import materialise
 from apps.checks.selectors import due_per_second
 from apps.common import bus
-from apps.metrics import services as metrics
-from apps.notifications import services as notifications
-from apps.operations.plans import lapse_ended_terms
-from apps.pipeline.windows import sweep_windows
+from dashmon import steps
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +29,6 @@ log = logging.getLogger(__name__)
 CHILD_FROM_CHECKS_PER_S = 200
 LONGEST_PAUSE_S = 5.0
 CLOSE_S = 4.0
-LIMIT = 200
 NUDGES = (bus.CHECKS, bus.NOTIFICATIONS)
 Mode = Literal["off", "thread", "process"]
 Step = Callable[[], bool]
@@ -191,17 +185,17 @@ class Background:
         owner = owner or embedded_owner()
         self._pump = PumpThread(engine, owner=owner)
         notify = {
-            "fan-out": Loop("fan-out", _fan_out, every_s=1.0),
-            "deliver": Loop("deliver", Delivering(owner), every_s=1.0),
+            "fan-out": Loop("fan-out", steps.fan_out, every_s=1.0),
+            "deliver": Loop("deliver", steps.Delivering(owner), every_s=1.0),
         }
         self._loops = [
-            Loop("schedule", _schedule, every_s=1.0),
-            Loop("heartbeats", _sweep_heartbeats, every_s=1.0),
-            Loop("windows", _sweep_windows, every_s=2.0),
+            Loop("schedule", steps.schedule, every_s=1.0),
+            Loop("heartbeats", steps.sweep_heartbeats, every_s=1.0),
+            Loop("windows", steps.sweep_windows, every_s=2.0),
             *notify.values(),
-            Loop("metrics", _keep_metrics, every_s=15.0),
-            Loop("terms", _lapse_terms, every_s=60.0),
-            Loop("upkeep", _upkeep, every_s=300.0),
+            Loop("metrics", steps.keep_metrics, every_s=15.0),
+            Loop("terms", steps.lapse_terms, every_s=60.0),
+            Loop("upkeep", steps.upkeep, every_s=300.0),
         ]
         self._unsubscribe = [bus.subscribe(bus.NOTIFICATIONS, loop.wake) for loop in notify.values()]
 
@@ -304,57 +298,3 @@ def _hang_up(process: "subprocess.Popen[bytes]") -> None:
             process.stdin.close()
         except OSError:
             log.debug("background: the child had hung up first")
-
-
-# --- Steps: True means that there is more to do at once ----------------------------------------------
-
-
-def _schedule() -> bool:
-    if materialise(now=timezone.now()).batches:
-        bus.publish(bus.CHECKS)
-    return False
-
-
-def _sweep_heartbeats() -> bool:
-    return heartbeats.sweep(now=timezone.now(), limit=LIMIT) >= LIMIT
-
-
-def _sweep_windows() -> bool:
-    return sweep_windows(now=timezone.now(), limit=LIMIT) >= LIMIT
-
-
-def _fan_out() -> bool:
-    planned = notifications.fan_out(now=timezone.now(), limit=LIMIT)
-    if planned:
-        bus.publish(bus.NOTIFICATIONS)
-    return planned >= LIMIT
-
-
-class Delivering:
-    """Sends what is due; first of all what a killed process of the same name had under way."""
-
-    def __init__(self, owner: str) -> None:
-        self._owner, self._looked_back = owner, False
-
-    def __call__(self) -> bool:
-        if not self._looked_back:
-            notifications.give_back(owner=self._owner)
-            self._looked_back = True
-        return notifications.deliver_due(now=timezone.now(), limit=LIMIT, owner=self._owner) >= LIMIT
-
-
-def _keep_metrics() -> bool:
-    metrics.seal_due(now=timezone.now(), limit=LIMIT)
-    metrics.rebuild_dirty(now=timezone.now(), limit=LIMIT)
-    return False
-
-
-def _lapse_terms() -> bool:
-    return lapse_ended_terms(now=timezone.now(), limit=LIMIT) >= LIMIT
-
-
-def _upkeep() -> bool:
-    metrics.expire(now=timezone.now())
-    metrics.prune_pings()
-    requests.prune(now=timezone.now())
-    return False

@@ -71,6 +71,8 @@ INSTALLED_APPS = [
     "apps.alerts",
     "apps.incidents",
     "apps.notifications",
+    "apps.statuspages",
+    "apps.reports",
     "apps.checks",
     "apps.operations",
     "apps.web",

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.replay.__main__ import main, replays
+from tests.replay.__main__ import cases_of, main, replays
 
 FOLDER = Path(__file__).parent.parent / "vectors"
 FILES = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(FOLDER.glob("*.json"))}
 CASES = [
     pytest.param(stem, case, id=f"{stem}-{case.get('id', index)}")
     for stem, document in FILES.items()
-    for index, case in enumerate(document["cases"])
+    for index, case in enumerate(cases_of(stem, document))
 ]
 
 

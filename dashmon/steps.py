@@ -1,0 +1,67 @@
+"""What the embedded background does over and over: one function a step. True means that there is more to do at once.
+
+Celery's beat calls the same services through the tasks of each app (`dashmon/celery.py`).
+"""
+
+from django.utils import timezone
+
+from apps.checks import heartbeats, requests
+from apps.checks.schedule import materialise
+from apps.common import bus
+from apps.metrics import services as metrics
+from apps.notifications import services as notifications
+from apps.operations.plans import lapse_ended_terms
+from apps.pipeline import windows
+
+LIMIT = 200
+
+
+def schedule() -> bool:
+    if materialise(now=timezone.now()).batches:
+        bus.publish(bus.CHECKS)
+    return False
+
+
+def sweep_heartbeats() -> bool:
+    return heartbeats.sweep(now=timezone.now(), limit=LIMIT) >= LIMIT
+
+
+def sweep_windows() -> bool:
+    return windows.sweep_windows(now=timezone.now(), limit=LIMIT) >= LIMIT
+
+
+def fan_out() -> bool:
+    planned = notifications.fan_out(now=timezone.now(), limit=LIMIT)
+    if planned:
+        bus.publish(bus.NOTIFICATIONS)
+    return planned >= LIMIT
+
+
+class Delivering:
+    """Sends what is due; first of all what a killed process of the same name had under way."""
+
+    def __init__(self, owner: str) -> None:
+        self._owner, self._looked_back = owner, False
+
+    def __call__(self) -> bool:
+        if not self._looked_back:
+            notifications.give_back(owner=self._owner)
+            self._looked_back = True
+        return notifications.deliver_due(now=timezone.now(), limit=LIMIT, owner=self._owner) >= LIMIT
+
+
+def keep_metrics() -> bool:
+    metrics.seal_due(now=timezone.now(), limit=LIMIT)
+    metrics.rebuild_dirty(now=timezone.now(), limit=LIMIT)
+    return False
+
+
+def lapse_terms() -> bool:
+    return lapse_ended_terms(now=timezone.now(), limit=LIMIT) >= LIMIT
+
+
+def upkeep() -> bool:
+    metrics.expire(now=timezone.now())
+    metrics.prune_pings()
+    requests.prune(now=timezone.now())
+    return False
