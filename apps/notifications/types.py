@@ -1,9 +1,9 @@
 """Plain values of notifications: rules as people set them, messages, and how sending one ended."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,27 @@ class WebhookRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """What one notice says, the same for every channel; each channel makes its own envelope of it.
+
+    `title` is one line, `text` plain lines; `facts` are labels and values in their order; `event` is the webhook
+    body of contract Dashmon 9.1. A delivery's payload is this value as a document, but for e-mail.
+    """
+
+    title: str
+    text: str
+    tone: Literal["down", "warning", "up", "info", "test"]
+    url: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    event: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """One message on its way: everything a channel needs, decided before it is sent.
 
-    `id` is the delivery's public id (`dlv_...`); `payload` is the message as planned; `at` is the instant of
-    this attempt.
+    `id` is the delivery's public id (`dlv_...`); `payload` is the message as planned; `config` is the channel's own
+    configuration as it is now, decrypted; `at` is the instant of this attempt.
     """
 
     id: str
@@ -42,6 +58,7 @@ class Envelope:
     payload: Mapping[str, Any]
     secret: str | None
     at: datetime
+    config: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

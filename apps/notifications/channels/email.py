@@ -1,5 +1,6 @@
 """E-mail over whatever Django's mail settings name."""
 
+import base64
 import smtplib
 
 from django.conf import settings
@@ -24,9 +25,12 @@ def send(envelope: Envelope) -> Receipt:
             "X-Dashmon-Delivery": envelope.id,
             # RFC 3834: no out-of-office answer to a machine.
             "Auto-Submitted": "auto-generated",
+            **payload.get("headers", {}),
         },
     )
     message.attach_alternative(payload["html"], "text/html")
+    for attachment in payload.get("attachments", ()):
+        message.attach(attachment["name"], base64.b64decode(attachment["base64"]), attachment["type"])
     try:
         message.send()
     except smtplib.SMTPRecipientsRefused as error:

@@ -2,6 +2,7 @@
 
 from apps.notifications.services.deliveries import deliver_due, give_back, retry, send_test
 from apps.notifications.services.outbox import fan_out
+from apps.notifications.services.queued import queue_message
 from apps.notifications.services.rules import email_rule, set_email_rule, set_webhook_rule, webhook_rule
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "email_rule",
     "fan_out",
     "give_back",
+    "queue_message",
     "retry",
     "send_test",
     "set_email_rule",

@@ -1,0 +1,53 @@
+"""Messages that no incident is behind: reports, updates of a status page, confirmations."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from apps.common import bus
+from apps.notifications import messages
+from apps.notifications.models import Delivery, Route
+from apps.notifications.services.outbox import recipient_key
+from apps.workspaces.models import Workspace
+
+
+@transaction.atomic
+def queue_message(
+    *,
+    workspace: Workspace,
+    kind: Route.Kind,
+    recipient: str,
+    event_name: str,
+    payload: Mapping[str, Any],
+    key: str,
+    now: datetime,
+) -> Delivery | None:
+    """Put one message into the outbox, in the caller's transaction; None when `key` has put one there before.
+
+    An e-mail's payload holds `subject`, `text`, `html`, and optionally `headers` (by name) and `attachments` (each
+    with `name`, `type` and `base64`); every attempt carries the same Message-ID. `key` names the fact and the
+    recipient (`report:17:2026-03-02:ana@example.com`): the same fact handed in twice is sent once. Workers send it,
+    try again and log it like every other delivery.
+    """
+    dedupe_key = recipient_key("queued", f"{workspace.pk}:{key}")
+    if Delivery.objects.of(workspace).filter(dedupe_key=dedupe_key).exists():
+        return None
+    delivery = Delivery(
+        workspace=workspace,
+        kind=kind,
+        event_name=event_name,
+        recipient=recipient,
+        recipient_key=recipient_key(kind, recipient),
+        dedupe_key=dedupe_key,
+        created_at=now,
+        next_at=now,
+    )
+    delivery.payload = dict(payload)
+    if kind == Route.Kind.EMAIL:
+        delivery.payload["message_id"] = messages.message_id(delivery.wire_id)
+    # Two callers at once: the unique key lets one of them in.
+    Delivery.objects.bulk_create([delivery], ignore_conflicts=True)
+    transaction.on_commit(lambda: bus.publish(bus.NOTIFICATIONS))
+    return delivery
