@@ -30,6 +30,7 @@ app.conf.beat_schedule = {
     "pump": {"task": "apps.checks.tasks.pump_checks", "schedule": 5.0},
     "heartbeats": {"task": "apps.checks.tasks.sweep_silent_heartbeats", "schedule": 1.0},
     "windows": {"task": "apps.checks.tasks.sweep_ended_windows", "schedule": 5.0},
+    "flapping": {"task": "apps.checks.tasks.settle_flapping", "schedule": 5.0},
     "terms": {"task": "apps.operations.tasks.lapse_terms", "schedule": 60.0},
     "requests": {"task": "apps.checks.tasks.prune_requests", "schedule": 600.0},
     "fan-out": {"task": "apps.notifications.tasks.fan_out_events", "schedule": 1.0},

@@ -12,6 +12,7 @@ from apps.metrics import services as metrics
 from apps.notifications import services as notifications
 from apps.operations.plans import lapse_ended_terms
 from apps.pipeline import windows
+from apps.pipeline.flapping import sweep_flapping
 
 LIMIT = 200
 
@@ -28,6 +29,10 @@ def sweep_heartbeats() -> bool:
 
 def sweep_windows() -> bool:
     return windows.sweep_windows(now=timezone.now(), limit=LIMIT) >= LIMIT
+
+
+def settle_flapping() -> bool:
+    return sweep_flapping(now=timezone.now(), limit=LIMIT) >= LIMIT
 
 
 def fan_out() -> bool:

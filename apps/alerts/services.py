@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from django.db import transaction
 
-from apps.alerts.device_state import judge
+from apps.alerts.device_state import READING, judge
 from apps.alerts.models import DEVICE_STATE, AlertRule
 from apps.alerts.types import Verdict
 from apps.devices.models import Device
+from apps.devices.selectors import parents_of
 from apps.devices.types import Change
 from apps.workspaces.models import Workspace
 
@@ -36,6 +37,7 @@ def evaluate(*, changes: Sequence[Change]) -> list[Verdict]:
     """
     rules = _state_rules({change.workspace_id for change in changes})
     devices = _devices(changes)
+    parents = parents_of({change.device_id for change in changes if READING[change.after] == "bad"})
     verdicts = []
     for change in changes:
         rule = rules.get(change.workspace_id)
@@ -48,6 +50,7 @@ def evaluate(*, changes: Sequence[Change]) -> list[Verdict]:
             name=device.name,
             project_id=device.project_id,
             own_severity=device.severity,
+            parents=parents.get(change.device_id, ()),
         )
         verdicts.append(verdict)
     return verdicts

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from apps.common.values import Ref
-from apps.devices.types import StateName
+from apps.devices.types import FlapMark, StateName
 
 # missing: nothing is known any more, which is neither trouble nor recovery.
 VerdictKind = Literal["bad", "ok", "missing"]
@@ -34,3 +34,6 @@ class Verdict:
     in_maintenance: bool
     name: str
     project_id: int | None
+    flapping: FlapMark = ""
+    # Primary keys of the devices this one depends on, for verdicts that may open an incident.
+    parents: tuple[int, ...] = ()

@@ -37,6 +37,10 @@ class Incident(TenantModel):
     acknowledged_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     closed_at = models.DateTimeField(null=True, blank=True)
     close_reason = models.CharField(max_length=24, blank=True)
+    # The open incident of something this subject depends on, found when this one opened (contract Dashmon 9.1).
+    caused_by = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="consequences")
+    # Nobody is told of it while its cause is open.
+    muted = models.BooleanField(default=False)
 
     class Meta:
         constraints = [
@@ -62,6 +66,7 @@ class Incident(TenantModel):
                 name="incident_open_of",
                 condition=models.Q(closed_at__isnull=True),
             ),
+            models.Index(fields=["caused_by"], name="incident_muted_by", condition=models.Q(muted=True)),
         ]
 
     def __str__(self) -> str:
@@ -100,6 +105,10 @@ class IncidentEvent(TenantModel):
         NOTIFIED = "notified"
         CLOSED = "closed"
         CHANGED = "changed"
+        # Too many changes: told once, then nothing until the subject has settled.
+        FLAPPING = "flapping"
+        # What kept it silent is over and the trouble is not: people hear of it now.
+        RELEASED = "released"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     incident = models.ForeignKey(Incident, models.CASCADE, null=True, blank=True, related_name="events")

@@ -4,7 +4,7 @@ from typing import Literal
 
 from apps.alerts.types import Verdict
 
-Step = Literal["opened", "worsened", "eased", "closed", "changed"]
+Step = Literal["opened", "worsened", "eased", "closed", "changed", "flapping", "released"]
 RANK = {"warning": 1, "down": 2}
 TITLE = {"down": "{name} is down", "warning": "{name} is degraded"}
 
@@ -15,6 +15,8 @@ def step_for(verdict: Verdict, *, open_state: str | None) -> Step | None:
     `open_state` is the state the open incident last took note of, None without an open incident. Nothing opens
     inside a maintenance window (contract Dashmon 8); what opened before it may change and close in it.
     """
+    if verdict.flapping:
+        return _flapping(verdict, open_state)
     step = _trouble(verdict, open_state) if verdict.kind == "bad" else _relief(verdict, open_state)
     if step == "changed" and verdict.before == verdict.after:
         return None
@@ -33,6 +35,18 @@ def _trouble(verdict: Verdict, open_state: str | None) -> Step:
 def _relief(verdict: Verdict, open_state: str | None) -> Step:
     # Not knowing is no recovery: an incident stays open until its subject is seen up.
     return "closed" if verdict.kind == "ok" and open_state is not None else "changed"
+
+
+def _flapping(verdict: Verdict, open_state: str | None) -> Step | None:
+    """One incident spans the whole flapping: it neither closes nor opens anew until the subject has settled."""
+    bad, is_open = verdict.kind == "bad", open_state is not None
+    if verdict.flapping == "began":
+        return "flapping" if bad or is_open else "changed"
+    if verdict.flapping == "on":
+        return "changed"
+    if bad:
+        return "released" if is_open else "opened"
+    return "closed" if is_open and verdict.kind == "ok" else None
 
 
 def title_of(verdict: Verdict) -> str:

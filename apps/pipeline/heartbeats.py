@@ -155,11 +155,11 @@ def _settle(
             rows.append(_fall_silent(row, at=state.settled_at or now))
         row.heartbeat = state.to_dict()
         row.due_at = heartbeat.next_look(state, HeartbeatConfig.parse(row.device.heartbeat or {}))
+    changes = changes_of(announced) if announced else []
     save_states([row for row, _, _ in moved])
     for start in range(0, len(rows), CHUNK):
         metrics.append(rows=rows[start : start + CHUNK], now=now)
-    if announced:
-        announce(changes_of(announced), now=now)
+    announce(changes, now=now)
 
 
 def _advance(row: DeviceState, flip: Flip, signal: tuple[Signal, Recorded] | None) -> list[StateFlip]:

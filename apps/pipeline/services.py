@@ -45,10 +45,11 @@ def submit(*, observations: Sequence[DeviceFact], now: datetime) -> Submitted:
     batch = _Batch()
     for fact in sorted(known, key=lambda fact: fact.at):
         _apply(fact, states[fact.device_id], batch)
+    # Counting flips is a change of the rows as well.
+    changes = changes_of(batch.flips) if batch.flips else []
     if batch.changed:
         save_states(batch.changed.values())
     metrics.append(rows=batch.rows, now=now)
-    changes = changes_of(batch.flips) if batch.flips else []
     announce(changes, now=now)
     confirming = frozenset(device for device, after in batch.after.items() if after.confirming)
     return Submitted(len(batch.rows), tuple(changes), confirming, frozenset(batch.after) - confirming)
