@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from apps.incidents.models import IncidentEvent
 from apps.notifications import workspace_rules
-from apps.notifications.models import Delivery, Route
+from apps.notifications.models import ChannelKind, Delivery, Route
 from apps.notifications.types import EmailRule
 from apps.notifications.workspace_rules import Event, Memory, Notice
 from apps.workspaces.models import Membership, Workspace
@@ -62,7 +62,7 @@ def _memory(event: IncidentEvent) -> Memory:
 
 def _newest(event: IncidentEvent, word: Event) -> Delivery | None:
     rows = Delivery.objects.of(event.workspace_id).filter(
-        subject_kind=event.subject_kind, subject_id=event.subject_id, kind=Route.Kind.EMAIL, event_name=word
+        subject_kind=event.subject_kind, subject_id=event.subject_id, kind=ChannelKind.EMAIL, event_name=word
     )
     newest: Delivery | None = rows.only("occurred_at").order_by("-id").first()
     return newest

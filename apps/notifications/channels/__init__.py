@@ -2,10 +2,10 @@
 
 from apps.notifications.channels import email, webhook
 from apps.notifications.channels.errors import ChannelError
-from apps.notifications.models import Route
+from apps.notifications.models import ChannelKind
 from apps.notifications.types import Envelope, Receipt
 
-SENDERS = {Route.Kind.EMAIL.value: email.send, Route.Kind.WEBHOOK.value: webhook.send}
+SENDERS = {ChannelKind.EMAIL.value: email.send, ChannelKind.WEBHOOK.value: webhook.send}
 
 
 def send(kind: str, envelope: Envelope) -> Receipt:

@@ -20,7 +20,7 @@ from apps.incidents import services as incidents
 from apps.notifications import channels, messages
 from apps.notifications.channels import ChannelError
 from apps.notifications.lease_tokens import token_for, tokens_of
-from apps.notifications.models import Delivery, DeliveryAttempt, Route
+from apps.notifications.models import ChannelKind, Delivery, DeliveryAttempt, Route
 from apps.notifications.notices import recipients_of, rule_of
 from apps.notifications.queue import heads
 from apps.notifications.retries import ATTEMPTS, next_try
@@ -119,7 +119,9 @@ def retry(*, delivery: Delivery, now: datetime) -> Delivery:
     return current
 
 
-def send_test(*, workspace: Workspace, kind: Route.Kind, now: datetime, to: str | None = None) -> Sequence[TestOutcome]:
+def send_test(
+    *, workspace: Workspace, kind: ChannelKind, now: datetime, to: str | None = None
+) -> Sequence[TestOutcome]:
     """Send a test message at once, one try for each recipient, and say what really came of it.
 
     E-mail goes to `to`, else to the rule's recipients, enabled or not; a webhook to its URL. The tries are in the
@@ -186,7 +188,7 @@ def _finish(delivery: Delivery, future: Future[Receipt], *, clock: _Clock, final
 
 def _envelope(delivery: Delivery, *, at: datetime) -> Envelope:
     # Read anew: a webhook's secret may have been replaced since the message was planned.
-    route = delivery.route if delivery.kind == Route.Kind.WEBHOOK else None
+    route = delivery.route if delivery.kind == ChannelKind.WEBHOOK else None
     return Envelope(
         id=delivery.wire_id,
         event_name=delivery.event_name,
@@ -255,7 +257,7 @@ def _save_result(delivery: Delivery, outcome: _Outcome) -> None:
 
 
 @transaction.atomic
-def _plan_test(*, workspace: Workspace, kind: Route.Kind, to: str | None, now: datetime) -> list[Delivery]:
+def _plan_test(*, workspace: Workspace, kind: ChannelKind, to: str | None, now: datetime) -> list[Delivery]:
     """Leased from birth, so that no worker takes it away; it waits for nothing that is queued."""
     route = Route.objects.of(workspace).filter(kind=kind).first()
     planned = []
@@ -274,15 +276,15 @@ def _plan_test(*, workspace: Workspace, kind: Route.Kind, to: str | None, now: d
             lease_until=now + LEASE,
         )
         delivery.dedupe_key = recipient_key("test", delivery.wire_id)
-        words = messages.mail_for_test if kind == Route.Kind.EMAIL else messages.body_for_test
+        words = messages.mail_for_test if kind == ChannelKind.EMAIL else messages.body_for_test
         delivery.payload = words(workspace=workspace, delivery_id=delivery.wire_id, at=now)
         delivery.save()
         planned.append(delivery)
     return planned
 
 
-def _test_recipients(workspace: Workspace, route: Route | None, *, kind: Route.Kind, to: str | None) -> Iterable[str]:
-    if kind == Route.Kind.WEBHOOK:
+def _test_recipients(workspace: Workspace, route: Route | None, *, kind: ChannelKind, to: str | None) -> Iterable[str]:
+    if kind == ChannelKind.WEBHOOK:
         if route is None or not route.url:
             raise InvalidInputError("No webhook is set.")
         return [route.url]

@@ -14,7 +14,7 @@ from apps.devices.models import Device
 from apps.incidents.models import IncidentEvent
 from apps.notifications import messages, notices
 from apps.notifications.messages import News
-from apps.notifications.models import Delivery, Route
+from apps.notifications.models import ChannelKind, Delivery, Route
 from apps.workspaces.models import Workspace
 
 logger = structlog.get_logger(__name__)
@@ -87,7 +87,7 @@ def _plan(event: IncidentEvent, *, now: datetime) -> None:
     news = _news(event)
     planned = []
     for route in routes:
-        plan = _mails if route.kind == Route.Kind.EMAIL else _webhook_calls
+        plan = _mails if route.kind == ChannelKind.EMAIL else _webhook_calls
         planned += plan(route, news, now=now)
     # A delivery that is there already stays as it is.
     Delivery.objects.of(event.workspace_id).bulk_create(planned, ignore_conflicts=True)

@@ -10,7 +10,7 @@ from apps.audit import services as audit
 from apps.common.egress import forbidden_reason
 from apps.common.errors import InvalidInputError
 from apps.common.ids import new_secret
-from apps.notifications.models import Route
+from apps.notifications.models import ChannelKind, Route
 from apps.notifications.notices import rule_of
 from apps.notifications.types import EmailRule, WebhookRule
 from apps.workspaces.models import Workspace
@@ -23,12 +23,12 @@ LONGEST_SECRET = 200
 
 def email_rule(workspace: Workspace) -> EmailRule:
     """The rule as it stands; the defaults where nobody has set one."""
-    return rule_of(_route(workspace, Route.Kind.EMAIL))
+    return rule_of(_route(workspace, ChannelKind.EMAIL))
 
 
 def webhook_rule(workspace: Workspace) -> WebhookRule:
     """The webhook as it stands, without its secret."""
-    route = _route(workspace, Route.Kind.WEBHOOK)
+    route = _route(workspace, ChannelKind.WEBHOOK)
     if route is None:
         return WebhookRule()
     return WebhookRule(enabled=route.enabled, url=route.url, has_secret=route.secret is not None)
@@ -52,7 +52,7 @@ def set_email_rule(
     minutes = _cooldown(cooldown_minutes)
     addresses = _addresses(to)
     route, _ = Route.objects.of(workspace).update_or_create(
-        kind=Route.Kind.EMAIL,
+        kind=ChannelKind.EMAIL,
         defaults={
             "workspace": workspace,
             "enabled": enabled is True,
@@ -80,11 +80,11 @@ def set_webhook_rule(
     address = _url(url, required=enabled is True)
     if secret is not None and not 1 <= len(secret) <= LONGEST_SECRET:
         raise InvalidInputError(fields={"secret": f"1 to {LONGEST_SECRET} characters."})
-    before = _route(workspace, Route.Kind.WEBHOOK)
+    before = _route(workspace, ChannelKind.WEBHOOK)
     kept = secret or (before.secret if before is not None else None)
     made = None if kept else new_secret("whsec_")
     Route.objects.of(workspace).update_or_create(
-        kind=Route.Kind.WEBHOOK,
+        kind=ChannelKind.WEBHOOK,
         defaults={
             "workspace": workspace,
             "enabled": enabled is True,
@@ -100,7 +100,7 @@ def set_webhook_rule(
     return WebhookRule(enabled=enabled is True, url=address, has_secret=True, new_secret=made)
 
 
-def _route(workspace: Workspace, kind: Route.Kind) -> Route | None:
+def _route(workspace: Workspace, kind: ChannelKind) -> Route | None:
     route: Route | None = Route.objects.of(workspace).filter(kind=kind).first()
     return route
 
