@@ -186,6 +186,7 @@ class Background:
         self._pump = PumpThread(engine, owner=owner)
         notify = {
             "fan-out": Loop("fan-out", steps.fan_out, every_s=1.0),
+            "escalate": Loop("escalate", steps.take_steps, every_s=1.0),
             "deliver": Loop("deliver", steps.Delivering(owner), every_s=1.0),
         }
         self._loops = [

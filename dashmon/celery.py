@@ -34,6 +34,7 @@ app.conf.beat_schedule = {
     "terms": {"task": "apps.operations.tasks.lapse_terms", "schedule": 60.0},
     "requests": {"task": "apps.checks.tasks.prune_requests", "schedule": 600.0},
     "fan-out": {"task": "apps.notifications.tasks.fan_out_events", "schedule": 1.0},
+    "escalate": {"task": "apps.notifications.tasks.take_steps", "schedule": 1.0},
     "deliver": {"task": "apps.notifications.tasks.deliver", "schedule": 1.0},
     "seal": {"task": "apps.metrics.tasks.seal_results", "schedule": 15.0},
     "rebuild": {"task": "apps.metrics.tasks.rebuild_rollups", "schedule": 15.0},

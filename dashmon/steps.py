@@ -42,6 +42,13 @@ def fan_out() -> bool:
     return planned >= LIMIT
 
 
+def take_steps() -> bool:
+    taken = notifications.advance_due(now=timezone.now(), limit=LIMIT)
+    if taken:
+        bus.publish(bus.NOTIFICATIONS)
+    return taken >= LIMIT
+
+
 class Delivering:
     """Sends what is due; first of all what a killed process of the same name had under way."""
 

@@ -15,12 +15,18 @@ from apps.notifications.links import base_url, incident_url, mail_domain
 from apps.projects.models import Project
 from apps.workspaces.models import Workspace
 
-WORDS = {"down": ("Down", "is down."), "up": ("Up", "is up again.")}
+WORDS = {
+    "down": ("Down", "is down."),
+    "warning": ("Degraded", "is degraded."),
+    "up": ("Up", "is up again."),
+    "flapping": ("Flapping", "changes again and again. You will hear of it once it has settled."),
+}
 WEBHOOK_EVENTS = {
     IncidentEvent.Kind.OPENED.value: "incident.opened",
     IncidentEvent.Kind.WORSENED.value: "incident.escalated",
     IncidentEvent.Kind.ACKNOWLEDGED.value: "incident.acknowledged",
     IncidentEvent.Kind.CLOSED.value: "incident.resolved",
+    IncidentEvent.Kind.FLAPPING.value: "incident.flapping",
 }
 
 
@@ -48,6 +54,40 @@ class News:
     @property
     def cause_text(self) -> str:
         return str(self.event.detail.get("cause_text") or (self.incident.cause_text if self.incident else ""))
+
+
+def webhook_event(event: IncidentEvent) -> str | None:
+    """The contract's name of an event, None for one that webhooks do not hear of."""
+    if event.kind == IncidentEvent.Kind.RELEASED:
+        # After its cause it is told for the first time, after flapping once more.
+        return "incident.opened" if event.detail.get("before") == "muted" else "incident.escalated"
+    return WEBHOOK_EVENTS.get(event.kind)
+
+
+def word_of(news: News, event_name: str) -> str:
+    """down, warning, up or flapping: what a message is about, whichever rule sends it."""
+    if event_name in WORDS:
+        return event_name
+    if event_name == "incident.resolved":
+        return "up"
+    if event_name == "incident.flapping":
+        return "flapping"
+    return "warning" if news.event.detail.get("after") == "warning" else "down"
+
+
+def mail(news: News, *, event_name: str, step: int, loop: int) -> dict[str, str]:
+    """An e-mail about an event, the same for all recipients; later steps say that nobody has taken it on."""
+    words = state_mail(news, word=word_of(news, event_name))
+    if step or loop:
+        words["subject"] = f"Still open: {words['subject']}"
+    return words
+
+
+def message(news: News, *, event_name: str, step: int, loop: int) -> dict[str, Any]:
+    """What every channel but e-mail makes its envelope of."""
+    if event_name in WORDS:
+        event_name = {"down": "incident.opened", "up": "incident.resolved", "flapping": "incident.flapping"}[event_name]
+    return event_body(news, event_name=event_name) | {"step": step, "loop": loop}
 
 
 def message_id(delivery_id: str) -> str:

@@ -19,6 +19,16 @@ class EmailRule:
 
 
 @dataclass(frozen=True, slots=True)
+class SmsRule:
+    """The workspace's SMS rule; `overrides` are projects' own numbers, `{"enabled": ..., "to": ...}` by key."""
+
+    enabled: bool = False
+    to: str = ""
+    cooldown_minutes: int = 30
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class WebhookRule:
     """The workspace's webhook. `new_secret` is filled once, in the answer to the call that made it."""
 

@@ -2,6 +2,8 @@
 
 import base64
 import smtplib
+from collections.abc import Mapping
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -44,6 +46,11 @@ def send(envelope: Envelope) -> Receipt:
     if settings.EMAIL_BACKEND == CONSOLE:
         return Receipt("Written to the server's own output: no mail server is configured.")
     return Receipt("Accepted by the mail server.")
+
+
+def recipients(config: Mapping[str, Any]) -> list[str]:
+    """One delivery for each address."""
+    return list(config.get("to", ()))
 
 
 def _text(words: bytes | str) -> str:

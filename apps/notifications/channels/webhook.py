@@ -46,6 +46,11 @@ def send(envelope: Envelope) -> Receipt:
     raise ChannelError(f"Answered {answer.status}.", http_status=answer.status)
 
 
+def recipients(config: Mapping[str, Any]) -> list[str]:
+    """The one address."""
+    return [config["url"]]
+
+
 def encode(payload: Mapping[str, Any]) -> bytes:
     """The body as it is signed and sent: the same bytes for every attempt."""
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()

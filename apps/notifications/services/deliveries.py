@@ -6,10 +6,11 @@ under the same identity. Nothing else repeats a message, and nothing loses one.
 
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -24,7 +25,7 @@ from apps.notifications.models import ChannelKind, Delivery, DeliveryAttempt, Ro
 from apps.notifications.notices import recipients_of, rule_of
 from apps.notifications.queue import heads
 from apps.notifications.retries import ATTEMPTS, next_try
-from apps.notifications.services.outbox import recipient_key
+from apps.notifications.services.planning import recipient_key
 from apps.notifications.services.rules import clean_address
 from apps.notifications.types import Envelope, Receipt, TestOutcome
 from apps.workspaces.models import Workspace
@@ -187,15 +188,18 @@ def _finish(delivery: Delivery, future: Future[Receipt], *, clock: _Clock, final
 
 
 def _envelope(delivery: Delivery, *, at: datetime) -> Envelope:
-    # Read anew: a webhook's secret may have been replaced since the message was planned.
-    route = delivery.route if delivery.kind == ChannelKind.WEBHOOK else None
+    # Read anew: a secret may have been replaced since the message was planned.
+    channel, route = delivery.channel, delivery.route
+    config: Mapping[str, Any] = (channel.config or {}) if channel is not None else {}
+    secret = route.secret if route is not None and delivery.kind == route.kind else None
     return Envelope(
         id=delivery.wire_id,
         event_name=delivery.event_name,
         recipient=delivery.recipient,
         payload=delivery.payload,
-        secret=route.secret if route is not None else None,
+        secret=config.get("secret", secret),
         at=at,
+        config=config,
     )
 
 

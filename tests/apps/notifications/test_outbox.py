@@ -46,8 +46,8 @@ def waiting(workspace: Workspace) -> int:
     ("module", "step"),
     [
         (outbox, "_claim"),
-        (outbox, "_news"),
-        (outbox, "_mails"),
+        (outbox, "news_of"),
+        (outbox, "_notices"),
         (messages, "state_mail"),
         (TenantQuerySet, "bulk_create"),
         (messages, "event_body"),
