@@ -1,30 +1,14 @@
 import uuid
-from urllib.parse import urlsplit
 
 from django.db import models
 
 from apps.common.fields import EncryptedJSONField, EncryptedTextField
 from apps.common.ids import encode_uuid
 from apps.incidents.models import Incident, IncidentEvent
+from apps.notifications import channels
+from apps.notifications.kinds import ChannelKind
 from apps.projects.models import Project
 from apps.workspaces.models import Membership, TenantModel
-
-
-class ChannelKind(models.TextChoices):
-    """How a message can reach somebody."""
-
-    EMAIL = "email", "E-mail"
-    SMS = "sms", "SMS"
-    WEBHOOK = "webhook", "Webhook"
-    SLACK = "slack", "Slack"
-    TEAMS = "teams", "Microsoft Teams"
-    TELEGRAM = "telegram", "Telegram"
-    DISCORD = "discord", "Discord"
-    PUSHOVER = "pushover", "Pushover"
-    PUSHBULLET = "pushbullet", "Pushbullet"
-    WEB_PUSH = "web_push", "Browser"
-    REQUEST = "request", "Custom request"
-    APPRISE = "apprise", "Apprise"
 
 
 class Channel(TenantModel):
@@ -203,10 +187,7 @@ class Delivery(TenantModel):
     @property
     def shown_recipient(self) -> str:
         """The recipient without what may be secret: of a webhook's address only scheme and host."""
-        if self.kind != ChannelKind.WEBHOOK:
-            return self.recipient
-        parts = urlsplit(self.recipient)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        return channels.shown_recipient(self.kind, self.recipient)
 
 
 class DeliveryAttempt(TenantModel):

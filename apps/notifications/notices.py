@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from apps.incidents.models import IncidentEvent
 from apps.notifications import maintenance, workspace_rules
+from apps.notifications.kinds import ChannelKind
 from apps.notifications.messages import News
-from apps.notifications.models import ChannelKind, Delivery, Route
+from apps.notifications.models import Delivery, Route
 from apps.notifications.types import EmailRule, SmsRule
 from apps.notifications.workspace_rules import Event, Memory, SmsOverride
 from apps.workspaces.models import Membership, Workspace

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from apps.notifications import channels
-from apps.notifications.models import Channel, ChannelKind
+from apps.notifications.kinds import ChannelKind
+from apps.notifications.models import Channel
 from apps.notifications.people import member
 from apps.projects.models import Project
 
@@ -30,7 +31,7 @@ def reaches(project: Project, target: str) -> list[Reach]:
 
 def _of_channels(rows: Iterable[Channel], target: str) -> Iterator[Reach]:
     for channel in rows:
-        for recipient in channels.KINDS[channel.kind].recipients(channel.config or {}):
+        for recipient in channels.recipients(channel.kind, channel.config or {}):
             yield Reach(channel.kind, recipient, target, channel)
 
 

@@ -73,10 +73,13 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The other side took the message; what it said, for the log."""
+    """The other side took the message; what it said, for the log, and its own name for the message."""
 
     result: str
     http_status: int | None = None
+    reference: str | None = None
+    # The provider took it and will not deliver it: test credentials.
+    test_mode: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ class TestOutcome:
     ok: bool
     result: str
     http_status: int | None
+    reference: str | None = None
+    test_mode: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from apps.api.dashmon.views import (
+    alert_settings,
     alerts,
     checks,
     configuration,
@@ -18,9 +19,11 @@ from apps.api.dashmon.views import (
     maintenance,
     me,
     meta,
+    posture,
     preferences,
     projects,
     sign_in,
+    sms,
     tags,
     tokens,
     workspace,
@@ -29,6 +32,7 @@ from apps.api.dashmon.views.base import ApiView
 
 P, D = "<str:project_id>", "<str:device_id>"
 PROJECT, DEVICES = "/api/projects/:id", "/api/projects/:id/devices"
+SETTINGS = "/api/projects/:projectId/alert-settings"
 DETAILS = "/api/projects/:projectId/devices/:deviceId"
 
 
@@ -93,6 +97,11 @@ _maintenance = [
 _alerts = [
     *_at("api/alerts/email", alerts.EmailRuleView),
     *_at("api/alerts/webhook", alerts.WebhookView),
+    *_at("api/alerts/sms", sms.SmsRuleView),
+    *_at("api/alerts/sms/test", sms.SmsTestView),
+    *_at(f"api/projects/{P}/alert-settings", alert_settings.AlertSettingsView, SETTINGS),
+    *_at(f"api/projects/{P}/alert-settings/test", alert_settings.AlertSettingsTestView, f"{SETTINGS}/test"),
+    *_at("api/user/integration-posture", posture.PostureView),
 ]
 _user = [
     *_at("api/user/permission-foundation", workspace.PermissionFoundationView),

@@ -9,8 +9,9 @@ from django.db.models import Exists, OuterRef, Q
 
 from apps.incidents.models import IncidentEvent
 from apps.notifications import messages, notices
+from apps.notifications.kinds import ChannelKind
 from apps.notifications.messages import News
-from apps.notifications.models import ChannelKind, Delivery, Route
+from apps.notifications.models import Delivery, Route
 from apps.notifications.news import news_of
 from apps.notifications.notices import is_silent
 from apps.notifications.reaches import Reach

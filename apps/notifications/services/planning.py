@@ -7,8 +7,9 @@ from typing import Any
 
 from apps.common.ids import encode_uuid
 from apps.notifications import messages
+from apps.notifications.kinds import ChannelKind
 from apps.notifications.messages import News
-from apps.notifications.models import ChannelKind, Delivery, Route
+from apps.notifications.models import Delivery, Route
 from apps.notifications.reaches import Reach
 
 

@@ -8,7 +8,8 @@ from django.db import transaction
 
 from apps.common import bus
 from apps.notifications import messages
-from apps.notifications.models import ChannelKind, Delivery
+from apps.notifications.kinds import ChannelKind
+from apps.notifications.models import Delivery
 from apps.notifications.services.planning import recipient_key
 from apps.workspaces.models import Workspace
 

@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from apps.common.errors import DomainError
 from apps.common.ids import decode_uuid
 from apps.notifications import services
-from apps.notifications.models import ChannelKind
+from apps.notifications.kinds import ChannelKind
 from apps.notifications.selectors import delivery_by_public_id, list_deliveries
 from apps.web.access import WorkspacePage
 from apps.web.forms.faults import blame

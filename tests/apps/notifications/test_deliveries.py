@@ -13,7 +13,8 @@ from apps.incidents.models import IncidentEvent
 from apps.incidents.selectors import timeline
 from apps.notifications import channels, services
 from apps.notifications.channels import webhook
-from apps.notifications.models import ChannelKind, Delivery, DeliveryAttempt
+from apps.notifications.kinds import ChannelKind
+from apps.notifications.models import Delivery, DeliveryAttempt
 from apps.notifications.selectors import backlog
 from apps.notifications.services import deliveries
 from apps.workspaces.models import Workspace

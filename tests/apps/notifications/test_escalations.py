@@ -9,7 +9,8 @@ from apps.devices.models import Device
 from apps.incidents import services as incidents
 from apps.incidents.models import Incident, IncidentEvent
 from apps.notifications import services
-from apps.notifications.models import Channel, ChannelKind, Delivery, Escalation, Route
+from apps.notifications.kinds import ChannelKind
+from apps.notifications.models import Channel, Delivery, Escalation, Route
 from apps.notifications.routing.document import policy_of
 from apps.projects.models import MaintenanceWindow
 from apps.workspaces.models import Workspace

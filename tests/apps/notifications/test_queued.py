@@ -3,7 +3,8 @@
 import base64
 
 from apps.notifications import services
-from apps.notifications.models import ChannelKind, Delivery
+from apps.notifications.kinds import ChannelKind
+from apps.notifications.models import Delivery
 from apps.workspaces.models import Workspace
 from tests.apps.incidents.scene import T0, make_workspace
 from tests.sinks.smtp import SmtpSink

@@ -68,6 +68,15 @@ BODIES: Mapping[tuple[str, str], Any] = {
     ("PUT", "/api/alerts/email"): {"enabled": True, "cooldownMinutes": 45, "to": ["ops@example.com"]},
     ("GET", "/api/alerts/webhook"): None,
     ("PUT", "/api/alerts/webhook"): {"enabled": True, "url": "https://hooks.example.com/in"},
+    ("GET", "/api/alerts/sms"): None,
+    ("PUT", "/api/alerts/sms"): {"enabled": True, "to": "+61400111222", "cooldownMinutes": 30},
+    ("POST", "/api/alerts/sms/test"): {"to": "+61400111222"},
+    ("GET", "/api/projects/:projectId/alert-settings"): None,
+    ("PUT", "/api/projects/:projectId/alert-settings"): {
+        "channels": [{"id": "ch_mail", "type": "email", "to": ["ops@example.com"]}]
+    },
+    ("POST", "/api/projects/:projectId/alert-settings/test"): {"channel": "email"},
+    ("GET", "/api/user/integration-posture"): None,
     ("GET", "/api/user/permission-foundation"): None,
     ("POST", "/api/user/account-context"): {"ownerUserId": None},
     ("GET", "/api/user/team-invitations"): None,
