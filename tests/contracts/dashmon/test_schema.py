@@ -79,11 +79,16 @@ def names(workspace, project, now) -> Target:
     return target(workspace, project, now)
 
 
-@pytest.mark.parametrize(("method", "route"), BODIES, ids=str)
-def test_answers_are_as_documented(method, route, document, api, names, http_sink, settings) -> None:
+@pytest.fixture
+def _sms(http_sink, settings) -> None:
+    """A provider on this machine, which the public profile would not reach."""
     settings.SMS = sms_provider(f"twilio://AC1:token@127.0.0.1:{http_sink.port}/?from=%2B15551230000&scheme=http")
-    # The provider of the test is on this machine, which the public profile would not reach.
     settings.EGRESS_ALLOW = ["127.0.0.0/8"]
+
+
+@pytest.mark.usefixtures("_sms")
+@pytest.mark.parametrize(("method", "route"), BODIES, ids=str)
+def test_answers_are_as_documented(method, route, document, api, names) -> None:
     path = names.path(route)
 
     response = api(method, path, BODIES[method, route])
