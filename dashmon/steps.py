@@ -11,6 +11,7 @@ from apps.common import bus
 from apps.metrics import services as metrics
 from apps.notifications import services as notifications
 from apps.operations.plans import lapse_ended_terms
+from apps.operations.retention import prune_stories
 from apps.pipeline import windows
 from apps.pipeline.flapping import sweep_flapping
 
@@ -76,4 +77,5 @@ def upkeep() -> bool:
     metrics.expire(now=timezone.now())
     metrics.prune_pings()
     requests.prune(now=timezone.now())
+    prune_stories(now=timezone.now())
     return False

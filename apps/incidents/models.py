@@ -147,6 +147,12 @@ class IncidentEvent(TenantModel):
             ),
             models.Index(fields=["id"], name="incident_event_outbox", condition=models.Q(fanned_out_at__isnull=True)),
             models.Index(fields=["incident", "at", "id"], name="incident_timeline"),
+            # Changes that opened nothing, for as long as they are kept.
+            models.Index(
+                fields=["workspace", "written_at"],
+                name="incident_event_stray",
+                condition=models.Q(incident__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:

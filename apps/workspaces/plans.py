@@ -20,6 +20,7 @@ Limit = Literal[
     "tags",
     "escalationSteps",
     "onCallSchedules",
+    "incidentDays",
 ]
 
 LIMITS: dict[PlanName, dict[Limit, int | None]] = {
@@ -35,6 +36,7 @@ LIMITS: dict[PlanName, dict[Limit, int | None]] = {
         "tags": 50,
         "escalationSteps": 1,
         "onCallSchedules": 0,
+        "incidentDays": 7,
     },
     "premium": {
         "projects": 10,
@@ -48,6 +50,7 @@ LIMITS: dict[PlanName, dict[Limit, int | None]] = {
         "tags": 500,
         "escalationSteps": 10,
         "onCallSchedules": 5,
+        "incidentDays": 400,
     },
 }
 # One's own machine: every workspace Premium, nothing counted, the check interval bounded by sense only.
@@ -63,6 +66,7 @@ SELF_HOSTED: dict[Limit, int | None] = {
     "tags": None,
     "escalationSteps": None,
     "onCallSchedules": None,
+    "incidentDays": 400,
 }
 # An interval for a new device when nobody asked for one and the plan would allow a very short one.
 USUAL_INTERVAL_S = 60
