@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from apps.api.dashmon.serializers.devices import CauseAnswer
 from apps.api.dashmon.serializers.fields import Instant
 from apps.common.clock import iso_ms
 from apps.devices.models import Device
@@ -14,11 +15,6 @@ from apps.incidents.selectors import timelines
 from apps.workspaces.models import Workspace
 
 TYPES = {"closed": "resolved"}
-
-
-class CauseAnswer(serializers.Serializer[Any]):
-    kind = serializers.CharField()
-    message = serializers.CharField()
 
 
 class TimelineAnswer(serializers.Serializer[Any]):
