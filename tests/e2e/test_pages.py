@@ -75,7 +75,9 @@ def full(scene: Scene) -> dict[str, str]:
     healthy = factories.make_device(scene.project, "Cart service", now=now - timedelta(days=2), tags=["tier-1"])
     measure(healthy, *["up"] * 60, "warning", "up", now=now, latency_us=88_000)
     factories.make_token(scene.workspace)
-    wish = Wish(name="Weekly for the board", frequency="weekly", recipients=["board@example.com"], timezone="Asia/Tokyo")
+    wish = Wish(
+        name="Weekly for the board", frequency="weekly", recipients=["board@example.com"], timezone="Asia/Tokyo"
+    )
     schedule = create_schedule(workspace=scene.workspace, wish=wish, actor="ana@example.com", now=now)
     return {
         "MONITOR": f"monitors/{scene.device.public_id}",

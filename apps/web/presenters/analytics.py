@@ -51,6 +51,7 @@ def facts(figures: WindowFigures) -> list[Fact]:
             f"{words.grouped(counts.available)} of {words.plural(counts.samples, 'check')} answered",
         ),
         _fact("Down", words.duration(times.down_ms / 1000), words.plural(each, "failure")),
+        _fact("Down by checks", words.duration(figures.downtime_minutes * 60), "from failed checks to the ones before"),
         _fact("Mean time to recover", _each(times.down_ms, each), "time down for each failure"),
         _fact("Mean time between failures", _each(times.up_ms, each), "time up for each failure"),
         _fact("Maintenance", words.duration(times.maintenance_ms / 1000), "counts as neither up nor down"),

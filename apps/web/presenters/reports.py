@@ -43,7 +43,7 @@ class ProjectBar:
     width: float
     uptime: str
     down: str
-    percentiles: Sequence[str]
+    percentiles: Sequence[tuple[str, str]]
     mark: Mark
 
 
@@ -108,6 +108,7 @@ def facts(report: Report) -> list[Fact]:
         _fact("Incidents", words.grouped(figures.incidents), _means(figures)),
         _fact(f"SLA {spelling.target(report.target)}", f"{met} of {measured}", "monitors met it"),
         _fact("Error budget left", spelling.budget_left(verdict), _used(verdict)),
+        Fact("p95", *split_unit(words.millis(figures.percentile_us(95))), "of all answers"),
     ]
 
 
@@ -154,7 +155,7 @@ def _bar(project: ProjectLine, floor: float, target: int) -> ProjectBar:
         width=0.0 if percent is None else round(100 * (percent - floor) / (100 - floor), 2),
         uptime=words.share(figures.times.fraction),
         down=words.duration(figures.times.down_ms / 1000),
-        percentiles=[words.millis(figures.percentile_us(percent)) for percent in (50, 95, 99)],
+        percentiles=[(f"p{each}", words.millis(figures.percentile_us(each))) for each in (50, 95, 99)],
         mark=_mark(figures, target),
     )
 
