@@ -21,7 +21,7 @@ def words_of(pdf: bytes) -> list[str]:
     decoders = {name: _decoder(font, objects) for name, font in fonts.items()}
     lines = []
     for body in objects.values():
-        if b"stream" in body and b" Tf" in (content := _stream(body)):
+        if STREAM.search(body) and b" Tf" in (content := _stream(body)):
             lines += _lines(content, decoders)
     return lines
 

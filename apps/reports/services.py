@@ -167,7 +167,7 @@ def _fill(schedule: ReportSchedule, wish: Wish, *, now: datetime) -> None:
         raise InvalidInputError(fields=faults)
     keys = wish.project_keys
     projects = [] if keys is None else list(Project.objects.of(schedule.workspace_id).filter(key__in=keys))
-    if (keys is not None and len(projects) != len(set(keys))) or keys == []:
+    if keys is not None and (not keys or len(projects) != len(set(keys))):
         raise InvalidInputError(fields={"projects": "Choose projects of this workspace, or all."})
     for name in ("frequency", "hour", "timezone", "weekday", "day", "format", "target", "enabled"):
         setattr(schedule, name, getattr(wish, name))

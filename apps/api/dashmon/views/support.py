@@ -100,7 +100,9 @@ class SupportSummaryView(ApiView):
 
     def _checks(self, devices: Sequence[Device]) -> dict[str, Any]:
         refs = [device.ref for device in devices]
-        latest = max((row.ts_ms for row in newest(workspace_id=self.workspace.pk, refs=refs).values()), default=None)
+        rows = newest(workspace_id=self.workspace.pk, refs=refs).values()
+        # A pause and a slot that nobody ran leave a row too, of a state that is not known.
+        latest = max((row.ts_ms for row in rows if row.state != "unknown"), default=None)
         start = max(self.now - WEEK, readable_since(self.workspace, now=self.now))
         counts = fleet_counts(workspace_id=self.workspace.pk, refs=refs, start=start, end=self.now)
         return {

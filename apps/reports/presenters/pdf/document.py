@@ -20,7 +20,9 @@ MARGIN = 16 * mm
 INK, MUTED, LINE = colors.HexColor("#171a1f"), colors.HexColor("#59616e"), colors.HexColor("#d9dce1")
 BAD = colors.HexColor("#c2222d")
 HEADING = ("Monitor", "Uptime", "By checks", "Down", "Incidents", "p95", "SLA", "Budget left")
-WIDTHS = [46 * mm, 20 * mm, 20 * mm, 20 * mm, 17 * mm, 16 * mm, 17 * mm, 22 * mm]
+# Together as wide as a page between its margins and the frame's own padding.
+WIDTHS = [each * mm for each in (37, 18, 18, 20, 16, 15, 18, 31.7)]
+SUMMARY_WIDTHS = [each * mm for each in (48, 38, 46, 41.7)]
 RULE = (
     "Uptime is time up of the time measured; warning counts as up, maintenance and time nobody measured count as "
     "neither. Shares are cut, never rounded up. Response times are within 1 %."
@@ -39,7 +41,7 @@ def report_pdf(report: Report) -> bytes:
         _summary(report, face),
         Spacer(1, 5 * mm),
         Paragraph("Time down by day, UTC", styles["label"]),
-        downtime_by_day(report.days, width=A4[0] - 2 * MARGIN, font=face.regular),
+        downtime_by_day(report.days, width=A4[0] - 2 * MARGIN - 12, font=face.regular),
     ]
     for project in report.projects:
         story += _project(project, report.target, face, styles)
@@ -89,10 +91,10 @@ def _styles(face: Typeface) -> dict[str, ParagraphStyle]:
     }
 
 
-def _summary(report: Report, face: Typeface) -> Table:
+def _facts(report: Report) -> list[tuple[str, str]]:
     figures, verdict = report.figures, report.figures.against(report.target)
     met, measured = report.judged
-    facts = [
+    return [
         ("Uptime by time", spelling.share(figures.times.fraction)),
         ("Uptime by checks", spelling.share(figures.sampled)),
         ("Availability", spelling.share(figures.availability)),
@@ -106,18 +108,23 @@ def _summary(report: Report, face: Typeface) -> Table:
         (f"SLA of {spelling.target(report.target)}", f"{met} of {measured} monitors met it"),
         ("Error budget left", spelling.budget_left(verdict)),
     ]
+
+
+def _summary(report: Report, face: Typeface) -> Table:
+    """Two facts a row, each with its label."""
+    facts = _facts(report)
     rows = [[cell for fact in facts[at : at + 2] for cell in fact] for at in range(0, len(facts), 2)]
-    table = Table(rows, colWidths=[44 * mm, 45 * mm, 44 * mm, 45 * mm])
+    table = Table(rows, colWidths=SUMMARY_WIDTHS, hAlign="LEFT")
+    labels = [("TEXTCOLOR", (column, 0), (column, -1), MUTED) for column in (0, 2)]
+    values = [("TEXTCOLOR", (column, 0), (column, -1), INK) for column in (1, 3)]
     table.setStyle(
         TableStyle(
             [
                 ("FONT", (0, 0), (-1, -1), face.regular, 9),
-                ("TEXTCOLOR", (0, 0), (0, -1), MUTED),
-                ("TEXTCOLOR", (2, 0), (2, -1), MUTED),
-                ("TEXTCOLOR", (1, 0), (1, -1), INK),
-                ("TEXTCOLOR", (3, 0), (3, -1), INK),
                 ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE),
                 ("LEFTPADDING", (0, 0), (-1, -1), 0),
+                *labels,
+                *values,
             ]
         )
     )
@@ -137,7 +144,7 @@ def _project(
     rows: list[list[Any]] = [list(HEADING)]
     rows += [_row(line, target, face, styles["base"]) for line in project.monitors]
     rows.append(["All", *_cells(project.figures, target)])
-    table = LongTable(rows, colWidths=WIDTHS, repeatRows=1)
+    table = LongTable(rows, colWidths=WIDTHS, repeatRows=1, hAlign="LEFT")
     missed = [
         ("TEXTCOLOR", (6, at), (6, at), BAD)
         for at, line in enumerate(project.monitors, 1)
