@@ -19,6 +19,8 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.ttfonts import TTFont
 
+from apps.reports.presenters.pdf.scripts import as_drawn
+
 CHOSEN = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
 BUNDLED = ("Vera.ttf", "VeraBd.ttf")
 CHINESE, JAPANESE, KOREAN = "STSong-Light", "HeiseiKakuGo-W5", "HYGothic-Medium"
@@ -51,7 +53,7 @@ def typeface() -> Typeface:
 def marked_up(text: str, face: Typeface) -> str:
     """Text for a paragraph: escaped, each run in a font that draws it."""
     parts = []
-    for font, characters in groupby(_spelled(text, face), key=lambda pair: pair[0]):
+    for font, characters in groupby(_spelled(as_drawn(text), face), key=lambda pair: pair[0]):
         run = escape("".join(character for _, character in characters))
         parts.append(run if font == face.regular else f'<font name="{font}">{run}</font>')
     return "".join(parts)
