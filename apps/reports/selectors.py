@@ -38,11 +38,12 @@ def report_of(
     now: datetime,
     projects: Collection[int] | None = None,
     target: int = DEFAULT_TARGET,
+    percentiles: bool = True,
 ) -> Report:
     """The report of a period, cut to what the plan lets anybody read, to what has passed by now, and to 400 days.
 
     `projects` limits it to some projects' primary keys. Whole days come from the day rows; a fixed number of
-    statements for every 200 monitors.
+    statements for every 200 monitors. Without `percentiles` no histogram is read.
     """
     period = period.until(now)
     period = period.since(max(readable_since(workspace, now=now), max(period.end, EPOCH + LONGEST) - LONGEST))
@@ -56,6 +57,7 @@ def report_of(
             refs=[device.ref for device in chunk],
             start=period.start,
             end=period.end,
+            histograms=percentiles,
         )
         outages = outages_by_device(
             workspace, devices=[device.pk for device in chunk], since=period.start, until=period.end

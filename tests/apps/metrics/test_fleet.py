@@ -100,6 +100,21 @@ def test_percentiles_of_histograms_are_within_a_percent_of_the_nearest_rank(work
         assert sketch.quantile(percent) == pytest.approx(wanted, rel=0.01)
 
 
+def test_without_histograms_the_totals_are_the_same_for_less(
+    workspace, fleet, now, django_assert_max_num_queries
+) -> None:
+    devices, _ = fleet
+    scope = {"workspace_id": workspace.pk, "refs": [device.ref for device in devices], "end": now}
+    start = now - timedelta(days=4)
+    with django_assert_max_num_queries(20) as full:
+        whole = selectors.fleet_days(start=start, **scope)
+    with django_assert_max_num_queries(len(full) - 1):
+        bare = selectors.fleet_days(start=start, histograms=False, **scope)
+
+    assert {key: found.days for key, found in bare.items()} == {key: found.days for key, found in whole.items()}
+    assert {found.sketch.count for found in bare.values()} == {0}
+
+
 def test_failed_results_by_hour_are_those_outside_maintenance(workspace, fleet, now) -> None:
     devices, written = fleet
     start, quiet = now - timedelta(days=4, minutes=13), now - timedelta(days=2, hours=3)

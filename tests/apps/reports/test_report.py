@@ -5,7 +5,7 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.alerts.models import DEVICE_STATE, AlertRule
@@ -178,6 +178,7 @@ FIGURES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(parts=st.lists(FIGURES, max_size=6))
 def test_a_sum_of_monitors_is_made_of_every_result_and_millisecond(parts: list[Figures]) -> None:
     total = summed(parts)
@@ -194,6 +195,7 @@ def test_a_sum_of_monitors_is_made_of_every_result_and_millisecond(parts: list[F
         assert min(known) - 1e-9 <= percent <= max(known) + 1e-9
 
 
+@settings(deadline=None)
 @given(parts=st.permutations([1, 2, 3, 4]), latencies=st.lists(st.integers(1, 10**7), min_size=4, max_size=80))
 def test_the_order_of_monitors_changes_nothing(parts: list[int], latencies: list[int]) -> None:
     figures = [Figures(sketch=sketch_of(latencies[index - 1 :: 4]), incidents=index) for index in parts]
@@ -201,6 +203,7 @@ def test_the_order_of_monitors_changes_nothing(parts: list[int], latencies: list
     assert summed(figures) == summed(sorted(figures, key=lambda each: each.incidents))
 
 
+@settings(deadline=None)
 @given(whole=st.integers(1, 10**12), part=st.integers(0, 10**12), decimals=st.integers(1, 4))
 def test_a_share_is_cut_and_never_rounded_up(whole: int, part: int, decimals: int) -> None:
     part = min(part, whole)

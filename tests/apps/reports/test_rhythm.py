@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.reports.rhythm import Rhythm, latest_until, next_after
@@ -77,6 +77,7 @@ def test_what_a_report_of_the_second_of_march_is_about(rhythm: Rhythm, first: da
     assert period.end <= due
 
 
+@settings(deadline=None)
 @given(rhythm=RHYTHMS, at=INSTANTS)
 def test_due_instants_follow_each_other_without_a_gap(rhythm: Rhythm, at: datetime) -> None:
     following = next_after(rhythm, at)
@@ -87,6 +88,7 @@ def test_due_instants_follow_each_other_without_a_gap(rhythm: Rhythm, at: dateti
     assert next_after(rhythm, latest_until(rhythm, at)) == following
 
 
+@settings(deadline=None)
 @given(rhythm=RHYTHMS, at=INSTANTS)
 def test_a_due_instant_is_the_hour_or_the_one_the_clock_shows_instead(rhythm: Rhythm, at: datetime) -> None:
     due = next_after(rhythm, at).astimezone(rhythm.zone)
@@ -94,6 +96,7 @@ def test_a_due_instant_is_the_hour_or_the_one_the_clock_shows_instead(rhythm: Rh
     assert (due.hour, due.minute) == (rhythm.hour, 0) or (due - timedelta(hours=2)).utcoffset() != due.utcoffset()
 
 
+@settings(deadline=None)
 @given(rhythm=RHYTHMS, at=INSTANTS)
 def test_periods_of_a_rhythm_meet(rhythm: Rhythm, at: datetime) -> None:
     first = next_after(rhythm, at)

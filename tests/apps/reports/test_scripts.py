@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.reports.presenters.pdf.scripts import as_drawn
@@ -41,11 +41,13 @@ def test_marks_stay_on_their_letters() -> None:
     assert as_drawn(dotted) == "\u05dd\u05e9\u05c1"
 
 
+@settings(deadline=None)
 @given(text=st.text(st.characters(codec="utf-8", max_codepoint=0x58F)))
 def test_other_scripts_are_left_alone(text: str) -> None:
     assert as_drawn(text) == text
 
 
+@settings(deadline=None)
 @given(text=st.text(st.sampled_from(f"{SALAM}{SUNDUQ}{HEBREW} 1a()\u064b"), max_size=12))
 def test_no_letter_is_lost(text: str) -> None:
     def letters(drawn: str) -> list[str]:

@@ -2,7 +2,7 @@ import csv
 import io
 from datetime import datetime
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.reports.presenters.sheet import FORMULA, LONG, SHORT, long_csv, plain, short_csv
@@ -13,6 +13,7 @@ HOSTILE = st.sampled_from(["=1", "+1", "-1", "@x", "\tx", "\rx", 'a"b', "a,b", "
 NOW = datetime.fromisoformat("2026-03-02T10:00:00+00:00")
 
 
+@settings(deadline=None)
 @given(
     names=st.lists(
         NAMES | st.sampled_from(["=1", "+1", "-1", "@x", "\tx", "\rx", 'a"b', "a,b", "a\nb"]), min_size=1, max_size=4

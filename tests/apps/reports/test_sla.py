@@ -1,7 +1,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.common.errors import InvalidInputError
@@ -43,6 +43,7 @@ def test_nothing_measured_is_no_verdict() -> None:
     assert (verdict.met, verdict.budget_ms, verdict.left_ms, verdict.used_share) == (None, 0, 0, None)
 
 
+@settings(deadline=None)
 @given(up=MS, down=MS, target=TARGETS)
 def test_the_verdict_is_the_comparison_of_exact_fractions(up: int, down: int, target: int) -> None:
     verdict = judge(StateTimes(up_ms=up, down_ms=down), target=target)
@@ -54,6 +55,7 @@ def test_the_verdict_is_the_comparison_of_exact_fractions(up: int, down: int, ta
         assert verdict.met == (verdict.left_ms >= 0)
 
 
+@settings(deadline=None)
 @given(target=TARGETS)
 def test_a_target_is_read_as_it_is_spelled(target: int) -> None:
     assert parse_target(spell_target(target)) == target
