@@ -196,6 +196,7 @@ class Background:
             Loop("flapping", steps.settle_flapping, every_s=5.0),
             *notify.values(),
             Loop("metrics", steps.keep_metrics, every_s=15.0),
+            Loop("reports", steps.send_reports, every_s=30.0),
             Loop("terms", steps.lapse_terms, every_s=60.0),
             Loop("upkeep", steps.upkeep, every_s=300.0),
         ]

@@ -14,8 +14,10 @@ from apps.operations.plans import lapse_ended_terms
 from apps.operations.retention import prune_stories
 from apps.pipeline import windows
 from apps.pipeline.flapping import sweep_flapping
+from apps.reports import services as reports
 
 LIMIT = 200
+REPORTS = 20
 
 
 def schedule() -> bool:
@@ -61,6 +63,10 @@ class Delivering:
             notifications.give_back(owner=self._owner)
             self._looked_back = True
         return notifications.deliver_due(now=timezone.now(), limit=LIMIT, owner=self._owner) >= LIMIT
+
+
+def send_reports() -> bool:
+    return reports.send_due(now=timezone.now(), limit=REPORTS) >= REPORTS
 
 
 def keep_metrics() -> bool:

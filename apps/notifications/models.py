@@ -185,6 +185,12 @@ class Delivery(TenantModel):
         return encode_uuid("dlv", self.public_id)
 
     @property
+    def told(self) -> str:
+        """Who was told, for the incident's timeline: a channel by its name in the routing, else the recipient."""
+        kind, _, name = self.target.partition(":")
+        return name if kind == "channel" else self.shown_recipient
+
+    @property
     def shown_recipient(self) -> str:
         """The recipient without what may be secret: of a webhook's address only scheme and host."""
         return channels.shown_recipient(self.kind, self.recipient)

@@ -230,7 +230,7 @@ def _settle(delivery: Delivery, outcome: Outcome, *, at: datetime) -> None:
     if delivery.incident is not None:
         incidents.record_notice(
             incident=delivery.incident,
-            recipient=delivery.shown_recipient,
+            recipient=delivery.told,
             channel=delivery.kind,
             result="delivered" if outcome.ok else outcome.result,
             delivery=delivery.wire_id,

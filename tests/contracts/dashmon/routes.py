@@ -20,6 +20,7 @@ class Target:
     dns: Device
     invitation: str = "inv_0000000000000000000001"
     token: str = "tok_0000000000000000000001"
+    incident: str = "inc_0000000000000000000001"
 
     def path(self, route: str) -> str:
         device = self.device
@@ -30,6 +31,10 @@ class Target:
         path = route.replace(":deviceId", str(device.public_id)).replace(":projectId", self.project)
         if "team-invitations" in route:
             return path.replace(":id", self.invitation)
+        if "incidents" in route:
+            return path.replace(":id", self.incident)
+        if "percentiles" in route:
+            return path.replace(":id", str(device.public_id))
         return path.replace(":id", self.token if "api-tokens" in route else self.project)
 
 
@@ -77,6 +82,16 @@ BODIES: Mapping[tuple[str, str], Any] = {
     },
     ("POST", "/api/projects/:projectId/alert-settings/test"): {"channel": "email"},
     ("GET", "/api/user/integration-posture"): None,
+    ("GET", "/api/devices/:deviceId/analytics"): None,
+    ("GET", "/api/devices/:id/latency/percentiles"): None,
+    ("GET", "/api/reports/uptime"): None,
+    ("GET", "/api/metrics/down-events"): None,
+    ("GET", "/api/incidents"): None,
+    ("GET", "/api/incidents/:id"): None,
+    ("POST", "/api/incidents/:id/ack"): None,
+    ("POST", "/api/incidents/:id/note"): {"text": "Looking into it."},
+    ("POST", "/api/incidents/:id/resolve"): {"note": "Router replaced."},
+    ("GET", "/api/support/summary"): None,
     ("GET", "/api/user/permission-foundation"): None,
     ("POST", "/api/user/account-context"): {"ownerUserId": None},
     ("GET", "/api/user/team-invitations"): None,
