@@ -1,7 +1,7 @@
 """The form of a scheduled report."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django import forms
@@ -45,10 +45,14 @@ class ScheduleForm(forms.Form):
     )
     hour = forms.TypedChoiceField(label="At", choices=HOURS, coerce=int, initial="8")
     timezone = forms.ChoiceField(label="Time zone", choices=zones)
+    members = forms.MultipleChoiceField(
+        label="To people of this workspace", required=False, widget=forms.CheckboxSelectMultiple
+    )
     recipients = forms.CharField(
-        label="Recipients",
+        label="To other addresses",
+        required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="Addresses with commas between them, 20 at most.",
+        help_text="With commas between them; 20 recipients at most.",
     )
     format = forms.ChoiceField(label="Form", choices=FORMATS, initial="pdf")
     target = forms.CharField(label="SLA target in percent", max_length=8, initial="99.9")
@@ -60,11 +64,17 @@ class ScheduleForm(forms.Form):
     )
     enabled = forms.BooleanField(label="Send it", required=False, initial=True)
 
-    def __init__(self, *args: Any, projects: Iterable[Project] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, projects: Iterable[Project] = (), members: Iterable[str] = (), **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        field = self.fields["projects"]
+        self._offer("projects", [(project.key, project.name) for project in projects])
+        self._offer("members", [(address, address) for address in members])
+
+    def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
+        field = self.fields[name]
         assert isinstance(field, forms.MultipleChoiceField)
-        field.choices = [(project.key, project.name) for project in projects]
+        field.choices = choices
 
     def wish(self) -> Wish:
         """The checked fields as the domain takes them; InvalidInputError for a target that is no percentage."""
@@ -72,7 +82,7 @@ class ScheduleForm(forms.Form):
         return Wish(
             name=data["name"],
             frequency=data["frequency"],
-            recipients=[word for word in SEPARATOR.split(data["recipients"]) if word],
+            recipients=[*data["members"], *(word for word in SEPARATOR.split(data["recipients"]) if word)],
             hour=data["hour"],
             timezone=data["timezone"],
             weekday=data["weekday"],
@@ -84,8 +94,8 @@ class ScheduleForm(forms.Form):
         )
 
 
-def initial_of(schedule: ReportSchedule) -> dict[str, Any]:
-    """A stored schedule as the form shows it."""
+def initial_of(schedule: ReportSchedule, *, members: Collection[str]) -> dict[str, Any]:
+    """A stored schedule as the form shows it; `members` are the addresses it offers."""
     return {
         "name": schedule.name,
         "frequency": schedule.frequency,
@@ -93,7 +103,8 @@ def initial_of(schedule: ReportSchedule) -> dict[str, Any]:
         "day": schedule.day,
         "hour": str(schedule.hour),
         "timezone": schedule.timezone,
-        "recipients": ", ".join(schedule.recipients),
+        "members": [address for address in schedule.recipients if address in members],
+        "recipients": ", ".join(address for address in schedule.recipients if address not in members),
         "format": schedule.format,
         "target": spell_target(schedule.target),
         "projects": [project.key for project in schedule.projects.all()],

@@ -26,6 +26,7 @@ from apps.web.forms.reports import ScheduleForm, initial_of
 from apps.web.presenters.reports import report_view
 from apps.web.report_query import USUAL, Asked, read_asked
 from apps.web.views.projects import visible_projects
+from apps.workspaces.selectors import members_of
 from apps.workspaces.usage import plan_of
 
 # Failed checks by hour are drawn of this much of a period, its newest part.
@@ -111,7 +112,12 @@ class SchedulesPage(ReportsPage):
     permission = "alerts.write"
 
     def form(self, data: Any = None, **initial: Any) -> ScheduleForm:
-        return ScheduleForm(data, projects=visible_projects(self), initial=initial or None)
+        projects = visible_projects(self)
+        return ScheduleForm(data, projects=projects, members=self.addresses(), initial=initial or None)
+
+    def addresses(self) -> list[str]:
+        """Where the people of the workspace get their mail; stored recipients are in lower case too."""
+        return [seat.user.email.lower() for seat in members_of(self.workspace) if seat.user is not None]
 
     def schedule(self, name: str) -> ReportSchedule:
         return schedule_by_public_id(self.workspace, decode_uuid("rep", name))
@@ -136,7 +142,7 @@ class NewSchedule(SchedulesPage):
         if not self.premium():
             return self.without_premium()
         zone = timezone.get_current_timezone_name()
-        return self.page(self.form(timezone=zone, recipients=self.user.email, name="Uptime, last week"))
+        return self.page(self.form(timezone=zone, members=[self.user.email.lower()], name="Uptime, last week"))
 
     @transaction.atomic
     def post(self, *_: Any) -> HttpResponse:
@@ -158,7 +164,7 @@ class EditSchedule(SchedulesPage):
 
     def get(self, _: Any, schedule: str) -> HttpResponse:
         row = self.schedule(schedule)
-        return self.page(self.form(**initial_of(row)), row)
+        return self.page(self.form(**initial_of(row, members=self.addresses())), row)
 
     @transaction.atomic
     def post(self, _: Any, schedule: str) -> HttpResponse:

@@ -186,6 +186,25 @@ def test_what_is_wrong_stands_beside_its_field(scene: Scene, schedule: ReportSch
     assert ReportSchedule.objects.get().name == "Monthly"
 
 
+def test_people_of_the_workspace_are_chosen_by_a_tick(scene: Scene) -> None:
+    client = scene.client(scene.owner)
+    assert 'value="ana@example.com"' in page(scene, "reports/schedules/new")
+
+    client.post(
+        scene.path("reports/schedules/new"), FORM | {"members": ["vic@example.com"], "recipients": "a@b.example"}
+    )
+
+    schedule = ReportSchedule.objects.of(scene.workspace).get()
+    assert schedule.recipients == ["vic@example.com", "a@b.example"]
+    html = page(scene, f"reports/schedules/{schedule.wire_id}")
+    assert 'value="vic@example.com" id="id_members_1" checked' in html
+    assert ">\na@b.example</textarea>" in html
+    nobody = client.post(scene.path("reports/schedules/new"), FORM | {"recipients": ""})
+    assert "1 to 20 addresses." in nobody.content.decode()
+    stranger = client.post(scene.path("reports/schedules/new"), FORM | {"members": ["eve@example.com"]})
+    assert stranger.status_code == 400
+
+
 def test_sending_now_says_how_many_and_does_so_once(scene: Scene, schedule: ReportSchedule) -> None:
     client = scene.client(scene.owner)
 
