@@ -42,7 +42,8 @@ def begin(route: Route, news: News, *, now: datetime) -> None:
     event, incident = news.event, news.incident
     if incident is None or event.detail.get("muted"):
         return
-    if event.detail.get("after") not in policy_for(route).notify_on:
+    policy = policy_for(route)
+    if event.detail.get("after") not in policy.notify_on:
         return
     escalation, _ = Escalation.objects.of(event.workspace_id).update_or_create(
         incident=incident,
@@ -56,7 +57,9 @@ def begin(route: Route, news: News, *, now: datetime) -> None:
             "next_at": event.at,
         },
     )
-    _advance(escalation, now=now)
+    # What is known already need not be read again: a mass outage begins thousands of these.
+    escalation.route, escalation.incident = route, incident
+    _advance(escalation, policy, news, now=now)
 
 
 def end(route: Route, news: News, *, now: datetime) -> None:
@@ -65,7 +68,7 @@ def end(route: Route, news: News, *, now: datetime) -> None:
     escalation = rows.select_for_update().first()
     if escalation is not None:
         escalation.ending, escalation.next_at = news.event, news.event.at
-        _advance(escalation, now=now)
+        _advance(escalation, policy_for(route), news_of(escalation.event), now=now)
 
 
 def flap(route: Route, news: News, *, now: datetime) -> None:
@@ -96,7 +99,7 @@ def advance_due(*, now: datetime, limit: int) -> int:
                 break
             try:
                 with transaction.atomic():
-                    _advance(escalation, now=now)
+                    _advance(escalation, policy_for(escalation.route), news_of(escalation.event), now=now)
             except Exception as error:
                 logger.exception("escalation not taken", escalation=escalation.pk)
                 errors.append(error)
@@ -120,23 +123,22 @@ def _claim(now: datetime) -> Escalation | None:
     return found
 
 
-def _advance(escalation: Escalation, *, now: datetime) -> None:
-    route = escalation.route
-    policy = policy_for(route)
-    if not (route.enabled and policy.enabled):
+def _advance(escalation: Escalation, policy: Policy, news: News, *, now: datetime) -> None:
+    """Take what is due; `news` is of the event that began it."""
+    if not (escalation.route.enabled and policy.enabled):
         escalation.next_at = None
     elif escalation.ending is None:
-        escalation.next_at = _take_steps(escalation, policy, now=now)
+        escalation.next_at = _take_steps(escalation, policy, news, now=now)
     else:
         # What was due before the end and not yet taken is told first, in its order.
-        _take_steps(escalation, policy, now=now)
+        _take_steps(escalation, policy, news, now=now)
         escalation.next_at = _tell_the_end(escalation, policy, now=now)
     escalation.save(update_fields=["handled_until", "ending", "next_at"])
 
 
-def _take_steps(escalation: Escalation, policy: Policy, *, now: datetime) -> datetime | None:
+def _take_steps(escalation: Escalation, policy: Policy, news: News, *, now: datetime) -> datetime | None:
     """Take every step up to now; when the next one is due, None when there is none."""
-    news, cursor = news_of(escalation.event), escalation.handled_until
+    cursor = escalation.handled_until
     told: set[tuple[datetime, str]] = set()
     for moment in moments(policy, begun_at=escalation.begun_at, severity=escalation.incident.severity):
         due = moment.at or moment.planned_at
@@ -176,13 +178,18 @@ def _take(
     if moment.at is None:
         _note(news, target=f"step {moment.index + 1}", reason="quiet_hours", at=now)
         return
-    present = set(members(escalation.workspace_id))
-    for found in reached(policy, moment, at=moment.at, present=present):
+    for found in reached(policy, moment, at=moment.at, present=_present(escalation, moment)):
         if isinstance(found, Skip):
             _note(news, target=found.target, reason=found.reason, at=now)
         elif (found.at, found.recipient) not in told:
             told.add((found.at, found.recipient))
             _tell(escalation, news, found.recipient, moment, now=now)
+
+
+def _present(escalation: Escalation, moment: Moment) -> set[str] | None:
+    """Who still has a seat, where a rotation asks; nobody else does."""
+    rotating = any(target.kind == "oncall" for target in moment.step.targets)
+    return set(members(escalation.workspace_id)) if rotating else None
 
 
 def _tell(escalation: Escalation, news: News, recipient: str, moment: Moment, *, now: datetime) -> None:

@@ -70,7 +70,8 @@ def _claim(stuck: Iterable[int]) -> IncidentEvent | None:
         pk__lt=OuterRef("pk"),
     )
     rows = waiting.filter(~Exists(older)).exclude(pk__in=list(stuck))
-    event: IncidentEvent | None = rows.select_for_update(skip_locked=True).order_by("pk").first()
+    locked = rows.select_for_update(skip_locked=True, of=("self",)).select_related("incident__project")
+    event: IncidentEvent | None = locked.order_by("pk").first()
     return event
 
 
