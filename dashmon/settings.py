@@ -211,8 +211,12 @@ else:
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = text("DASHMON_EMAIL_FROM", "Dashmon <dashmon@localhost>")
 
-# --- SMS -----------------------------------------------------------------------------------------
+# --- SMS and chat services -----------------------------------------------------------------------
 SMS = sms_provider(text("SMS_URL"))
+# Services with one address in the world; a mirror or a test has another.
+TELEGRAM_URL = text("DASHMON_TELEGRAM_URL", "https://api.telegram.org").rstrip("/")
+PUSHOVER_URL = text("DASHMON_PUSHOVER_URL", "https://api.pushover.net").rstrip("/")
+PUSHBULLET_URL = text("DASHMON_PUSHBULLET_URL", "https://api.pushbullet.com").rstrip("/")
 
 # --- Pages ---------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

@@ -1,10 +1,12 @@
 """A web server on a loopback port that keeps every request and answers as it is told."""
 
+import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -12,6 +14,11 @@ class Received:
     path: str
     headers: Mapping[str, str]
     body: bytes
+    method: str = "POST"
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
 
 
 @dataclass
@@ -19,12 +26,16 @@ class HttpSink:
     """What came in, and what to answer: `answers` one by one, then `status` for good.
 
     An answer is a status or a way to misbehave: `hang` (no answer until the sink closes), `drop` (reads the
-    request, then hangs up), `garbage` (not HTTP), `redirect` (302 to `/elsewhere` of the same sink).
+    request, then hangs up), `garbage` (not HTTP), `redirect` (302 to `location`). `answer_headers` and `answer_body`
+    go with every status.
     """
 
     port: int = 0
     status: int = 200
     answers: list[int | str] = field(default_factory=list)
+    location: str = "/elsewhere"
+    answer_headers: dict[str, str] = field(default_factory=dict)
+    answer_body: bytes = b""
     requests: list[Received] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -47,19 +58,24 @@ def running_http() -> Iterator[HttpSink]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            answer = sink.take(Received(self.path, dict(self.headers.items()), body))
+            answer = sink.take(Received(self.path, dict(self.headers.items()), body, self.command))
             if answer == "hang":
                 sink.closing.wait(30)
             elif answer == "garbage":
                 self.wfile.write(b"what do you want\r\n\r\n")
             elif answer == "redirect":
                 self.send_response(302)
-                self.send_header("Location", "/elsewhere")
+                self.send_header("Location", sink.location)
                 self.end_headers()
             elif isinstance(answer, int):
                 self.send_response(answer)
+                for name, value in sink.answer_headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
+                self.wfile.write(sink.answer_body)
             self.close_connection = True
+
+        do_GET = do_PUT = do_POST  # noqa: N815  # the standard library's names
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the standard library's name
             """Tests say what they saw; the server keeps quiet."""

@@ -4,7 +4,20 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from apps.notifications.channels import email, sms, webhook
+from apps.notifications.channels import (
+    apprise,
+    discord,
+    email,
+    pushbullet,
+    pushover,
+    request,
+    slack,
+    sms,
+    teams,
+    telegram,
+    web_push,
+    webhook,
+)
 from apps.notifications.channels.errors import ChannelError
 from apps.notifications.kinds import ChannelKind
 from apps.notifications.types import Envelope, Receipt
@@ -13,6 +26,15 @@ KINDS: Mapping[str, ModuleType] = {
     ChannelKind.EMAIL.value: email,
     ChannelKind.SMS.value: sms,
     ChannelKind.WEBHOOK.value: webhook,
+    ChannelKind.SLACK.value: slack,
+    ChannelKind.TEAMS.value: teams,
+    ChannelKind.TELEGRAM.value: telegram,
+    ChannelKind.DISCORD.value: discord,
+    ChannelKind.PUSHOVER.value: pushover,
+    ChannelKind.PUSHBULLET.value: pushbullet,
+    ChannelKind.REQUEST.value: request,
+    ChannelKind.WEB_PUSH.value: web_push,
+    ChannelKind.APPRISE.value: apprise,
 }
 # Never shown again once stored; a configuration that leaves it out keeps it.
 WRITE_ONLY = "secret"

@@ -1,9 +1,14 @@
 """What an HTTP answer, or none, means for a message: the same words for every channel."""
 
-from apps.common.outbound import OutboundAnswer, OutboundError
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from apps.common.outbound import OutboundAnswer, OutboundError, post
 from apps.notifications.channels.errors import ChannelError
 from apps.notifications.types import Receipt
 
+TIMEOUT_S = 10.0
 REASONS = {
     "blocked": "The address may not be reached from here.",
     "dns": "The host name could not be resolved.",
@@ -41,3 +46,13 @@ def _retry_after(answer: OutboundAnswer) -> float | None:
     """Seconds of a Retry-After header (RFC 9110, 10.2.3); its date form is rare, and the usual waits serve."""
     text = answer.headers.get("retry-after", "")
     return float(text) if answer.status in {429, 503} and text.isascii() and text.isdigit() else None
+
+
+def post_json(url: str, document: Any, *, headers: Mapping[str, str] | None = None) -> OutboundAnswer:
+    """POST a JSON document and return whatever answer comes; ChannelError when none does."""
+    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    named = {"Content-Type": "application/json", "User-Agent": "Dashmon", **(headers or {})}
+    try:
+        return post(url, body, named, TIMEOUT_S)
+    except OutboundError as error:
+        raise unreachable(error, timeout_s=TIMEOUT_S) from error

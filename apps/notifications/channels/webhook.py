@@ -6,32 +6,38 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from apps.common.clock import epoch_ms
 from apps.common.ids import new_secret
 from apps.common.outbound import OutboundError, post
-from apps.devices.documents import Document, url_fault
+from apps.devices.documents import Document
+from apps.notifications import custom
+from apps.notifications.channels import slack, teams
 from apps.notifications.channels.answers import accepted, unreachable
 from apps.notifications.channels.errors import ChannelError
+from apps.notifications.channels.hooks import read_url, recipients, shown
 from apps.notifications.types import Envelope, Receipt
 
-FORMATS = ("dashmon",)
+FORMATS = ("dashmon", "slack", "teams", "custom")
 TIMEOUT_S = 10.0
+
+__all__ = ["clean", "recipients", "redact", "send", "shown"]
 
 
 def send(envelope: Envelope) -> Receipt:
     """POST one event. Any 2xx is success; a redirect is a failure, for nobody signed for its target."""
-    if envelope.secret is None:
-        raise ChannelError("The webhook was removed.")
-    body = encode(envelope.payload["event"])
+    unsigned = envelope.payload.get("unsigned") is True
+    if envelope.secret is None and not unsigned:
+        raise ChannelError("The webhook was removed.", final=True)
+    body = body_of(envelope)
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "Dashmon",
-        "X-Dashmon-Event": envelope.event_name,
+        "X-Dashmon-Event": envelope.payload.get("event", {}).get("event") or envelope.event_name,
         "X-Dashmon-Delivery": envelope.id,
-        "X-Dashmon-Signature": signature(envelope.secret, body, envelope.at),
     }
+    if envelope.secret is not None:
+        headers["X-Dashmon-Signature"] = signature(envelope.secret, body, envelope.at)
     try:
         answer = post(envelope.recipient, body, headers, TIMEOUT_S)
     except OutboundError as error:
@@ -40,35 +46,42 @@ def send(envelope: Envelope) -> Receipt:
 
 
 def clean(document: Mapping[str, Any]) -> dict[str, Any]:
-    """`url`, `secret` (made where there is none) and `format`."""
+    """`url`, `secret` (made where there is none), `format`, and `template` of the custom format."""
     root = Document(document)
-    url = root.text("url", default="", longest=2048) or ""
-    if fault := url_fault(url):
-        root.fault("url", fault)
-    secret = root.text("secret", default=None, longest=200) or new_secret("whsec_")
-    config = {"url": url, "secret": secret, "format": root.choice("format", FORMATS, default="dashmon") or "dashmon"}
+    config = {
+        "url": read_url(root),
+        "secret": root.text("secret", default=None, longest=200) or new_secret("whsec_"),
+        "format": root.choice("format", FORMATS, default="dashmon") or "dashmon",
+    }
+    template = root.text("template", default=None, longest=custom.LONGEST)
+    if config["format"] == "custom":
+        if fault := "The custom format needs a template." if not template else custom.fault_of(template):
+            root.fault("template", fault)
+        config["template"] = template
+    elif template:
+        root.fault("template", "Only the custom format has a template.")
     root.finish()
     return config
 
 
 def redact(config: Mapping[str, Any]) -> dict[str, Any]:
-    """An address often is the secret."""
-    return {"url": None, "format": config.get("format", "dashmon")}
+    """An address often is the secret, and so may be a template."""
+    hidden = {"url": None, "format": config.get("format", "dashmon")}
+    return hidden | ({"template": None} if "template" in config else {})
 
 
-def recipients(config: Mapping[str, Any]) -> list[str]:
-    """The one address."""
-    return [config["url"]]
-
-
-def shown(recipient: str) -> str:
-    """Scheme and host: the path of a webhook often is its secret."""
-    parts = urlsplit(recipient)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+def body_of(envelope: Envelope) -> bytes:
+    """The bytes as they are signed and sent, the same for every attempt."""
+    payload, kind = envelope.payload, envelope.config.get("format", "dashmon")
+    if kind == "custom":
+        return custom.render(envelope.config.get("template") or "", payload | payload["event"]).encode()
+    if kind in {"slack", "teams"}:
+        return encode((slack if kind == "slack" else teams).body(payload))
+    return encode(payload["event"])
 
 
 def encode(payload: Mapping[str, Any]) -> bytes:
-    """The body as it is signed and sent: the same bytes for every attempt."""
+    """A document as compact JSON."""
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -1,0 +1,116 @@
+"""Nezha's notifications: placeholders between # signs, its numbers and its sentences (contract Nezha 2.6).
+
+Vectors: nezha_notifications.json.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+Escape = Callable[[str], str]
+UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+_PLACEHOLDER = re.compile(r"#([A-Z0-9]+(?:\.[A-Z0-9]+)?)#")
+_IPV4 = re.compile(r"(\d*\.).*(\.\d*)")
+_IPV6 = re.compile(r"(\w*:\w*:).*(:\w*:\w*)")
+
+# What is said when something happened; the first line of every notice.
+SENTENCES: Mapping[str, str] = {
+    "incident": "[Incident] {server}({ip}) {rule}",
+    "resolved": "[Resolved] {server}({ip}) {rule}",
+    "cron success": "[Scheduled Task Executed Successfully] {name}, {server}\n{output}",
+    "cron failure": "[Scheduled Task Executed Failed] {name}, {server}\n{output}",
+    "cron offline": "[Task failed] {name}: server {server} is offline and cannot execute the task",
+    "ip change": "[IP Changed] {server}, {before} => {after}",
+    "service": "[{state}] {name} Reporter: {server}, Error: {error}",
+    "latency high": "[Latency] {name} {value} > {limit}, Reporter: {server}",
+    "latency low": "[Latency] {name} {value} < {limit}, Reporter: {server}",
+    "tls expiry": "[TLS] {name} The TLS certificate will expire within seven days. Expiration time: {expires}",
+}
+
+
+def sentence(kind: str, **parts: str) -> str:
+    """One of the sentences with its parts put in as they are."""
+    return SENTENCES[kind].format(**parts)
+
+
+def number(value: float) -> str:
+    """A measure as the sentences write it: six decimals."""
+    return f"{value:.6f}"
+
+
+def size(count: int) -> str:
+    """`980 kB`, `1.5 kB`, `5.0 GB`: powers of 1024, one decimal below ten."""
+    if count < 10:
+        return f"{count} B"
+    power = min(int(math.log(count, 1024)), len(UNITS) - 1)
+    # Rounded to one decimal before it is shown without any, half to even, as the original's formatter does.
+    value = math.floor(count / 1024**power * 10 + 0.5) / 10
+    return f"{value:.0f} {UNITS[power]}" if value >= 10 else f"{value:.1f} {UNITS[power]}"
+
+
+def masked(address: str) -> str:
+    """An address without its middle: `203.****.7`, `2001:db8:****::7`."""
+    pattern = _IPV6 if ":" in address else _IPV4
+    return pattern.sub(r"\1****\2", address)
+
+
+def instant(at: datetime) -> str:
+    """`2026-05-18 12:30:00.123456 +0800 CST`: the instant with its zone, without trailing zeros."""
+    fraction = f".{at.microsecond:06d}".rstrip("0").rstrip(".")
+    return f"{at:%Y-%m-%d %H:%M:%S}{fraction} {at:%z} {at.tzname()}"
+
+
+def values(server: Mapping[str, Any], *, metric_units: bool) -> dict[str, str]:
+    """What the SERVER placeholders stand for. A total of 0 is no use at all, and no division."""
+    host, state, addresses = (server.get(part) or {} for part in ("host", "state", "geoip"))
+    found = {"SERVER.NAME": str(server["name"]), "SERVER.ID": str(server["id"])}
+    found |= _shares(host, state, metric_units=metric_units)
+    for name, key in (("SPEEDIN", "net_in_speed"), ("SPEEDOUT", "net_out_speed")):
+        count = int(state.get(key, 0))
+        found[f"SERVER.{name}"] = f"{size(count)}/s" if metric_units else f"{count}/s"
+    for name, key in (("TRANSFERIN", "net_in_transfer"), ("TRANSFEROUT", "net_out_transfer")):
+        count = int(state.get(key, 0))
+        found[f"SERVER.{name}"] = size(count) if metric_units else str(count)
+    found |= {f"SERVER.{name}": number(float(state.get(key, 0))) for name, key in _DECIMALS.items()}
+    found |= {f"SERVER.{name}": str(int(state.get(key, 0))) for name, key in _COUNTS.items()}
+    found |= {f"SERVER.{name}": str(int(host.get(key, 0))) for name, key in _TOTALS.items()}
+    v4, v6 = str(addresses.get("ipv4") or ""), str(addresses.get("ipv6") or "")
+    return found | {"SERVER.IP": v4 or v6, "SERVER.IPV4": v4, "SERVER.IPV6": v6}
+
+
+def expand(
+    text: str, *, message: str, now: datetime, escape: Escape, server: Mapping[str, Any] | None, metric_units: bool
+) -> str:
+    """A template with its placeholders replaced; without a server those of a server stay as they are."""
+    known = {"NEZHA": message, "DATETIME": instant(now)}
+    if server is not None:
+        known |= values(server, metric_units=metric_units)
+    return _PLACEHOLDER.sub(lambda match: escape(known[match[1]]) if match[1] in known else match[0], text)
+
+
+_DECIMALS = {"CPUUSED": "cpu", "LOAD1": "load1", "LOAD5": "load5", "LOAD15": "load15"}
+_COUNTS = {
+    "MEMUSED": "mem_used",
+    "SWAPUSED": "swap_used",
+    "DISKUSED": "disk_used",
+    "NETINSPEED": "net_in_speed",
+    "NETOUTSPEED": "net_out_speed",
+    "NETINTRANSFER": "net_in_transfer",
+    "NETOUTTRANSFER": "net_out_transfer",
+    "TCPCONNCOUNT": "tcp_conn_count",
+    "UDPCONNCOUNT": "udp_conn_count",
+}
+_TOTALS = {"MEMTOTAL": "mem_total", "SWAPTOTAL": "swap_total", "DISKTOTAL": "disk_total"}
+
+
+def _shares(host: Mapping[str, Any], state: Mapping[str, Any], *, metric_units: bool) -> dict[str, str]:
+    """CPU in percent; memory, swap and disk as fractions, or all of them as `12.50 %`."""
+    cpu = float(state.get("cpu", 0))
+    found = {"SERVER.CPU": f"{cpu:.2f} %" if metric_units else number(cpu)}
+    for name, part in (("MEM", "mem"), ("SWAP", "swap"), ("DISK", "disk")):
+        total = float(host.get(f"{part}_total", 0))
+        share = float(state.get(f"{part}_used", 0)) / total if total else 0.0
+        found[f"SERVER.{name}"] = f"{share * 100:.2f} %" if metric_units else number(share)
+    return found

@@ -1,0 +1,304 @@
+"""Every channel over a real socket: what arrives, what becomes of answers, and that nothing secret is told."""
+
+import json
+from typing import Any
+
+import pytest
+
+from apps.common.errors import InvalidInputError
+from apps.notifications import channels
+from apps.notifications.channels import ChannelError, apprise, slack, webhook
+from apps.notifications.kinds import ChannelKind
+from apps.notifications.messages import document
+from apps.notifications.types import Envelope, Message
+from tests.apps.incidents.scene import T0
+from tests.sinks.http import HttpSink, running_http
+
+NASTY = '<!channel> *bold* [x](http://evil) @everyone `code` "quoted" \\ {{x}}'
+KEY = "a" * 30
+BOT = "123456:" + "A" * 35
+
+
+def payload(**fields: Any) -> dict[str, Any]:
+    event = {"event": "incident.opened", "incident": {"cause": {"message": 'he said "no"'}, "title": "x"}, "step": 0}
+    message = {
+        "title": f"Down: {NASTY}",
+        "text": f"{NASTY} is down.",
+        "tone": "down",
+        "url": "https://watch.example/app/incidents/inc_1",
+        "facts": (("Cause", NASTY), ("Since", "2026-03-01 10:00:00 UTC")),
+        "event": event,
+    } | fields
+    return document(Message(**message))
+
+
+def envelope(recipient: str, *, secret: str | None = None, **config: Any) -> Envelope:
+    return Envelope(
+        id="dlv_0000000000000000000001",
+        event_name="incident.opened",
+        recipient=recipient,
+        payload=payload(),
+        secret=secret,
+        at=T0,
+        config=config,
+    )
+
+
+@pytest.fixture(autouse=True)
+def _services(http_sink: HttpSink, settings: Any) -> None:
+    base = f"http://127.0.0.1:{http_sink.port}"
+    settings.TELEGRAM_URL = settings.PUSHOVER_URL = settings.PUSHBULLET_URL = base
+
+
+def sent_through(kind: str, sink: HttpSink) -> Envelope:
+    """An envelope that the kind can send to the sink."""
+    urls = {ChannelKind.SLACK, ChannelKind.TEAMS, ChannelKind.DISCORD, ChannelKind.WEBHOOK}
+    if kind in urls:
+        return envelope(sink.url, secret="s3cret" if kind == ChannelKind.WEBHOOK else None)
+    return {
+        ChannelKind.TELEGRAM: envelope("-100123", botToken=BOT),
+        ChannelKind.PUSHOVER: envelope(KEY, token="b" * 30),
+        ChannelKind.PUSHBULLET: envelope("account", accessToken="o.token-of-somebody"),
+        ChannelKind.REQUEST: envelope(sink.url, url=sink.url, method="POST", type="json", body='{"t":"#NEZHA#"}'),
+        ChannelKind.APPRISE: envelope(f"gotify://127.0.0.1:{sink.port}/{KEY}"),
+    }[ChannelKind(kind)]
+
+
+HTTP_KINDS = [
+    "slack",
+    "teams",
+    "discord",
+    "webhook",
+    "telegram",
+    "pushover",
+    "pushbullet",
+    "request",
+]
+SECRETS = (BOT, "b" * 30, "o.token-of-somebody", "s3cret", KEY)
+
+
+@pytest.mark.parametrize("kind", [*HTTP_KINDS, "apprise"])
+def test_a_message_arrives(kind: str, http_sink: HttpSink) -> None:
+    receipt = channels.send(kind, sent_through(kind, http_sink))
+
+    assert receipt.result
+    assert len(http_sink.requests) == 1
+    assert b"is down" in http_sink.requests[0].body or kind == "webhook"
+
+
+@pytest.mark.parametrize("kind", [*HTTP_KINDS, "apprise"])
+@pytest.mark.parametrize("answer", [301, 400, 403, 404, 410, 429, 500, 503, "drop", "garbage", "redirect"])
+def test_whatever_else_is_answered_is_a_failure_that_tells_no_secret(
+    kind: str, answer: int | str, http_sink: HttpSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http_sink.answers, http_sink.status = [answer], 400
+    http_sink.answer_body = json.dumps({"ok": False, "description": "no"}).encode()
+
+    with pytest.raises(ChannelError) as caught:
+        channels.send(kind, sent_through(kind, http_sink))
+
+    assert caught.value.reason.endswith(".") or "refused it" in caught.value.reason
+    assert not any(secret in caught.value.reason for secret in SECRETS)
+    if answer == 410 and kind != "apprise":
+        assert caught.value.final
+    if answer in {500, 503, "drop"}:
+        assert not caught.value.final
+
+
+@pytest.mark.parametrize("kind", HTTP_KINDS)
+def test_a_service_that_asks_for_patience_gets_it(kind: str, http_sink: HttpSink) -> None:
+    http_sink.status, http_sink.answer_headers = 429, {"Retry-After": "120"}
+
+    with pytest.raises(ChannelError) as caught:
+        channels.send(kind, sent_through(kind, http_sink))
+
+    assert (caught.value.retry_after_s, caught.value.final) == (120.0, False)
+
+
+def test_slack_shows_names_as_they_are(http_sink: HttpSink) -> None:
+    channels.send("slack", sent_through("slack", http_sink))
+
+    body = http_sink.requests[0].json
+    assert set(body) == {"text", "attachments"}
+    assert body["text"].startswith("Down: &lt;!channel&gt;")
+    block = body["attachments"][0]["blocks"][0]
+    assert "<!channel>" not in block["text"]["text"]
+    assert block["text"]["verbatim"] is True
+    assert "<https://watch.example/app/incidents/inc_1|Open in Dashmon>" in block["text"]["text"]
+    assert slack.escape("a<b>&c") == "a&lt;b&gt;&amp;c"
+
+
+def test_teams_gets_a_card_in_an_envelope(http_sink: HttpSink) -> None:
+    channels.send("teams", sent_through("teams", http_sink))
+
+    body = http_sink.requests[0].json
+    assert body["type"] == "message"
+    card = body["attachments"][0]
+    assert card["contentType"] == "application/vnd.microsoft.card.adaptive"
+    assert card["content"]["body"][0]["color"] == "attention"
+    assert "\\*bold\\*" in card["content"]["body"][0]["text"]
+    assert card["content"]["actions"][0]["url"] == "https://watch.example/app/incidents/inc_1"
+
+
+def test_discord_mentions_nobody(http_sink: HttpSink) -> None:
+    channels.send("discord", sent_through("discord", http_sink))
+
+    body = http_sink.requests[0].json
+    assert body["allowed_mentions"] == {"parse": []}
+    assert "@everyone" not in body["embeds"][0]["title"].replace("\\@", "")
+
+
+def test_telegram_gets_plain_text(http_sink: HttpSink) -> None:
+    channels.send("telegram", sent_through("telegram", http_sink))
+
+    got = http_sink.requests[0]
+    assert got.path == f"/bot{BOT}/sendMessage"
+    assert got.json["chat_id"] == "-100123"
+    assert "parse_mode" not in got.json
+    assert NASTY in got.json["text"]
+
+
+def test_a_revoked_bot_is_not_tried_again(http_sink: HttpSink) -> None:
+    http_sink.status, http_sink.answer_body = 401, b'{"ok":false,"description":"Unauthorized"}'
+
+    with pytest.raises(ChannelError) as caught:
+        channels.send("telegram", sent_through("telegram", http_sink))
+
+    assert (caught.value.reason, caught.value.final) == ("Telegram refused it: Unauthorized", True)
+
+
+@pytest.mark.parametrize("style", ["slack", "teams"])
+def test_a_webhook_may_speak_like_another_service(style: str, http_sink: HttpSink) -> None:
+    channels.send("webhook", envelope(http_sink.url, secret="s3cret", format=style))
+
+    got = http_sink.requests[0]
+    assert ("attachments" in got.json) is True
+    assert got.headers["X-Dashmon-Signature"] == webhook.signature("s3cret", got.body, T0)
+
+
+def test_a_template_of_ones_own_keeps_its_json_whole(http_sink: HttpSink) -> None:
+    template = '{"summary": "{{title}}", "why": "{{incident.cause.message}}", "none": "{{no.such.thing}}"}'
+    channels.send("webhook", envelope(http_sink.url, secret="s3cret", format="custom", template=template))
+
+    body = http_sink.requests[0].json
+    assert body == {"summary": f"Down: {NASTY}", "why": 'he said "no"', "none": ""}
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{{incident.__class__}}x{{", "{{7*7}}", "{% for x in y %}{{ x }}{% endfor %}}}", '{"a": {{title}}}', ""],
+)
+def test_a_poisoned_template_is_refused(template: str) -> None:
+    given = {"url": "https://ops.example.com/in", "format": "custom", "template": template}
+
+    with pytest.raises(InvalidInputError) as caught:
+        channels.clean("webhook", given, kept={})
+
+    assert "template" in caught.value.fields
+
+
+def test_a_webhook_keeps_its_secret_when_it_is_left_out() -> None:
+    first = channels.clean("webhook", {"url": "https://ops.example.com/in"}, kept={})
+    again = channels.clean("webhook", {"url": "https://ops.example.com/in2", "secret": None}, kept=first)
+
+    assert first["secret"].startswith("whsec_")
+    assert again["secret"] == first["secret"]
+
+
+GOOD: dict[str, dict[str, Any]] = {
+    "email": {"to": ["ops@example.com"]},
+    "sms": {"to": ["+61400111222"]},
+    "webhook": {"url": "https://ops.example.com/T0KEN"},
+    "slack": {"url": "https://hooks.example.com/T0KEN"},
+    "teams": {"url": "https://hooks.example.com/T0KEN"},
+    "discord": {"url": "https://hooks.example.com/T0KEN"},
+    "telegram": {"botToken": BOT, "chatId": -100123},
+    "pushover": {"token": KEY, "user": "b" * 30},
+    "pushbullet": {"accessToken": "o.T0KEN-of-somebody"},
+    "request": {"url": "https://ops.example.com/T0KEN", "headers": {"X-T0KEN": "T0KEN"}, "body": "T0KEN"},
+    "apprise": {"url": "ntfys://T0KENtopic"},
+}
+
+
+@pytest.mark.parametrize("kind", sorted(GOOD))
+def test_a_configuration_is_stored_shown_and_hidden(kind: str) -> None:
+    config = channels.clean(kind, GOOD[kind], kept={})
+
+    assert channels.clean(kind, config, kept={}) == config
+    assert len(channels.recipients(kind, config)) == 1
+    hidden = channels.shown(kind, config, reveal=False)
+    for told in (json.dumps(hidden), channels.shown_recipient(kind, channels.recipients(kind, config)[0])):
+        assert "T0KEN" not in told
+        assert BOT not in told
+
+
+@pytest.mark.parametrize("kind", sorted({*GOOD, "web_push"}))
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"url": 5, "to": 5, "botToken": [], "chatId": {}, "token": 1, "user": None, "accessToken": 7},
+        {"url": "javascript:alert(1)", "to": ["x"], "botToken": "x", "chatId": "x y", "token": "?", "accessToken": "x"},
+        {"url": "http://169.254.169.254/latest", "to": [], "headers": [1]},
+        {"unknown": 1, "url": "https://ops.example.com/"},
+    ],
+)
+def test_nonsense_is_refused_with_the_name_of_the_field(kind: str, given: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        channels.clean(kind, given, kept={})
+
+    assert caught.value.fields
+
+
+@pytest.mark.parametrize(
+    "url", ["syslog://localhost", "mailto://a:b@example.com", "json://127.0.0.1", "file:///etc/passwd"]
+)
+def test_apprise_has_no_way_to_this_machine(url: str) -> None:
+    with pytest.raises(InvalidInputError):
+        channels.clean("apprise", {"url": url}, kept={})
+    with pytest.raises(ChannelError) as caught:
+        apprise.send(envelope(url))
+    assert caught.value.final
+
+
+def test_apprise_reaches_nothing_that_the_guard_forbids(
+    http_sink: HttpSink, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_http() as canary:
+        settings.EGRESS_DENY = [f"127.0.0.1:{canary.port}"]
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{canary.port}")
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{canary.port}")
+        for host in ("127.0.0.1", "localhost"):
+            with pytest.raises(ChannelError) as caught:
+                apprise.send(envelope(f"gotify://{host}:{canary.port}/{KEY}"))
+            # The name may lead to another address of this machine, where nobody listens.
+            assert host == "localhost" or caught.value.reason == "The address may not be reached from here."
+        http_sink.answers, http_sink.location = ["redirect"], f"http://127.0.0.1:{canary.port}/inner"
+        with pytest.raises(ChannelError):
+            apprise.send(envelope(f"gotify://127.0.0.1:{http_sink.port}/{KEY}"))
+
+        assert len(http_sink.requests) == 1
+        assert canary.requests == []
+
+
+def test_a_request_of_ones_own_is_made_as_it_was_written(http_sink: HttpSink) -> None:
+    config = {
+        "url": f"{http_sink.url}?t=#NEZHA#",
+        "method": "POST",
+        "type": "form",
+        "headers": {"X-Token": "abc", "X-N": 5},
+        "body": '{"text":"#NEZHA#","a":1}',
+    }
+    channels.send("request", envelope(config["url"], **config))
+
+    got = http_sink.requests[0]
+    assert got.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert (got.headers["X-Token"], got.headers["X-N"]) == ("abc", "5")
+    assert got.body.startswith(b"a=1&text=Down")
+    assert "t=Down%3A+%3C%21channel%3E" in got.path
+
+
+def test_a_request_may_be_a_get_without_a_body(http_sink: HttpSink) -> None:
+    channels.send("request", envelope(http_sink.url, url=http_sink.url, method="GET", body="ignored"))
+
+    assert (http_sink.requests[0].method, http_sink.requests[0].body) == ("GET", b"")
