@@ -1,18 +1,18 @@
 """Every write to incidents: what verdicts do to them, and what people do to them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
 from apps.accounts.models import User
-from apps.alerts.types import Verdict
+from apps.alerts.types import SilentReason, Verdict
 from apps.audit import services as audit
 from apps.common.errors import ConflictError, InvalidInputError, NotFoundError
 from apps.common.values import Ref
 from apps.incidents.models import Incident, IncidentEvent
-from apps.incidents.transitions import key_of, step_for, title_of
+from apps.incidents.transitions import Step, key_of, step_for, title_of
 from apps.workspaces.services import next_number
 
 Subject = tuple[int, str, int]  # rule, kind, id
@@ -31,25 +31,86 @@ def apply(*, verdicts: Sequence[Verdict], now: datetime) -> list[Incident]:
     told = _told(verdicts)
     open_incidents = _open_incidents(verdicts)
     touched: dict[int, Incident] = {}
+    lasting: dict[int, Incident] = {}
     for verdict in verdicts:
         key = key_of(verdict)
         subject = (verdict.rule_id, verdict.ref.kind, verdict.ref.id)
         incident = open_incidents.get(subject)
-        step = step_for(verdict, open_state=incident.state if incident else None)
+        step = step_for(
+            verdict,
+            open_state=incident.state if incident else None,
+            open_severity=incident.severity if incident else "",
+        )
         if step is None or (verdict.workspace_id, key) in told:
+            if incident is not None and _note_value(incident, verdict):
+                lasting[incident.pk] = incident
             continue
         told.add((verdict.workspace_id, key))
-        if step == "opened":
-            incident = open_incidents[subject] = _open(verdict)
-        elif incident is not None and step == "closed":
-            _close(incident, at=verdict.at, reason="condition_cleared")
-            del open_incidents[subject]
-        elif incident is not None and step != "changed":
-            _restate(incident, verdict)
-        _write_change(verdict, step=step, key=key, incident=incident, now=now)
+        incident = _move(verdict, step, incident, now=now)
+        _remember(open_incidents, subject, incident)
+        if step != "withdrawn":
+            _write_change(verdict, step=step, key=key, incident=incident, now=now)
         if incident is not None:
             touched[incident.pk] = incident
+    if lasting:
+        Incident.objects.bulk_update(lasting.values(), ["value", "threshold", "last_seen_at"])
     return list(touched.values())
+
+
+def _move(verdict: Verdict, step: Step, incident: Incident | None, *, now: datetime) -> Incident | None:
+    """Take one step with the incident that is open, if any; answers the incident that the step is about."""
+    if step == "opened":
+        return _open(verdict)
+    if step == "noticed":
+        return _open(verdict, closed_at=verdict.at, reason="notice")
+    if incident is None or step == "changed":
+        return incident
+    if step == "closed":
+        _close(incident, at=verdict.at, reason="condition_cleared", value=verdict.value)
+    elif step == "withdrawn":
+        reason = verdict.reason or "stale"
+        _close(incident, at=verdict.at, reason=reason)
+        _write_act(incident, kind=IncidentEvent.Kind.CLOSED, at=now, detail={"reason": reason}, told_at=now)
+    else:
+        _restate(incident, verdict)
+    return incident
+
+
+def _remember(open_incidents: dict[Subject, Incident], subject: Subject, incident: Incident | None) -> None:
+    if incident is not None and incident.closed_at is None:
+        open_incidents[subject] = incident
+    elif incident is not None:
+        open_incidents.pop(subject, None)
+
+
+def _note_value(incident: Incident, verdict: Verdict) -> bool:
+    """Take over the newest value of trouble that lasts, unsaved; an older verdict told again says nothing."""
+    newer = incident.last_seen_at is None or verdict.at > incident.last_seen_at
+    if verdict.kind != "bad" or not verdict.metric or not newer:
+        return False
+    incident.value, incident.threshold, incident.last_seen_at = verdict.value, verdict.threshold, verdict.at
+    return True
+
+
+@transaction.atomic
+def close_of_rules(
+    *, rules: Collection[int], reason: SilentReason, now: datetime, refs: Collection[Ref] | None = None
+) -> list[Incident]:
+    """Close what these rules have open, about these subjects only where they are given, and tell nobody.
+
+    The rule changed, was switched off or deleted, or no longer covers the subject.
+    """
+    wanted = None if refs is None else {(ref.kind, ref.id) for ref in refs}
+    rows = Incident.objects.filter(rule_id__in=rules, closed_at__isnull=True)
+    incidents = [
+        incident
+        for incident in rows.select_for_update().order_by("pk")
+        if wanted is None or (incident.subject_kind, incident.subject_id) in wanted
+    ]
+    for incident in incidents:
+        _close(incident, at=now, reason=reason)
+        _write_act(incident, kind=IncidentEvent.Kind.CLOSED, at=now, detail={"reason": reason}, told_at=now)
+    return incidents
 
 
 @transaction.atomic
@@ -147,7 +208,7 @@ def _open_incidents(verdicts: Iterable[Verdict]) -> dict[Subject, Incident]:
     return found
 
 
-def _open(verdict: Verdict) -> Incident:
+def _open(verdict: Verdict, *, closed_at: datetime | None = None, reason: str = "") -> Incident:
     incident: Incident = Incident.objects.create(
         workspace_id=verdict.workspace_id,
         number=next_number(workspace_id=verdict.workspace_id, kind="incident"),
@@ -157,17 +218,24 @@ def _open(verdict: Verdict) -> Incident:
         subject_name=verdict.name,
         project_id=verdict.project_id,
         severity=verdict.severity,
-        state=verdict.after,
+        state=verdict.after or "",
         title=title_of(verdict),
         cause=verdict.cause[:32],
         cause_text=verdict.cause_text[:500],
+        metric=verdict.metric[:64],
+        value=verdict.value,
+        threshold=verdict.threshold,
+        generation=verdict.generation,
+        last_seen_at=verdict.at if verdict.metric else None,
         opened_at=verdict.at,
+        closed_at=closed_at,
+        close_reason=reason,
     )
     return incident
 
 
 def _restate(incident: Incident, verdict: Verdict) -> None:
-    incident.state = verdict.after
+    incident.state = verdict.after or ""
     incident.severity = verdict.severity
     incident.title = title_of(verdict)
     incident.cause = verdict.cause[:32]
@@ -175,11 +243,13 @@ def _restate(incident: Incident, verdict: Verdict) -> None:
     incident.save(update_fields=["state", "severity", "title", "cause", "cause_text"])
 
 
-def _close(incident: Incident, *, at: datetime, reason: str) -> None:
+def _close(incident: Incident, *, at: datetime, reason: str, value: float | None = None) -> None:
     # A late fact may be older than the opening it ends; no incident lasts less than nothing.
     incident.closed_at = max(at, incident.opened_at)
     incident.close_reason = reason
-    incident.save(update_fields=["closed_at", "close_reason"])
+    # What it recovered to; an end that knows no value keeps the last one.
+    incident.value = incident.value if value is None else value
+    incident.save(update_fields=["closed_at", "close_reason", "value"])
 
 
 def _write_change(verdict: Verdict, *, step: str, key: str, incident: Incident | None, now: datetime) -> None:
@@ -190,7 +260,7 @@ def _write_change(verdict: Verdict, *, step: str, key: str, incident: Incident |
         subject_id=verdict.ref.id,
         at=verdict.at,
         written_at=now,
-        kind=step,
+        kind=IncidentEvent.Kind.OPENED if step == "noticed" else step,
         change_key=key,
         detail={
             "before": verdict.before,
@@ -200,8 +270,23 @@ def _write_change(verdict: Verdict, *, step: str, key: str, incident: Incident |
             "cause": verdict.cause[:32],
             "cause_text": verdict.cause_text[:500],
             "name": verdict.name,
-        },
+        }
+        | _of_value(verdict),
     )
+
+
+def _of_value(verdict: Verdict) -> dict[str, Any]:
+    """What a rule about values adds to its event: messages are written from it, whatever the rule says by then."""
+    if not verdict.metric:
+        return {}
+    instants = {"observed_at": verdict.observed_at, "pending_since": verdict.pending_since}
+    return {
+        "metric": verdict.metric,
+        "value": verdict.value,
+        "threshold": verdict.threshold,
+        "generation": verdict.generation,
+        "notice": verdict.kind == "notice",
+    } | {name: at.isoformat() for name, at in instants.items() if at is not None}
 
 
 def _write_act(

@@ -6,10 +6,12 @@ from datetime import datetime
 
 from django.db import transaction
 
+from apps.alerts.types import Sample, Subject
 from apps.common.values import Observation
 from apps.devices.models import DeviceState
 from apps.devices.state import CODE, CONFIRMING, Flip, Snapshot, advance
 from apps.metrics import services as metrics
+from apps.pipeline import samples
 from apps.pipeline.states import (
     announce,
     changes_of,
@@ -50,6 +52,7 @@ def submit(*, observations: Sequence[DeviceFact], now: datetime) -> Submitted:
     metrics.append(rows=batch.rows, now=now)
     changes = changes_of(batch.flips) if batch.flips else []
     announce(changes, now=now)
+    samples.judge([_sample(fact, states[fact.device_id]) for fact in known if _is_measured(fact)], now=now)
     confirming = frozenset(device for device, after in batch.after.items() if after.confirming)
     return Submitted(len(batch.rows), tuple(changes), confirming, frozenset(batch.after) - confirming)
 
@@ -61,9 +64,10 @@ def _belongs(fact: DeviceFact, states: dict[int, DeviceState]) -> bool:
 
 def _apply(fact: DeviceFact, row: DeviceState, batch: _Batch) -> None:
     before = snapshot_of(row)
-    if fact.outcome is None or not fact.outcome.measured:
+    if not _is_measured(fact):
         batch.rows.append(_observation(fact, code=CODE["unknown"]))
         return
+    assert fact.outcome is not None
     after, flip = advance(before, fact.outcome)
     if write_snapshot(row, after) | _write_expiries(row, fact):
         batch.changed[row.pk] = row
@@ -71,6 +75,17 @@ def _apply(fact: DeviceFact, row: DeviceState, batch: _Batch) -> None:
         batch.flips.append((row, flip))
     batch.after[row.pk] = after
     batch.rows.append(_judged(fact, after))
+
+
+def _is_measured(fact: DeviceFact) -> bool:
+    return fact.outcome is not None and fact.outcome.measured
+
+
+def _sample(fact: DeviceFact, row: DeviceState) -> Sample:
+    """The fact as rules about values see it."""
+    device = row.device
+    subject = Subject(row.workspace_id, device.ref, device.number, device.name, device.project_id, last_seen_at=fact.at)
+    return Sample(subject, fact.at, fact.values)
 
 
 def _judged(fact: DeviceFact, after: Snapshot) -> Observation:

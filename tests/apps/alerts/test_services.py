@@ -1,6 +1,7 @@
 import pytest
 
-from apps.alerts.models import DEVICE_STATE, AlertRule
+from apps.alerts.built_in import DEVICE_STATE
+from apps.alerts.models import AlertRule
 from apps.alerts.services import ensure_builtin_rules, evaluate
 from apps.devices.models import Device
 from apps.workspaces.models import Workspace
