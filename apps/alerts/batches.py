@@ -7,11 +7,10 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from apps.alerts.conditions import covers, has_limit
 from apps.alerts.documents import from_json
 from apps.alerts.memory import Memory
 from apps.alerts.models import AlertRule, RuleState, SubjectClock
-from apps.alerts.states import IDLE, Rule, Standing
+from apps.alerts.states import IDLE, Rule, Standing, can_judge, is_about
 from apps.alerts.types import Sample, Subject
 from apps.projects.models import ProjectMember
 from apps.workspaces.models import Membership
@@ -51,6 +50,13 @@ class Batch:
         clock.judged_at = sample.at
         self.judged[key] = clock
         return True
+
+    def silence_s(self, subject: Subject, now: datetime) -> float | None:
+        """Seconds since the newest report that anybody knows of; None when there never was one."""
+        clock = self.clocks.get(key_of(subject))
+        judged_at = clock.judged_at if clock is not None and clock.judged_at >= clock.judged_since else None
+        heard = [at for at in (subject.last_seen_at, judged_at) if at is not None]
+        return max(0.0, (now - max(heard)).total_seconds()) if heard else None
 
     def state(self, rule: Rule, subject: Subject) -> RuleState | None:
         """The row of a rule and a subject; one of an older generation says nothing."""
@@ -215,20 +221,6 @@ def rule_of(row: AlertRule, *, projects: frozenset[int] | None = None) -> Rule:
         closes_when_stale=row.stale == AlertRule.Stale.CLOSE,
         projects=projects,
     )
-
-
-def can_judge(rule: Rule, subject: Subject) -> bool:
-    """Whether the subject has what the rule holds it to."""
-    return all(has_limit(condition, subject) for condition in rule.conditions)
-
-
-def is_about(rule: Rule, subject: Subject) -> bool:
-    """Whether the rule covers the subject and its owner reaches it: nobody's rule looks where its owner may not."""
-    if not can_judge(rule, subject):
-        return False
-    if rule.projects is not None and subject.project_id not in rule.projects:
-        return False
-    return covers(rule.conditions, subject.number)
 
 
 def _is_scoped(owner: Membership) -> bool:

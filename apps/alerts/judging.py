@@ -2,18 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from apps.alerts.batches import REFRESH, Batch, is_about, key_of, open_batch, standing_of
+from apps.alerts.batches import REFRESH, Batch, key_of, open_batch, standing_of
 from apps.alerts.columns import SILENCE
 from apps.alerts.models import RuleState
-from apps.alerts.states import IDLE, Rule, Step, step
-from apps.alerts.types import Sample, SilentReason, Subject, Verdict, VerdictKind
+from apps.alerts.states import Rule, Step, TurnKind, meet
+from apps.alerts.types import Sample, Subject, Verdict, VerdictKind
 from apps.alerts.words import cause_text
 from apps.projects.models import MaintenanceWindow
 from apps.projects.windows import windows_between
 
-KIND: Mapping[str, VerdictKind] = {"opened": "bad", "cleared": "ok", "notice": "notice"}
+KIND: Mapping[TurnKind, VerdictKind] = {"opened": "bad", "cleared": "ok", "notice": "notice", "gone": "gone"}
 
 
 def judge_samples(samples: Sequence[Sample], *, now: datetime, opens_from: datetime | None) -> list[Verdict]:
@@ -21,14 +22,11 @@ def judge_samples(samples: Sequence[Sample], *, now: datetime, opens_from: datet
     batch = open_batch(samples)
     if batch is None:
         return []
-    silenced = _Windows(samples)
+    court = _Court(batch, _Windows(samples), now, may_open=opens_from is None or now >= opens_from)
     verdicts = []
     for sample in sorted(samples, key=lambda sample: sample.at):
-        if not batch.is_news(sample):
-            continue
-        told = _with_silence(sample, 0)
-        for rule in batch.rules_for(sample.subject):
-            verdicts += _judge(batch, rule, told, silenced, now=now, opens_from=opens_from)
+        if batch.is_news(sample):
+            verdicts += court.hear(replace(sample, values={SILENCE: 0, **sample.values}))
     return _settle(batch, verdicts)
 
 
@@ -38,17 +36,11 @@ def judge_silence(subjects: Sequence[Subject], *, now: datetime, opens_from: dat
     batch = open_batch(looks)
     if batch is None:
         return []
-    silenced = _Windows(looks)
+    court = _Court(batch, _Windows(looks), now, may_open=opens_from is None or now >= opens_from)
     verdicts = []
     for look in looks:
-        subject = look.subject
-        silence = _silence_s(subject, batch, now)
-        told = _with_silence(look, silence)
-        for rule in batch.rules_for(subject):
-            if rule.hears_silence:
-                verdicts += _judge(batch, rule, told, silenced, now=now, opens_from=opens_from)
-            elif rule.closes_when_stale and silence is not None and silence > subject.stale_after_s:
-                verdicts += _gone_stale(batch, rule, subject, now=now)
+        silence = batch.silence_s(look.subject, now)
+        verdicts += court.hear(replace(look, values={SILENCE: silence}))
     return _settle(batch, verdicts)
 
 
@@ -60,58 +52,53 @@ def _settle(batch: Batch, verdicts: list[Verdict]) -> list[Verdict]:
     return [verdict for verdict in verdicts if verdict.rule_id not in outdated]
 
 
-def _silence_s(subject: Subject, batch: Batch, now: datetime) -> float | None:
-    """Seconds since the newest report; None when there never was one."""
-    clock = batch.clocks.get(key_of(subject))
-    judged_at = clock.judged_at if clock is not None and clock.judged_at >= clock.judged_since else None
-    heard = [at for at in (subject.last_seen_at, judged_at) if at is not None]
-    return max(0.0, (now - max(heard)).total_seconds()) if heard else None
+@dataclass(frozen=True, slots=True)
+class _Court:
+    """All that one batch is judged with."""
+
+    batch: Batch
+    windows: "_Windows"
+    now: datetime
+    may_open: bool
+
+    def hear(self, sample: Sample) -> list[Verdict]:
+        """What every rule of the subject's kind makes of one report."""
+        return [
+            verdict
+            for rule in self.batch.rules_for(sample.subject)
+            for verdict in self._judge(rule, sample, self.batch.state(rule, sample.subject))
+        ]
+
+    def _judge(self, rule: Rule, sample: Sample, row: RuleState | None) -> list[Verdict]:
+        after = self._meet(rule, sample, row, may_open=self.may_open)
+        muted = after.turn is not None and self.windows.cover(sample)
+        if muted and after.turn is not None and after.turn.kind == "opened":
+            # Nothing opens inside a maintenance window; what outlasts it opens with the next report.
+            after = self._meet(rule, sample, row, may_open=False)
+        verdicts, refreshed_at = self._told(rule, sample, after, row, muted=muted)
+        self.batch.put(rule, sample.subject, after.standing, refreshed_at=refreshed_at)
+        return verdicts
+
+    def _meet(self, rule: Rule, sample: Sample, row: RuleState | None, *, may_open: bool) -> Step:
+        clock = self.batch.clocks.get(key_of(sample.subject))
+        known_since = clock.judged_since if clock is not None else sample.at
+        return meet(rule, standing_of(row), sample, now=self.now, known_since=known_since, may_open=may_open)
+
+    def _told(
+        self, rule: Rule, sample: Sample, after: Step, row: RuleState | None, *, muted: bool
+    ) -> tuple[list[Verdict], datetime | None]:
+        """What a step says, and when its value was last told: a turn at once, a lasting value once a minute."""
+        refreshed_at = row.refreshed_at if row is not None else None
+        if after.turn is not None:
+            return [_verdict(rule, sample, after, muted=muted)], self.now
+        if after.standing.phase != "firing" or after.reading is None:
+            return [], refreshed_at
+        if refreshed_at is not None and self.now - refreshed_at < REFRESH:
+            return [], refreshed_at
+        return [_verdict(rule, sample, after, muted=False)], self.now
 
 
-def _with_silence(sample: Sample, silence: float | None) -> Sample:
-    values = {SILENCE: silence, **sample.values}
-    return Sample(sample.subject, sample.at, values, sample.observed_at, sample.silent)
-
-
-def _judge(
-    batch: Batch,
-    rule: Rule,
-    sample: Sample,
-    silenced: "_Windows",
-    *,
-    now: datetime,
-    opens_from: datetime | None,
-) -> list[Verdict]:
-    subject, row = sample.subject, batch.state(rule, sample.subject)
-    if not is_about(rule, subject):
-        return _no_longer_about(batch, rule, subject, now=now)
-    standing, clock = standing_of(row), batch.clocks[key_of(subject)]
-    started = opens_from is None or now >= opens_from
-    after = step(rule, standing, sample, now=now, known_since=clock.judged_since, may_open=started)
-    in_window = after.turn is not None and silenced.cover(sample)
-    if after.turn is not None and after.turn.kind == "opened" and in_window:
-        # Nothing opens inside a maintenance window; what outlasts it opens with the next report.
-        after = step(rule, standing, sample, now=now, known_since=clock.judged_since, may_open=False)
-    verdicts, refreshed_at = _told(rule, sample, after, row, in_window=in_window, now=now)
-    batch.put(rule, subject, after.standing, refreshed_at=refreshed_at)
-    return verdicts
-
-
-def _told(
-    rule: Rule, sample: Sample, after: Step, row: RuleState | None, *, in_window: bool, now: datetime
-) -> tuple[list[Verdict], datetime | None]:
-    """What a step says, and when its value was last told: a turn at once, a lasting value once a minute."""
-    refreshed_at = row.refreshed_at if row is not None else None
-    if after.turn is not None:
-        return [_verdict(rule, sample, after, in_window=in_window)], now
-    if after.standing.phase != "firing" or after.reading is None:
-        return [], refreshed_at
-    if refreshed_at is not None and now - refreshed_at < REFRESH:
-        return [], refreshed_at
-    return [_verdict(rule, sample, after, in_window=False)], now
-
-
-def _verdict(rule: Rule, sample: Sample, after: Step, *, in_window: bool) -> Verdict:
+def _verdict(rule: Rule, sample: Sample, after: Step, *, muted: bool) -> Verdict:
     subject, turn = sample.subject, after.turn
     shown = turn if turn is not None else after.reading
     assert shown is not None
@@ -127,7 +114,7 @@ def _verdict(rule: Rule, sample: Sample, after: Step, *, in_window: bool) -> Ver
         cause_text=cause_text(subject.ref.kind, metric, shown.value, shown.threshold),
         before=None,
         after=None,
-        in_maintenance=in_window,
+        in_maintenance=muted,
         name=subject.name,
         project_id=subject.project_id,
         title=f"{rule.name} on {subject.name}",
@@ -137,43 +124,7 @@ def _verdict(rule: Rule, sample: Sample, after: Step, *, in_window: bool) -> Ver
         generation=rule.generation,
         observed_at=turn.at if turn is not None else sample.observed_at,
         pending_since=turn.pending_since if turn is not None else None,
-    )
-
-
-def _no_longer_about(batch: Batch, rule: Rule, subject: Subject, *, now: datetime) -> list[Verdict]:
-    """A subject that moved out of its rule's reach or cover while the rule had something to say about it."""
-    if batch.state(rule, subject) is None:
-        return []
-    batch.put(rule, subject, IDLE, refreshed_at=None)
-    return [_gone(rule, subject, reason="unmounted", now=now)]
-
-
-def _gone_stale(batch: Batch, rule: Rule, subject: Subject, *, now: datetime) -> list[Verdict]:
-    row = batch.state(rule, subject)
-    if row is None or row.phase == RuleState.Phase.COOLDOWN:
-        return []
-    batch.put(rule, subject, IDLE, refreshed_at=None)
-    return [_gone(rule, subject, reason="stale", now=now)] if row.phase == RuleState.Phase.FIRING else []
-
-
-def _gone(rule: Rule, subject: Subject, *, reason: SilentReason, now: datetime) -> Verdict:
-    return Verdict(
-        workspace_id=subject.workspace_id,
-        rule_id=rule.pk,
-        ref=subject.ref,
-        at=now,
-        kind="gone",
-        severity=rule.severity,
-        cause="",
-        cause_text="",
-        before=None,
-        after=None,
-        in_maintenance=False,
-        name=subject.name,
-        project_id=subject.project_id,
-        metric=rule.conditions[0].metric,
-        generation=rule.generation,
-        reason=reason,
+        reason=turn.reason if turn is not None else None,
     )
 
 

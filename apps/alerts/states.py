@@ -12,13 +12,14 @@ from typing import Literal
 
 from apps.alerts import cycles, windows
 from apps.alerts.columns import SILENCE, value_of
-from apps.alerts.conditions import Condition, Reading, read
+from apps.alerts.conditions import Condition, Reading, covers, has_limit, read
 from apps.alerts.cycles import Cycle, Used
 from apps.alerts.memory import NOTHING, Memory
-from apps.alerts.types import Sample, SeverityName
+from apps.alerts.types import Sample, SeverityName, SilentReason, Subject
 from apps.alerts.windows import Share, Streak, Ticks
 
 Phase = Literal["idle", "pending", "firing", "cooldown"]
+TurnKind = Literal["opened", "cleared", "notice", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +57,19 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a report did: trouble opened, it cleared, or something happened once (notice).
+    """What a report did: trouble opened, it cleared, something happened once (notice), or the rule fell silent (gone).
 
-    `at` is by the clock that the rule goes by: the reporter's, or the server's where silence is judged.
+    `at` is by the clock that the rule goes by: the reporter's, or the server's where silence is judged. `reason` says
+    why a rule fell silent; it then has no value to show.
     """
 
-    kind: Literal["opened", "cleared", "notice"]
+    kind: TurnKind
     at: datetime
-    pending_since: datetime
+    pending_since: datetime | None
     metric: str
-    value: float
-    threshold: float | None
+    value: float | None = None
+    threshold: float | None = None
+    reason: SilentReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +96,49 @@ class _Judged:
 IDLE = Standing()
 
 
+def can_judge(rule: Rule, subject: Subject) -> bool:
+    """Whether the subject has what the rule holds it to."""
+    return all(has_limit(condition, subject) for condition in rule.conditions)
+
+
+def is_about(rule: Rule, subject: Subject) -> bool:
+    """Whether the rule covers the subject and its owner reaches it: nobody's rule looks where its owner may not."""
+    if not can_judge(rule, subject):
+        return False
+    if rule.projects is not None and subject.project_id not in rule.projects:
+        return False
+    return covers(rule.conditions, subject.number)
+
+
+def meet(
+    rule: Rule, standing: Standing, sample: Sample, *, now: datetime, known_since: datetime, may_open: bool = True
+) -> Step:
+    """`step` for any rule of the subject's kind: one that does not cover it (any more) falls silent.
+
+    Of a subject that is silent for too long only rules about silence have something to say; the others keep what they
+    stood at, or close it without a word where they are told to.
+    """
+    if not is_about(rule, sample.subject):
+        return _fall_silent(rule, standing, at=now, reason="unmounted")
+    silence = sample.values.get(SILENCE) if sample.silent else 0
+    stale = silence is not None and silence > sample.subject.stale_after_s
+    if not sample.silent or rule.hears_silence:
+        return step(rule, standing, sample, now=now, known_since=known_since, may_open=may_open)
+    if not stale or not rule.closes_when_stale or standing.phase == "cooldown":
+        return Step(standing)
+    return _fall_silent(rule, standing, at=now, reason="stale")
+
+
+def _fall_silent(rule: Rule, standing: Standing, *, at: datetime, reason: SilentReason) -> Step:
+    if standing.phase != "firing":
+        return Step(IDLE)
+    return Step(IDLE, Turn("gone", at, None, rule.conditions[0].metric, reason=reason))
+
+
 def step(
     rule: Rule, standing: Standing, sample: Sample, *, now: datetime, known_since: datetime, may_open: bool = True
 ) -> Step:
-    """One report of one subject, or a look at a silent one, judged by one rule that covers it.
+    """One report of one subject, or a look at a silent one, judged by one rule that is about it.
 
     `known_since` is when the subject was first judged. With `may_open` false (a maintenance window, the first minute
     after a start) nothing opens: what would stays pending and opens with the next report that may.
@@ -147,7 +189,7 @@ def _cleared(rule: Rule, after: Standing, judged: list[_Judged], *, now: datetim
     return Standing("cooldown", until=min(judged[0].at, now) + timedelta(seconds=rule.cooldown_s))
 
 
-def _turn(kind: Literal["opened", "cleared", "notice"], judged: list[_Judged]) -> Turn:
+def _turn(kind: TurnKind, judged: list[_Judged]) -> Turn:
     shown = next((one for one in judged if not one.held), judged[0])
     reading = shown.reading or Reading(False, 0, None)
     since = max(one.since for one in judged)

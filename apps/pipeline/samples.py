@@ -40,6 +40,8 @@ def submit_samples(
 
 def judge(samples: Sequence[Sample], *, now: datetime, opens_from: datetime | None = None) -> list[Verdict]:
     """Let the rules judge samples and incidents follow, in the caller's transaction."""
+    if not samples:
+        return []
     return _apply(alerts.evaluate_samples(samples=samples, now=now, opens_from=opens_from), now=now)
 
 

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from django.db import transaction
 
-from apps.alerts.types import Sample, Subject
 from apps.common.values import Observation
 from apps.devices.models import DeviceState
 from apps.devices.state import CODE, CONFIRMING, Flip, Snapshot, advance
@@ -16,6 +15,7 @@ from apps.pipeline.states import (
     announce,
     changes_of,
     lock_states,
+    sample_of,
     save_states,
     snapshot_of,
     source_of,
@@ -52,7 +52,8 @@ def submit(*, observations: Sequence[DeviceFact], now: datetime) -> Submitted:
     metrics.append(rows=batch.rows, now=now)
     changes = changes_of(batch.flips) if batch.flips else []
     announce(changes, now=now)
-    samples.judge([_sample(fact, states[fact.device_id]) for fact in known if _is_measured(fact)], now=now)
+    measured = [fact for fact in known if _is_measured(fact)]
+    samples.judge([sample_of(states[fact.device_id], fact.at, fact.values) for fact in measured], now=now)
     confirming = frozenset(device for device, after in batch.after.items() if after.confirming)
     return Submitted(len(batch.rows), tuple(changes), confirming, frozenset(batch.after) - confirming)
 
@@ -79,13 +80,6 @@ def _apply(fact: DeviceFact, row: DeviceState, batch: _Batch) -> None:
 
 def _is_measured(fact: DeviceFact) -> bool:
     return fact.outcome is not None and fact.outcome.measured
-
-
-def _sample(fact: DeviceFact, row: DeviceState) -> Sample:
-    """The fact as rules about values see it."""
-    device = row.device
-    subject = Subject(row.workspace_id, device.ref, device.number, device.name, device.project_id, last_seen_at=fact.at)
-    return Sample(subject, fact.at, fact.values)
 
 
 def _judged(fact: DeviceFact, after: Snapshot) -> Observation:

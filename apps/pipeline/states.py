@@ -1,11 +1,12 @@
 """Between rows of DeviceState and the pure rule that advances them."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
 
 from apps.alerts import services as alerts
+from apps.alerts.types import Sample, Subject
 from apps.common import bus
 from apps.common.values import Ref, SourceRef
 from apps.devices.models import DeviceState
@@ -23,6 +24,7 @@ COLUMNS = (
     "streak",
     "failed_at",
     "announced",
+    "severity",
     "cause",
     "cause_text",
     "certificate_expires_at",
@@ -45,6 +47,13 @@ def source_of(device_id: int) -> SourceRef:
     return SourceRef(Ref("device", device_id))
 
 
+def sample_of(row: DeviceState, at: datetime, values: Mapping[str, float | None]) -> Sample:
+    """A result of a device as rules about values see it."""
+    device = row.device
+    subject = Subject(row.workspace_id, device.ref, device.number, device.name, device.project_id, last_seen_at=at)
+    return Sample(subject, at, values)
+
+
 def snapshot_of(row: DeviceState) -> Snapshot:
     """The row as the pure rule wants it."""
     return Snapshot(
@@ -55,6 +64,7 @@ def snapshot_of(row: DeviceState) -> Snapshot:
         cause_text=row.cause_text,
         announced=row.announced,  # type: ignore[arg-type]  # likewise, or empty
         failed_at=row.failed_at,
+        severity=row.severity,
         retries=row.device.retries,
     )
 
@@ -65,7 +75,7 @@ def write_snapshot(row: DeviceState, snapshot: Snapshot) -> bool:
         return False
     row.state, row.rank = snapshot.state, RANK[snapshot.state]
     row.since, row.streak, row.failed_at = snapshot.since, snapshot.streak, snapshot.failed_at
-    row.announced = snapshot.announced
+    row.announced, row.severity = snapshot.announced, snapshot.severity
     row.cause, row.cause_text = snapshot.cause[:32], snapshot.cause_text[:500]
     return True
 
