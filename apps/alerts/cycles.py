@@ -11,6 +11,7 @@ DAYS = {"day": 1, "week": 7}
 MONTHS = {"month": 1, "year": 12}
 SAFE_DAY = 28  # every month has it
 LAST_YEAR = 9998
+KEEP_EVERY = timedelta(minutes=1)
 # A cycle's use is looked at again when the rest of its limit could be half way gone, at the latest and at the soonest.
 LOOK_AGAIN_S, LOOK_AGAIN_SOONEST_S = 1800, 180
 
@@ -111,20 +112,25 @@ def count(cycle: Cycle, used: Used | None, *, counter: float, at: datetime) -> U
     return Used(start, amount, counter, at)
 
 
-def settled(used: Used, before: Used | None, *, limit: float | None) -> Used:
-    """What is kept of a count. A counter remembers what passed, so a row waits until it says something new.
+def settled(cycle: Cycle, used: Used, before: Used | None) -> Used:
+    """What is kept of a count. A counter remembers what passed, so a row can wait a minute: a reader that goes on
+    from an older one reckons the same.
 
-    Written are a new cycle, a counter that fell, and else what `next_check_s` allows: a reader that goes on from an
-    older row reckons the same.
+    Written at once are a new cycle, the last minute of one and a counter that fell. Only when a counter begins again
+    is lost what passed since the row was written.
     """
     if before is None or used.start != before.start or used.counter < before.counter:
         return used
-    due = before.kept_at + timedelta(seconds=next_check_s(limit or 0, before.amount))
-    return used if used.kept_at >= due else before
+    _, end = bounds(cycle, used.kept_at)
+    waits = used.kept_at < before.kept_at + KEEP_EVERY and used.kept_at < end - KEEP_EVERY
+    return before if waits else used
 
 
 def next_check_s(limit: float, used: float) -> float:
-    """Seconds until a use of `used` out of `limit` is worth another look: 1800 down to 180 (contract Nezha 2.7)."""
+    """Seconds until a use of `used` out of `limit` is worth another look: 1800 down to 180 (contract Nezha 2.7).
+
+    For whoever reckons `Subject.used` from stored traffic, which is dear; what is counted here is looked at anyway.
+    """
     if limit <= 0:
         return LOOK_AGAIN_SOONEST_S
     return max(LOOK_AGAIN_S * (limit - used) / limit, LOOK_AGAIN_SOONEST_S)

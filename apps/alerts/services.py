@@ -241,9 +241,9 @@ def evaluate_samples(*, samples: Sequence[Sample], now: datetime, opens_from: da
     """What the rules in force make of reports, oldest first; where they stand is kept.
 
     Called by the pipeline inside its transaction. A report that is not newer than the newest one judged of its
-    subject says nothing, however often it is told. Before `opens_from` nothing opens: what would waits. Costs a
-    constant number of statements a batch (plus two for every workspace and kind in which something turned), and
-    rules x subjects in time.
+    subject says nothing, however often it is told. Before `opens_from` nothing opens: what would waits. Costs rules
+    x subjects in time and a constant number of statements a batch, plus two for every workspace and kind in which
+    something turned; SQLite takes what is written in portions of about a hundred rows.
     """
     return judging.judge_samples(samples, now=now, opens_from=opens_from)
 

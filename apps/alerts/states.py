@@ -248,4 +248,4 @@ def _used(condition: Condition, cycle: Cycle, memory: Memory, sample: Sample) ->
     used = cycles.count(cycle, memory.used, counter=counter, at=sample.at)
     total = sample.subject.used.get((condition.metric, used.start))
     amount = used.amount if total is None else total
-    return cycles.settled(used, memory.used, limit=condition.high), read(condition, amount, sample.subject)
+    return cycles.settled(cycle, used, memory.used), read(condition, amount, sample.subject)

@@ -1,5 +1,6 @@
 """Alert rules as Nezha spells them, to rules of ours and back (contract Nezha 2.7). No rule is judged here."""
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -76,6 +77,8 @@ def read_form(
 
     `groups` are the notification groups there are; `may_name` says whether the person may name a server.
     """
+    if not _is_well_formed(form):
+        raise RefusedError("invalid form")
     rules = form.get("rules") or []
     if not rules:
         raise RefusedError("need to configure at least a single rule")
@@ -169,6 +172,33 @@ def rule_can_say(condition: Condition) -> bool:
     if isinstance(condition.window, Cycle):
         return condition.metric in SAID_OVER_A_CYCLE and not condition.window.zone
     return condition.metric in SAID or condition.metric.startswith(UNMEASURED)
+
+
+def _is_well_formed(form: Document) -> bool:
+    """Whether everything in a form is of its type; nothing, and what is left out, always is."""
+    rules = form.get("rules") or []
+    tasks = [form.get(name) or [] for name in ("fail_trigger_tasks", "recover_trigger_tasks")]
+    if not isinstance(form.get("name") or "", str) or not all(isinstance(listed, list) for listed in [rules, *tasks]):
+        return False
+    numbers = [form.get("notification_group_id"), form.get("trigger_mode"), *tasks[0], *tasks[1]]
+    return all(map(_is_whole, numbers)) and all(isinstance(rule, Mapping) and _has_types(rule) for rule in rules)
+
+
+def _has_types(rule: Document) -> bool:
+    ignore = rule.get("ignore") or {}
+    if not isinstance(ignore, Mapping) or not all(str(number).isascii() and str(number).isdigit() for number in ignore):
+        return False
+    texts = all(isinstance(rule.get(name) or "", str) for name in ("type", "cycle_start", "cycle_unit"))
+    wholes = all(_is_whole(rule.get(name)) for name in ("duration", "cover", "cycle_interval"))
+    return texts and wholes and all(_is_number(rule.get(name)) for name in ("min", "max"))
+
+
+def _is_whole(value: Any) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def _is_number(value: Any) -> bool:
+    return _is_whole(value) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _check(rule: Document, *, now: datetime, may_name: Callable[[int], bool]) -> None:
