@@ -35,10 +35,10 @@ def spelled(kind: str, metric: str, value: float) -> str:
 
 
 def cause_text(kind: str, metric: str, value: float | None, threshold: float | None) -> str:
-    """`CPU use is 97 %, the limit is 90 %`: what a verdict found, in one line."""
+    """`CPU use: 97 %, the limit is 90 %`: what a verdict found, in one line."""
     if value is None:
         return ""
-    said = f"{label_of(kind, metric)} is {spelled(kind, metric, value)}"
+    said = f"{label_of(kind, metric)}: {spelled(kind, metric, value)}"
     return said if threshold is None else f"{said}, the limit is {spelled(kind, metric, threshold)}"
 
 

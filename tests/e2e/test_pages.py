@@ -6,6 +6,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from apps.alerts import services
+from apps.alerts.conditions import Condition
+from apps.alerts.documents import RuleDraft
+from apps.alerts.windows import Streak
 from apps.pipeline.lifecycle import set_paused
 from apps.pipeline.windows import set_maintenance
 from apps.projects.windows import Target
@@ -30,6 +34,10 @@ PAGES = (
     "incidents/?status=resolved",
     "INCIDENT",
     "alerts/",
+    "alerts/rules/",
+    "alerts/rules/new",
+    "alerts/rules/new?kind=node",
+    "RULE",
     "projects/",
     "projects/berlin",
     "new-project",
@@ -65,10 +73,17 @@ def full(scene: Scene) -> dict[str, str]:
     healthy = factories.make_device(scene.project, "Cart service", now=now - timedelta(days=2), tags=["tier-1"])
     measure(healthy, *["up"] * 60, "warning", "up", now=now, latency_us=88_000)
     factories.make_token(scene.workspace)
+    rule = services.create_rule(
+        workspace=scene.workspace,
+        draft=RuleDraft(long, "device", (Condition("latency_us", "gt", 80_000, window=Streak(300)),)),
+        actor="ana@example.com",
+        now=now,
+    )
     return {
         "MONITOR": f"monitors/{scene.device.public_id}",
         "HEARTBEAT": f"monitors/{heartbeat.public_id}",
         "INCIDENT": f"incidents/{incident.wire_id}",
+        "RULE": f"alerts/rules/{rule.number}",
     }
 
 

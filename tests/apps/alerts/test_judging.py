@@ -60,7 +60,7 @@ def test_a_bad_report_opens_with_its_value_limit_and_words_and_a_good_one_closes
     assert (opened.kind, opened.rule_id, opened.ref, opened.severity) == ("bad", rule.pk, node.ref, "critical")
     assert (opened.metric, opened.value, opened.threshold, opened.generation) == ("cpu.ratio", 0.95, 0.9, 1)
     assert opened.title == "CPU high on web-1"
-    assert opened.cause_text == "CPU use is 95 %, the limit is 90 %"
+    assert opened.cause_text == "CPU use: 95 %, the limit is 90 %"
     assert (closed.kind, closed.value, closed.at) == ("ok", 0.5, at(6))
     assert not RuleState.objects.exists()
 
