@@ -6,6 +6,7 @@ from django.db import models
 
 from apps.alerts.models import AlertRule
 from apps.common.ids import encode_uuid
+from apps.common.values import Ref
 from apps.projects.models import Project
 from apps.workspaces.models import TenantModel
 
@@ -75,6 +76,11 @@ class Incident(TenantModel):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def ref(self) -> Ref:
+        """What the incident is about."""
+        return Ref(self.subject_kind, self.subject_id)  # type: ignore[arg-type]  # written from a Ref
 
     @property
     def wire_id(self) -> str:

@@ -70,13 +70,20 @@ def list_incidents(
 
 def of_device(workspace: Workspace, device_id: int, *, limit: int = 20) -> Sequence[Incident]:
     """The newest incidents of one device, open ones among them."""
-    rows = _visible(workspace, None).filter(subject_kind="device", subject_id=device_id)
+    return of_subject(workspace, Ref("device", device_id), limit=limit)
+
+
+def of_subject(workspace: Workspace, ref: Ref, *, limit: int = 20) -> Sequence[Incident]:
+    """The newest incidents of one subject of any kind, open ones among them."""
+    rows = _visible(workspace, None).filter(subject_kind=ref.kind, subject_id=ref.id)
     return list(rows.order_by("-opened_at", "-id")[:limit])
 
 
-def open_of(workspace: Workspace | int, ref: Ref) -> Sequence[Incident]:
-    """What is open about one subject: at most one per rule."""
+def open_of(workspace: Workspace | int, ref: Ref, *, rule: int | None = None) -> Sequence[Incident]:
+    """What is open about one subject: at most one per rule; `rule` limits it to the rule of this number."""
     rows = Incident.objects.of(workspace).filter(subject_kind=ref.kind, subject_id=ref.id)
+    if rule is not None:
+        rows = rows.filter(rule__number=rule)
     return list(rows.filter(closed_at__isnull=True).order_by("opened_at", "id"))
 
 
