@@ -165,7 +165,9 @@ def step(
 
 
 def _memories(rule: Rule, standing: Standing) -> tuple[Memory, ...]:
-    return standing.memories or (NOTHING,) * len(rule.conditions)
+    # A built-in rule may have got other conditions since: then it begins anew.
+    kept = len(standing.memories) == len(rule.conditions)
+    return standing.memories if kept else (NOTHING,) * len(rule.conditions)
 
 
 def _all(held: list[bool | None]) -> bool | None:

@@ -224,6 +224,14 @@ def test_a_rule_reaches_no_further_than_its_owner() -> None:
     assert not is_about(owned, subject())
 
 
+def test_a_rule_with_other_conditions_than_are_remembered_begins_anew() -> None:
+    pending = look(rule(replace(CPU, window=Streak(60))), IDLE, sample(0, BAD)).standing
+
+    after = look(rule(replace(CPU, window=Streak(60)), replace(LOAD, missing="hold")), pending, sample(60, BAD))
+
+    assert (after.standing.phase, len(after.standing.memories), after.turn) == ("pending", 2, None)
+
+
 windows = st.sampled_from([Now(), Streak(0), Streak(9), Share(3), Share(3, every=True)])
 values = st.lists(st.sampled_from([0.5, 0.95, None]), min_size=1, max_size=40)
 policies = st.sampled_from(["clear", "hold", "zero", "bad"])
