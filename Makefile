@@ -8,7 +8,7 @@ PYTEST := DASHMON_DATA_DIR=$(TEST_DATA) $(BIN)/python -m pytest
 VECTORS ?= tests/vectors
 export DJANGO_SETTINGS_MODULE = dashmon.settings
 
-.PHONY: help setup setup-dev run test services-test e2e lint format types imports schema vectors demo worker beat lock nightly clean
+.PHONY: help setup setup-dev run test services-test e2e lint format types imports schema vectors bench demo worker beat lock nightly clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ imports: setup-dev ## import-linter alone
 
 vectors: setup-dev ## replay the vector files of VECTORS through the product's rules
 	@$(BIN)/python -m tests.replay $(VECTORS)
+
+bench: setup-dev ## the benchmarks (BENCH=group for one): one JSON line per figure, a table on stderr
+	@$(BIN)/python -m tests.perf $(BENCH)
 
 demo: setup ## a workspace full of live data, in a data folder of its own
 	@DASHMON_DATA_DIR="$${DASHMON_DATA_DIR:-data/demo}" $(BIN)/python -m dashmon.demo

@@ -186,14 +186,17 @@ class Background:
         self._pump = PumpThread(engine, owner=owner)
         notify = {
             "fan-out": Loop("fan-out", steps.fan_out, every_s=1.0),
+            "escalate": Loop("escalate", steps.take_steps, every_s=1.0),
             "deliver": Loop("deliver", steps.Delivering(owner), every_s=1.0),
         }
         self._loops = [
             Loop("schedule", steps.schedule, every_s=1.0),
             Loop("heartbeats", steps.sweep_heartbeats, every_s=1.0),
             Loop("windows", steps.sweep_windows, every_s=2.0),
+            Loop("flapping", steps.settle_flapping, every_s=5.0),
             *notify.values(),
             Loop("metrics", steps.keep_metrics, every_s=15.0),
+            Loop("reports", steps.send_reports, every_s=30.0),
             Loop("terms", steps.lapse_terms, every_s=60.0),
             Loop("upkeep", steps.upkeep, every_s=300.0),
         ]

@@ -2,7 +2,9 @@
 
 import os
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -56,3 +58,26 @@ def kept_secret(path: Path) -> str:
     finally:
         draft.unlink()
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class SmsProvider:
+    """Whose HTTP API sends SMS, and as whom."""
+
+    base: str
+    account: str
+    token: str
+    sender: str
+
+
+def sms_provider(url: str) -> SmsProvider | None:
+    """`twilio://SID:TOKEN@api.twilio.com/?from=%2B15551234567`; `scheme=http` is for mirrors on one's own machine."""
+    if not url:
+        return None
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    if parts.scheme != "twilio" or not (parts.username and parts.password and parts.hostname and query.get("from")):
+        raise ImproperlyConfigured("SMS_URL must look like twilio://SID:TOKEN@api.twilio.com/?from=%2B15551234567.")
+    host = parts.netloc.rpartition("@")[2]
+    base = f"{query.get('scheme', 'https')}://{host}{parts.path.rstrip('/')}"
+    return SmsProvider(base, unquote(parts.username), unquote(parts.password), query["from"])

@@ -6,7 +6,7 @@ from typing import Any
 import environ
 
 from dashmon import __version__
-from dashmon.environment import choice, flag, kept_secret, text, words
+from dashmon.environment import choice, flag, kept_secret, sms_provider, text, words
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(text("DASHMON_DATA_DIR", str(BASE_DIR / "data")))
@@ -210,6 +210,9 @@ else:
     EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = text("DASHMON_EMAIL_FROM", "Dashmon <dashmon@localhost>")
+
+# --- SMS -----------------------------------------------------------------------------------------
+SMS = sms_provider(text("SMS_URL"))
 
 # --- Pages ---------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

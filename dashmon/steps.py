@@ -11,9 +11,13 @@ from apps.common import bus
 from apps.metrics import services as metrics
 from apps.notifications import services as notifications
 from apps.operations.plans import lapse_ended_terms
+from apps.operations.retention import prune_stories
 from apps.pipeline import windows
+from apps.pipeline.flapping import sweep_flapping
+from apps.reports import services as reports
 
 LIMIT = 200
+REPORTS = 20
 
 
 def schedule() -> bool:
@@ -30,11 +34,22 @@ def sweep_windows() -> bool:
     return windows.sweep_windows(now=timezone.now(), limit=LIMIT) >= LIMIT
 
 
+def settle_flapping() -> bool:
+    return sweep_flapping(now=timezone.now(), limit=LIMIT) >= LIMIT
+
+
 def fan_out() -> bool:
     planned = notifications.fan_out(now=timezone.now(), limit=LIMIT)
     if planned:
         bus.publish(bus.NOTIFICATIONS)
     return planned >= LIMIT
+
+
+def take_steps() -> bool:
+    taken = notifications.advance_due(now=timezone.now(), limit=LIMIT)
+    if taken:
+        bus.publish(bus.NOTIFICATIONS)
+    return taken >= LIMIT
 
 
 class Delivering:
@@ -48,6 +63,10 @@ class Delivering:
             notifications.give_back(owner=self._owner)
             self._looked_back = True
         return notifications.deliver_due(now=timezone.now(), limit=LIMIT, owner=self._owner) >= LIMIT
+
+
+def send_reports() -> bool:
+    return reports.send_due(now=timezone.now(), limit=REPORTS) >= REPORTS
 
 
 def keep_metrics() -> bool:
@@ -64,4 +83,5 @@ def upkeep() -> bool:
     metrics.expire(now=timezone.now())
     metrics.prune_pings()
     requests.prune(now=timezone.now())
+    prune_stories(now=timezone.now())
     return False

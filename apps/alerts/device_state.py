@@ -16,7 +16,15 @@ def severity_of(change: Change, *, own: str) -> SeverityName:
     return "critical" if chosen == "critical" else "warning"
 
 
-def judge(change: Change, *, rule_id: int, name: str, project_id: int | None, own_severity: str) -> Verdict:
+def judge(
+    change: Change,
+    *,
+    rule_id: int,
+    name: str,
+    project_id: int | None,
+    own_severity: str,
+    parents: tuple[int, ...] = (),
+) -> Verdict:
     """The rule's verdict on a change of state; the device's facts are handed in."""
     return Verdict(
         workspace_id=change.workspace_id,
@@ -32,4 +40,6 @@ def judge(change: Change, *, rule_id: int, name: str, project_id: int | None, ow
         in_maintenance=change.in_maintenance,
         name=name,
         project_id=project_id,
+        flapping=change.flapping,
+        parents=parents,
     )

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from apps.alerts import judging
 from apps.alerts.built_in import BUILT_IN, DEVICE_STATE, FIRST_RULES, BuiltIn
-from apps.alerts.device_state import judge
+from apps.alerts.device_state import READING, judge
 from apps.alerts.documents import RuleDraft, checked, from_json, to_json, with_cover
 from apps.alerts.models import AlertRule, RuleState, SubjectClock
 from apps.alerts.types import Sample, SilentReason, Subject, Verdict
@@ -18,6 +18,7 @@ from apps.common.clock import EPOCH
 from apps.common.errors import ForbiddenError, InvalidInputError, NotFoundError, PlanLimitError
 from apps.common.values import Ref
 from apps.devices.models import Device
+from apps.devices.selectors import parents_of
 from apps.devices.types import Change
 from apps.workspaces.models import Membership, Workspace
 from apps.workspaces.services import next_number
@@ -282,6 +283,7 @@ def evaluate(*, changes: Sequence[Change]) -> list[Verdict]:
     """
     rules = _state_rules({change.workspace_id for change in changes})
     devices = _devices(changes)
+    parents = parents_of({change.device_id for change in changes if READING[change.after] == "bad"})
     verdicts = []
     for change in changes:
         rule = rules.get(change.workspace_id)
@@ -294,6 +296,7 @@ def evaluate(*, changes: Sequence[Change]) -> list[Verdict]:
             name=device.name,
             project_id=device.project_id,
             own_severity=device.severity,
+            parents=parents.get(change.device_id, ()),
         )
         verdicts.append(verdict)
     return verdicts

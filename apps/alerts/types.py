@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from apps.common.values import Ref
-from apps.devices.types import StateName
+from apps.devices.types import FlapMark, StateName
 
 # missing: nothing is known any more, which is neither trouble nor recovery. notice: it happened, and is over.
 # gone: the rule no longer speaks about the subject; what is open closes silently.
@@ -77,6 +77,9 @@ class Verdict:
     in_maintenance: bool
     name: str
     project_id: int | None
+    flapping: FlapMark = ""
+    # Primary keys of the devices this one depends on, for verdicts that may open an incident.
+    parents: tuple[int, ...] = ()
     title: str = ""
     metric: str = ""
     value: float | None = None

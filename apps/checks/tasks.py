@@ -14,6 +14,7 @@ from apps.checks import heartbeats, requests
 from apps.checks.pump import Pump
 from apps.checks.schedule import materialise
 from apps.common import bus
+from apps.pipeline.flapping import sweep_flapping
 from apps.pipeline.windows import sweep_windows
 
 PUMP_TIME = timedelta(seconds=50)
@@ -73,6 +74,12 @@ def sweep_silent_heartbeats(**_: Any) -> None:
 def sweep_ended_windows(**_: Any) -> None:
     """Open the incidents of devices that are still in trouble when their maintenance ends."""
     sweep_windows(now=timezone.now())
+
+
+@shared_task(queue="checks", ignore_result=True, expires=30, time_limit=120)
+def settle_flapping(**_: Any) -> None:
+    """Tell how things stand with devices that have stopped flapping."""
+    sweep_flapping(now=timezone.now())
 
 
 @shared_task(queue="checks", ignore_result=True, expires=300, time_limit=120)

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 from functools import lru_cache
 from typing import Any
 
@@ -35,3 +36,14 @@ class EncryptedTextField(models.BinaryField):  # type: ignore[type-arg]  # the s
 
     def value_to_string(self, obj: models.Model) -> str:  # noqa: ARG002  # Django's signature
         raise TypeError("an encrypted field is not exported")
+
+
+class EncryptedJSONField(EncryptedTextField):
+    """A JSON document that holds secrets, stored like encrypted text."""
+
+    def from_db_value(self, value: Any, *args: Any) -> Any:
+        text = super().from_db_value(value, *args)
+        return None if text is None else json.loads(text)
+
+    def get_prep_value(self, value: Any) -> bytes | None:
+        return super().get_prep_value(None if value is None else json.dumps(value, ensure_ascii=False))

@@ -32,6 +32,10 @@ class Document:
         """Whether the key is there with a value that is not null."""
         return self._values.get(name) is not None
 
+    def names(self) -> list[str]:
+        """Every key that came, known or not."""
+        return [str(name) for name in self._values]
+
     def fault(self, name: str, sentence: str) -> None:
         """Note what is wrong with a key; the first fault of a key stands."""
         self.faults.setdefault(self.path(name), sentence)

@@ -121,6 +121,10 @@ class DeviceState(TenantModel):
     severity = models.CharField(max_length=8, blank=True)
     cause = models.CharField(max_length=32, blank=True)
     cause_text = models.CharField(max_length=500, blank=True)
+    # The newest changes in epoch milliseconds, since when they are too many, and when they will have settled.
+    flips = models.JSONField(default=list, blank=True)
+    flapping_since = models.DateTimeField(null=True, blank=True)
+    settles_at = models.DateTimeField(null=True, blank=True)
     # The newest result of each batch that changed nothing else is not written here: metrics knows it.
     certificate_expires_at = models.DateTimeField(null=True, blank=True)
     certificate_issuer = models.CharField(max_length=200, blank=True)
@@ -134,6 +138,7 @@ class DeviceState(TenantModel):
         indexes = [
             models.Index(fields=["due_at"], name="heartbeat_due", condition=models.Q(due_at__isnull=False)),
             models.Index(fields=["workspace", "-rank", "since"], name="state_worst_first"),
+            models.Index(fields=["settles_at"], name="state_settles", condition=models.Q(settles_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

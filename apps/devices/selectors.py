@@ -44,6 +44,15 @@ def device_by_public_id(
     return found
 
 
+def parents_of(device_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
+    """The devices that each of these depends on, by primary keys; without an entry where there are none."""
+    links = Device.parents.through.objects.filter(from_device_id__in=device_ids).order_by("to_device_id")
+    found: dict[int, tuple[int, ...]] = {}
+    for child, parent in links.values_list("from_device_id", "to_device_id"):
+        found[child] = (*found.get(child, ()), parent)
+    return found
+
+
 def standings(devices: Iterable[Device], *, workspace_id: int, now: datetime) -> dict[int, Standing]:
     """What each device shows at this instant, by primary key, in two statements for any number of devices."""
     rows: Sequence[Device] = list(devices)

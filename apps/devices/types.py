@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Literal
 
 StateName = Literal["unknown", "up", "warning", "down"]
+# began: this change is one too many; on: one more while it flaps; ended: it has settled in its present state.
+FlapMark = Literal["", "began", "on", "ended"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +22,4 @@ class Change:
     cause_text: str
     severity: str  # critical | warning | "" (the state decides)
     in_maintenance: bool
+    flapping: FlapMark = ""

@@ -45,6 +45,10 @@ class Incident(TenantModel):
     acknowledged_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     closed_at = models.DateTimeField(null=True, blank=True)
     close_reason = models.CharField(max_length=24, blank=True)
+    # The open incident of something this subject depends on, found when this one opened (contract Dashmon 9.1).
+    caused_by = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="consequences")
+    # Nobody is told of it while its cause is open.
+    muted = models.BooleanField(default=False)
 
     class Meta:
         constraints = [
@@ -72,6 +76,7 @@ class Incident(TenantModel):
                 name="incident_open_of",
                 condition=models.Q(closed_at__isnull=True),
             ),
+            models.Index(fields=["caused_by"], name="incident_muted_by", condition=models.Q(muted=True)),
         ]
 
     def __str__(self) -> str:
@@ -115,6 +120,10 @@ class IncidentEvent(TenantModel):
         NOTIFIED = "notified"
         CLOSED = "closed"
         CHANGED = "changed"
+        # Too many changes: told once, then nothing until the subject has settled.
+        FLAPPING = "flapping"
+        # What kept it silent is over and the trouble is not: people hear of it now.
+        RELEASED = "released"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     incident = models.ForeignKey(Incident, models.CASCADE, null=True, blank=True, related_name="events")
@@ -153,6 +162,12 @@ class IncidentEvent(TenantModel):
             ),
             models.Index(fields=["id"], name="incident_event_outbox", condition=models.Q(fanned_out_at__isnull=True)),
             models.Index(fields=["incident", "at", "id"], name="incident_timeline"),
+            # Changes that opened nothing, for as long as they are kept.
+            models.Index(
+                fields=["workspace", "written_at"],
+                name="incident_event_stray",
+                condition=models.Q(incident__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -4,8 +4,10 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Case, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, When, Window
+from django.db.models.functions import RowNumber
 
+from apps.alerts.built_in import DEVICE_STATE
 from apps.common.errors import NotFoundError
 from apps.common.values import Ref
 from apps.incidents.models import Incident, IncidentEvent
@@ -79,6 +81,46 @@ def of_subject(workspace: Workspace, ref: Ref, *, limit: int = 20) -> Sequence[I
     return list(rows.order_by("-opened_at", "-id")[:limit])
 
 
+def outages_by_device(
+    workspace: Workspace, *, devices: Collection[int], since: datetime, until: datetime
+) -> dict[int, int]:
+    """How many incidents of each device began in [since, until) and were, for a while at least, about being down.
+
+    Devices by primary key; those without an incident are left out. One statement.
+    """
+    eased = IncidentEvent.objects.filter(incident=OuterRef("pk"), kind=IncidentEvent.Kind.EASED)
+    rows = Incident.objects.of(workspace).filter(
+        subject_kind="device",
+        subject_id__in=devices,
+        rule__number=DEVICE_STATE,
+        opened_at__gte=since,
+        opened_at__lt=until,
+    )
+    # What eased was down before, whatever the row says now.
+    down = rows.filter(Q(state="down") | Exists(eased)).order_by()
+    return dict(down.values_list("subject_id").annotate(count=Count("pk")))
+
+
+def count_since(workspace: Workspace, since: datetime, *, projects: Collection[int] | None = None) -> int:
+    """How many incidents began at or after an instant."""
+    return _visible(workspace, projects).filter(opened_at__gte=since).count()
+
+
+def timelines(workspace: Workspace, incidents: Collection[Incident]) -> dict[int, list[IncidentEvent]]:
+    """The timelines of several incidents by primary key, each as `timeline` tells it; one statement."""
+    rows = (
+        IncidentEvent.objects.of(workspace)
+        .filter(incident__in=[incident.pk for incident in incidents])
+        .exclude(kind=IncidentEvent.Kind.CHANGED)
+        .annotate(place=Window(RowNumber(), partition_by="incident_id", order_by=["at", "id"]))
+        .filter(place__lte=TIMELINE)
+    )
+    found: dict[int, list[IncidentEvent]] = {incident.pk: [] for incident in incidents}
+    for event in rows.order_by("at", "id"):
+        found.setdefault(event.incident_id or 0, []).append(event)
+    return found
+
+
 def open_of(workspace: Workspace | int, ref: Ref, *, rule: int | None = None) -> Sequence[Incident]:
     """What is open about one subject: at most one per rule; `rule` limits it to the rule of this number."""
     rows = Incident.objects.of(workspace).filter(subject_kind=ref.kind, subject_id=ref.id)
@@ -105,7 +147,7 @@ def timeline(incident: Incident) -> Sequence[IncidentEvent]:
 
 
 def _visible(workspace: Workspace, projects: Collection[int] | None) -> QuerySet[Incident]:
-    rows: QuerySet[Incident] = Incident.objects.of(workspace).select_related("project", "acknowledged_by")
+    rows: QuerySet[Incident] = Incident.objects.of(workspace).select_related("project", "acknowledged_by", "caused_by")
     return rows if projects is None else rows.filter(project_id__in=projects)
 
 

@@ -1,6 +1,7 @@
 """Every write to incidents: what verdicts do to them, and what people do to them."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +12,24 @@ from apps.alerts.types import SilentReason, Verdict
 from apps.audit import services as audit
 from apps.common.errors import ConflictError, InvalidInputError, NotFoundError
 from apps.common.values import Ref
+from apps.incidents import causes
 from apps.incidents.models import Incident, IncidentEvent
 from apps.incidents.transitions import Step, key_of, step_for, title_of
 from apps.workspaces.services import next_number
 
 Subject = tuple[int, str, int]  # rule, kind, id
 NOTE_LENGTH = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """What one verdict did: the step, the fact's key, and the incident it concerns, if any."""
+
+    verdict: Verdict
+    step: Step
+    key: str
+    incident: Incident | None
+    opens: bool = False
 
 
 @transaction.atomic
@@ -30,7 +43,7 @@ def apply(*, verdicts: Sequence[Verdict], now: datetime) -> list[Incident]:
     """
     told = _told(verdicts)
     open_incidents = _open_incidents(verdicts)
-    touched: dict[int, Incident] = {}
+    moves: list[_Move] = []
     lasting: dict[int, Incident] = {}
     for verdict in verdicts:
         key = key_of(verdict)
@@ -46,34 +59,30 @@ def apply(*, verdicts: Sequence[Verdict], now: datetime) -> list[Incident]:
                 lasting[incident.pk] = incident
             continue
         told.add((verdict.workspace_id, key))
-        incident = _move(verdict, step, incident, now=now)
-        _remember(open_incidents, subject, incident)
-        if step != "withdrawn":
-            _write_change(verdict, step=step, key=key, incident=incident, now=now)
-        if incident is not None:
-            touched[incident.pk] = incident
+        move = _move(verdict, step, key, incident)
+        moves.append(move)
+        _remember(open_incidents, subject, move.incident)
+    causes.attribute([(move.incident, move.verdict.parents) for move in moves if move.incident and move.opens])
+    IncidentEvent.objects.bulk_create([_change(move, now=now) for move in moves])
     if lasting:
         Incident.objects.bulk_update(lasting.values(), ["value", "threshold", "last_seen_at"])
-    return list(touched.values())
+    causes.release((move.incident for move in moves if move.incident is not None), now=now)
+    return list({move.incident.pk: move.incident for move in moves if move.incident is not None}.values())
 
 
-def _move(verdict: Verdict, step: Step, incident: Incident | None, *, now: datetime) -> Incident | None:
-    """Take one step with the incident that is open, if any; answers the incident that the step is about."""
-    if step == "opened":
-        return _open(verdict)
+def _move(verdict: Verdict, step: Step, key: str, incident: Incident | None) -> "_Move":
+    """Let one verdict change the incidents; the event it leaves is written once all have."""
     if step == "noticed":
-        return _open(verdict, closed_at=verdict.at, reason="notice")
-    if incident is None or step == "changed":
-        return incident
-    if step == "closed":
+        return _Move(verdict, step, key, _open(verdict, closed_at=verdict.at, reason="notice"))
+    if incident is None and step in {"opened", "flapping"}:
+        return _Move(verdict, step, key, _open(verdict), opens=True)
+    if incident is not None and step == "closed":
         _close(incident, at=verdict.at, reason="condition_cleared", value=verdict.value)
-    elif step == "withdrawn":
-        reason = verdict.reason or "stale"
-        _close(incident, at=verdict.at, reason=reason)
-        _write_act(incident, kind=IncidentEvent.Kind.CLOSED, at=now, detail={"reason": reason}, told_at=now)
-    else:
+    elif incident is not None and step == "withdrawn":
+        _close(incident, at=verdict.at, reason=verdict.reason or "stale")
+    elif incident is not None and step != "changed":
         _restate(incident, verdict)
-    return incident
+    return _Move(verdict, step, key, incident)
 
 
 def _remember(open_incidents: dict[Subject, Incident], subject: Subject, incident: Incident | None) -> None:
@@ -110,6 +119,7 @@ def close_of_rules(
     for incident in incidents:
         _close(incident, at=now, reason=reason)
         _write_act(incident, kind=IncidentEvent.Kind.CLOSED, at=now, detail={"reason": reason}, told_at=now)
+    causes.release(incidents, now=now)
     return incidents
 
 
@@ -126,6 +136,7 @@ def close_silently(*, ref: Ref, reason: str, now: datetime) -> list[Incident]:
     for incident in incidents:
         _close(incident, at=now, reason=reason)
         _write_act(incident, kind=IncidentEvent.Kind.CLOSED, at=now, detail={"reason": reason}, told_at=now)
+    causes.release(incidents, now=now)
     return incidents
 
 
@@ -168,8 +179,9 @@ def resolve(*, incident: Incident, actor: str, now: datetime, note: str = "") ->
     if current.closed_at is not None:
         raise ConflictError("This incident is already resolved.")
     _close(current, at=now, reason="resolved_by_hand")
-    detail = {"reason": "resolved_by_hand"} | ({"text": body} if body else {})
+    detail = {"reason": "resolved_by_hand", "muted": current.muted} | ({"text": body} if body else {})
     _write_act(current, kind=IncidentEvent.Kind.CLOSED, at=now, actor=actor, detail=detail)
+    causes.release([current], now=now)
     _audit(current, actor=actor, verb="incident.resolve", at=now)
     return current
 
@@ -252,26 +264,48 @@ def _close(incident: Incident, *, at: datetime, reason: str, value: float | None
     incident.save(update_fields=["closed_at", "close_reason", "value"])
 
 
-def _write_change(verdict: Verdict, *, step: str, key: str, incident: Incident | None, now: datetime) -> None:
-    IncidentEvent.objects.create(
+def _change(move: _Move, *, now: datetime) -> IncidentEvent:
+    verdict, incident = move.verdict, move.incident
+    if move.step == "withdrawn":
+        return _withdrawal(move, now=now)
+    return IncidentEvent(
         workspace_id=verdict.workspace_id,
         incident=incident,
         subject_kind=verdict.ref.kind,
         subject_id=verdict.ref.id,
         at=verdict.at,
         written_at=now,
-        kind=IncidentEvent.Kind.OPENED if step == "noticed" else step,
-        change_key=key,
+        kind=IncidentEvent.Kind.OPENED if move.step == "noticed" else move.step,
+        change_key=move.key,
         detail={
-            "before": verdict.before,
+            # What settles was silent before, so it is news whatever state it is in.
+            "before": "flapping" if verdict.flapping == "ended" else verdict.before,
             "after": verdict.after,
             "in_maintenance": verdict.in_maintenance,
+            "muted": verdict.flapping == "on" or (incident is not None and incident.muted),
             "severity": verdict.severity,
             "cause": verdict.cause[:32],
             "cause_text": verdict.cause_text[:500],
             "name": verdict.name,
         }
         | _of_value(verdict),
+    )
+
+
+def _withdrawal(move: _Move, *, now: datetime) -> IncidentEvent:
+    """An end that nobody is told of: it is born fanned out."""
+    verdict = move.verdict
+    return IncidentEvent(
+        workspace_id=verdict.workspace_id,
+        incident=move.incident,
+        subject_kind=verdict.ref.kind,
+        subject_id=verdict.ref.id,
+        at=verdict.at,
+        written_at=now,
+        kind=IncidentEvent.Kind.CLOSED,
+        change_key=move.key,
+        detail={"reason": verdict.reason},
+        fanned_out_at=now,
     )
 
 

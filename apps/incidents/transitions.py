@@ -5,7 +5,7 @@ from typing import Literal
 from apps.alerts.types import Verdict
 
 # withdrawn: it closes and nobody is told. noticed: it opens and is over at once.
-Step = Literal["opened", "worsened", "eased", "closed", "changed", "withdrawn", "noticed"]
+Step = Literal["opened", "worsened", "eased", "closed", "changed", "flapping", "released", "withdrawn", "noticed"]
 RANK = {"warning": 1, "down": 2}
 LOUDNESS = {"info": 1, "warning": 2, "critical": 3}
 TITLE = {"down": "{name} is down", "warning": "{name} is degraded"}
@@ -22,6 +22,8 @@ def step_for(verdict: Verdict, *, open_state: str | None, open_severity: str = "
         return None if verdict.in_maintenance else "noticed"
     if verdict.kind == "gone":
         return None if open_state is None else "withdrawn"
+    if verdict.flapping:
+        return _flapping(verdict, open_state)
     step = _trouble(verdict, open_state, open_severity) if verdict.kind == "bad" else _relief(verdict, open_state)
     if step == "changed" and verdict.before == verdict.after:
         return None
@@ -42,6 +44,18 @@ def _trouble(verdict: Verdict, open_state: str | None, open_severity: str) -> St
 def _relief(verdict: Verdict, open_state: str | None) -> Step:
     # Not knowing is no recovery: an incident stays open until its subject is seen up.
     return "closed" if verdict.kind == "ok" and open_state is not None else "changed"
+
+
+def _flapping(verdict: Verdict, open_state: str | None) -> Step | None:
+    """One incident spans the whole flapping: it neither closes nor opens anew until the subject has settled."""
+    bad, is_open = verdict.kind == "bad", open_state is not None
+    if verdict.flapping == "began":
+        return "flapping" if bad or is_open else "changed"
+    if verdict.flapping == "on":
+        return "changed"
+    if bad:
+        return "released" if is_open else "opened"
+    return "closed" if is_open and verdict.kind == "ok" else None
 
 
 def title_of(verdict: Verdict) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from django.db.models import F
 
-from apps.metrics.buckets import device_buckets, totals_of
+from apps.metrics.buckets import device_buckets, spoken_latencies, totals_of
 from apps.metrics.codec import Table, decode
 from apps.metrics.columns import INTERVAL, LATENCY, STATE
 from apps.metrics.dirty import dirty_starts
@@ -21,6 +21,7 @@ from apps.metrics.types import UptimeTotals
 from apps.metrics.uptime import FOREVER, Span, StateTimes
 
 LATENCY_KEYS = frozenset({STATE, INTERVAL, LATENCY})
+_BLOCK = ("source_id", "tier", "t0", "payload")
 
 
 class StoredDay(NamedTuple):
@@ -116,9 +117,14 @@ def day_readers(
     runs = {source_id: runs_of_days(plan.raw | (edges & set(plan.stored))) for source_id, plan in plans.items()}
     tables = load_runs(workspace_id=workspace_id, runs=runs, keys=keys)
     windows = windows_of(workspace_id=workspace_id, sources=sources, start_ms=start_ms, end_ms=end_ms)
+    kept = _kept_buckets(workspace_id, _lost_days(plans, tables, edges))
     return {
         source.pk: DayReader(
-            source, plans[source.pk], tables.get(source.pk, Table()), windows.get(source.pk, []), edges
+            plans[source.pk],
+            tables.get(source.pk, Table()),
+            windows.get(source.pk, []),
+            edges,
+            kept.get(source.pk, {}),
         )
         for source in sources
     }
@@ -126,13 +132,16 @@ def day_readers(
 
 @dataclass(frozen=True, slots=True)
 class DayReader:
-    """One source's days, each from the place its plan names."""
+    """One source's days, each from the place its plan names.
 
-    source: Source
+    `kept` holds what is left of cut days whose raw rows have had their time, with the width of its buckets.
+    """
+
     plan: DayPlan
     rows: Table
     windows: Sequence[Span]
     edges: Collection[int]
+    kept: Mapping[int, tuple[int, Table]]
 
     def whole(self, day: int) -> StoredDay | None:
         """The stored row of a day, None when it is not current or the range cuts it."""
@@ -147,8 +156,9 @@ class DayReader:
         whole, stored = self.whole(day), self.plan.stored.get(day)
         if whole is not None:
             return stored_totals(whole)
-        if stored is not None and stored.checks and not self._has_rows(day):
-            return totals_of(kept_buckets(self.source, day, start_ms, end_ms), end_ms - start_ms)
+        if stored is not None and stored.checks and not _has_rows(self.rows, day):
+            step, table = self.kept.get(day, (0, Table()))
+            return totals_of(cut(table, start_ms, end_ms - step + 1), end_ms - start_ms)
         if self.is_silent(day):
             return UptimeTotals(times=StateTimes(unknown_ms=end_ms - start_ms))
         speaks = stored is not None or day in self.plan.raw
@@ -156,8 +166,11 @@ class DayReader:
         buckets = device_buckets(rows, windows=self.windows, start_ms=start_ms, end_ms=end_ms, step_ms=FOREVER)
         return totals_of(buckets, end_ms - start_ms)
 
-    def _has_rows(self, day: int) -> bool:
-        return bisect_left(self.rows.ts, day) < bisect_left(self.rows.ts, day + DAY)
+    def latencies(self, day: int, start_ms: int, end_ms: int) -> list[int]:
+        """The latencies that count of a stretch within one day that is read from raw rows."""
+        if self.whole(day) is not None or not _has_rows(self.rows, day):
+            return []
+        return spoken_latencies(cut(self.rows, start_ms, end_ms), self.windows)
 
     def _carry(self, start_ms: int) -> int:
         """When the last row before an instant was; the instant itself without one."""
@@ -179,14 +192,41 @@ def stored_totals(row: StoredDay) -> UptimeTotals:
     )
 
 
-def kept_buckets(source: Source, day: int, start_ms: int, end_ms: int) -> Table:
-    """The finest stored buckets of a day that lie wholly within [start, end)."""
-    blocks = Block.objects.of(source.workspace_id).filter(source_id=source.pk)
-    for tier in (FIVE_MINUTES, HOURS):
-        payload = blocks.filter(tier=tier, t0=window_of(day, tier)).values_list("payload", flat=True).first()
-        if payload is not None:
-            return cut(decode(payload), start_ms, end_ms - STEP[tier] + 1)
-    return Table()
+def _has_rows(rows: Table, day: int) -> bool:
+    return bisect_left(rows.ts, day) < bisect_left(rows.ts, day + DAY)
+
+
+def _lost_days(
+    plans: Mapping[int, DayPlan], tables: Mapping[int, Table], edges: Collection[int]
+) -> set[tuple[int, int]]:
+    """Source and start of every cut day that had results and has no raw rows any more."""
+    return {
+        (source_id, day)
+        for source_id, plan in plans.items()
+        for day in edges
+        if day in plan.stored and plan.stored[day].checks and not _has_rows(tables.get(source_id, Table()), day)
+    }
+
+
+def _kept_buckets(workspace_id: int, lost: Collection[tuple[int, int]]) -> dict[int, dict[int, tuple[int, Table]]]:
+    """The finest stored buckets of each lost day and their width, by source; one statement, none without such days."""
+    if not lost:
+        return {}
+    tiers = (FIVE_MINUTES, HOURS)
+    rows = Block.objects.of(workspace_id).filter(
+        source_id__in={source_id for source_id, _ in lost},
+        tier__in=tiers,
+        t0__in={window_of(day, tier) for _, day in lost for tier in tiers},
+    )
+    blocks = {(source_id, tier, t0): payload for source_id, tier, t0, payload in rows.values_list(*_BLOCK)}
+    found: dict[int, dict[int, tuple[int, Table]]] = {}
+    for source_id, day in lost:
+        for tier in tiers:
+            payload = blocks.get((source_id, tier, window_of(day, tier)))
+            if payload is not None:
+                found.setdefault(source_id, {})[day] = (STEP[tier], decode(payload))
+                break
+    return found
 
 
 def _plan(source: Source, days: Sequence[int], stored: Mapping[int, StoredDay], stale: Collection[int]) -> DayPlan:

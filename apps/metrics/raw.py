@@ -77,7 +77,8 @@ def load_raw(
     blocks = raw_blocks(workspace_id, source_ids, days, keys)
     heads: dict[int, dict[int, Cells]] = {}
     if not sealed_only:
-        heads = head_rows(workspace_id, source_ids, min([first_day, *carrying.values()]), end_ms)
+        # From the beginning: what carries in may not have been sealed yet.
+        heads = head_rows(workspace_id, source_ids, 0, end_ms)
     return {
         source_id: _with_carry(
             _joined(blocks.get(source_id, {}), _chosen(heads.get(source_id, {}), keys)), start_ms, end_ms

@@ -11,6 +11,7 @@ from apps.metrics.columns import INTERVAL, LATENCY, STATE
 from apps.metrics.days import day_totals
 from apps.metrics.figures import WindowFigures
 from apps.metrics.figures import window_figures as figures_of
+from apps.metrics.fleet import SubjectDays, down_hours, fleet_counts, fleet_days
 from apps.metrics.history import newest, results
 from apps.metrics.latencies import latency_percentiles
 from apps.metrics.maintenance import windows_of
@@ -23,9 +24,13 @@ from apps.metrics.types import UptimeTotals
 from apps.metrics.uptime import StateTimes
 
 __all__ = [
+    "SubjectDays",
     "chart",
     "count_pings",
     "day_bars",
+    "down_hours",
+    "fleet_counts",
+    "fleet_days",
     "latency_percentiles",
     "newest",
     "pings",

@@ -1,13 +1,68 @@
-"""The workspace's e-mail rule applied to one event, with what the delivery log remembers."""
+"""The workspace's e-mail and SMS rules applied to one event, with what the delivery log remembers."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from apps.incidents.models import IncidentEvent
-from apps.notifications import workspace_rules
+from apps.notifications import maintenance, workspace_rules
+from apps.notifications.kinds import ChannelKind
+from apps.notifications.messages import News
 from apps.notifications.models import Delivery, Route
-from apps.notifications.types import EmailRule
-from apps.notifications.workspace_rules import Event, Memory, Notice
+from apps.notifications.types import EmailRule, SmsRule
+from apps.notifications.workspace_rules import Event, Memory, SmsOverride
 from apps.workspaces.models import Membership, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """One word (down, up, flapping) to one recipient."""
+
+    event: str
+    to: str
+
+
+def earned(*, route: Route, news: News) -> Sequence[Earned]:
+    """The notices an event earns: none unless it is a change of state that the rule speaks of."""
+    event, rule = news.event, _pure(route)
+    if is_silent(news):
+        return ()
+    project_id = news.project.key if news.project else ""
+    owner = owner_email(news.workspace) if route.kind == ChannelKind.EMAIL else ""
+    if event.kind == IncidentEvent.Kind.FLAPPING:
+        to = workspace_rules.recipients(rule, project_id, owner) if rule.enabled else ()
+        return [Earned("flapping", recipient) for recipient in to]
+    before, after = _change(event)
+    if before is None or after is None:
+        return ()
+    found, _ = workspace_rules.notices(
+        rule,
+        _memory(event, route.kind),
+        before=before,
+        after=after,
+        at=event.at,
+        in_maintenance=False,
+        project_id=project_id,
+        owner_email=owner,
+    )
+    return [Earned(notice.event, notice.to) for notice in found]
+
+
+def is_silent(news: News) -> bool:
+    """Whether an event is for the timeline only: its incident is muted, or it falls into a maintenance window."""
+    detail, incident = news.event.detail, news.incident
+    if detail.get("muted", incident is not None and incident.muted):
+        return True
+    if news.event.kind == IncidentEvent.Kind.RELEASED:
+        return maintenance.held_until(news.device, news.event.at) is not None
+    return bool(detail.get("in_maintenance"))
+
+
+def _change(event: IncidentEvent) -> tuple[str | None, str | None]:
+    before, after = event.detail.get("before"), event.detail.get("after")
+    if event.kind == IncidentEvent.Kind.OPENED and before == after:
+        # The end of a maintenance window tells a known state again; to the channel it is news (contract Dashmon 8).
+        before = "maintenance"
+    return before, after
 
 
 def rule_of(route: Route | None) -> EmailRule:
@@ -17,26 +72,25 @@ def rule_of(route: Route | None) -> EmailRule:
     return EmailRule(enabled=route.enabled, cooldown_minutes=route.cooldown_min, to=tuple(route.recipients))
 
 
-def mails(*, route: Route, workspace: Workspace, event: IncidentEvent) -> Sequence[Notice]:
-    """The e-mails an event earns: none unless it is a change of state that the rule speaks of."""
-    before, after = event.detail.get("before"), event.detail.get("after")
-    if before is None or after is None:
-        return ()
-    if event.kind == IncidentEvent.Kind.OPENED and before == after:
-        # The end of a maintenance window tells a known state again; to the channel it is news (contract Dashmon 8).
-        before = "maintenance"
-    rule = rule_of(route)
-    earned, _ = workspace_rules.notices(
-        workspace_rules.EmailRule(enabled=rule.enabled, cooldown_min=rule.cooldown_minutes, to=rule.to),
-        _memory(event),
-        before=before,
-        after=after,
-        at=event.at,
-        in_maintenance=bool(event.detail.get("in_maintenance")),
-        project_id="",  # projects have no say in e-mail, only in SMS
-        owner_email=owner_email(workspace),
+def sms_rule_of(route: Route | None) -> SmsRule:
+    """The SMS rule that a route stands for; without one the defaults."""
+    if route is None:
+        return SmsRule()
+    to = route.recipients[0] if route.recipients else ""
+    return SmsRule(enabled=route.enabled, cooldown_minutes=route.cooldown_min, to=to, overrides=route.overrides)
+
+
+def _pure(route: Route) -> workspace_rules.EmailRule | workspace_rules.SmsRule:
+    if route.kind == ChannelKind.EMAIL:
+        mail = rule_of(route)
+        return workspace_rules.EmailRule(enabled=mail.enabled, cooldown_min=mail.cooldown_minutes, to=mail.to)
+    sms = sms_rule_of(route)
+    overrides = {
+        key: SmsOverride(enabled=bool(one["enabled"]), to=str(one["to"])) for key, one in sms.overrides.items()
+    }
+    return workspace_rules.SmsRule(
+        enabled=sms.enabled, cooldown_min=sms.cooldown_minutes, to=sms.to, overrides=overrides
     )
-    return earned
 
 
 def recipients_of(rule: EmailRule, workspace: Workspace) -> Sequence[str]:
@@ -51,18 +105,18 @@ def owner_email(workspace: Workspace) -> str:
     return str(owner.user.email) if owner is not None and owner.user is not None else ""
 
 
-def _memory(event: IncidentEvent) -> Memory:
-    """What was last told about the subject by e-mail. The newest decision counts, whatever instant it speaks of."""
-    down, up = _newest(event, "down"), _newest(event, "up")
+def _memory(event: IncidentEvent, kind: str) -> Memory:
+    """What this kind last told about the subject. The newest decision counts, whatever instant it speaks of."""
+    down, up = _newest(event, kind, "down"), _newest(event, kind, "up")
     last: Event | None = None
     if down is not None or up is not None:
         last = "down" if up is None or (down is not None and down.pk > up.pk) else "up"
     return Memory(down_at=down.occurred_at if down else None, up_at=up.occurred_at if up else None, last=last)
 
 
-def _newest(event: IncidentEvent, word: Event) -> Delivery | None:
+def _newest(event: IncidentEvent, kind: str, word: Event) -> Delivery | None:
     rows = Delivery.objects.of(event.workspace_id).filter(
-        subject_kind=event.subject_kind, subject_id=event.subject_id, kind=Route.Kind.EMAIL, event_name=word
+        subject_kind=event.subject_kind, subject_id=event.subject_id, kind=kind, event_name=word
     )
     newest: Delivery | None = rows.only("occurred_at").order_by("-id").first()
     return newest

@@ -12,6 +12,16 @@ WAITS = (
 ATTEMPTS = len(WAITS) + 1
 
 
-def next_try(*, attempts: int, now: datetime) -> datetime | None:
-    """When to try again after `attempts` that failed, the last of them now; None: give up."""
-    return now + WAITS[attempts - 1] if attempts <= len(WAITS) else None
+# However long the other side asks for, people want to know within a day.
+LONGEST_WAIT_S = 24 * 3600
+
+
+def next_try(*, attempts: int, now: datetime, not_before_s: float | None = None) -> datetime | None:
+    """When to try again after `attempts` that failed, the last of them now; None: give up.
+
+    `not_before_s` is what the other side asked for (Retry-After), within a day.
+    """
+    if attempts > len(WAITS):
+        return None
+    asked = timedelta(seconds=min(max(0.0, not_before_s or 0.0), LONGEST_WAIT_S))
+    return now + max(WAITS[attempts - 1], asked)

@@ -19,6 +19,16 @@ class EmailRule:
 
 
 @dataclass(frozen=True, slots=True)
+class SmsRule:
+    """The workspace's SMS rule; `overrides` are projects' own numbers, `{"enabled": ..., "to": ...}` by key."""
+
+    enabled: bool = False
+    to: str = ""
+    cooldown_minutes: int = 30
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class WebhookRule:
     """The workspace's webhook. `new_secret` is filled once, in the answer to the call that made it."""
 
@@ -63,10 +73,13 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The other side took the message; what it said, for the log."""
+    """The other side took the message; what it said, for the log, and its own name for the message."""
 
     result: str
     http_status: int | None = None
+    reference: str | None = None
+    # The provider took it and will not deliver it: test credentials.
+    test_mode: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +93,8 @@ class TestOutcome:
     ok: bool
     result: str
     http_status: int | None
+    reference: str | None = None
+    test_mode: bool = False
 
 
 @dataclass(frozen=True, slots=True)

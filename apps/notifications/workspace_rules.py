@@ -82,10 +82,10 @@ def notices(
     if event is None or not rule.enabled or in_maintenance or _too_soon(rule, memory, event, at):
         return (), memory
     channel: Literal["email", "sms"] = "email" if isinstance(rule, EmailRule) else "sms"
-    recipients = _recipients(rule, project_id, owner_email)
-    if not recipients:
+    told = recipients(rule, project_id, owner_email)
+    if not told:
         return (), memory
-    sent = tuple(Notice(at, channel, event, to) for to in recipients)
+    sent = tuple(Notice(at, channel, event, to) for to in told)
     if event == "down":
         return sent, replace(memory, down_at=at, last="down")
     return sent, replace(memory, up_at=at, last="up")
@@ -106,7 +106,8 @@ def _too_soon(rule: EmailRule | SmsRule, memory: Memory, event: Event, at: datet
     return told_at is not None and at - told_at < timedelta(minutes=rule.cooldown_min)
 
 
-def _recipients(rule: EmailRule | SmsRule, project_id: str, owner_email: str) -> Sequence[str]:
+def recipients(rule: EmailRule | SmsRule, project_id: str, owner_email: str) -> Sequence[str]:
+    """Whom a rule reaches for a device of this project; an SMS only goes to a number that is one."""
     if isinstance(rule, EmailRule):
         return sorted({address for address in rule.to or (owner_email,) if address})
     override = rule.overrides.get(project_id)

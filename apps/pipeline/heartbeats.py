@@ -157,11 +157,11 @@ def _settle(
             rows.append(_fall_silent(row, at=state.settled_at or now))
         row.heartbeat = state.to_dict()
         row.due_at = heartbeat.next_look(state, HeartbeatConfig.parse(row.device.heartbeat or {}))
+    changes = changes_of(announced) if announced else []
     save_states([row for row, _, _ in moved])
     for start in range(0, len(rows), CHUNK):
         metrics.append(rows=rows[start : start + CHUNK], now=now)
-    if announced:
-        announce(changes_of(announced), now=now)
+    announce(changes, now=now)
     by_device = {row.pk: row for row, _, _ in moved}
     timed = [seen for seen in rows if "run_ms" in seen.values]
     samples.judge([sample_of(by_device[seen.source.subject.id], seen.at, seen.values) for seen in timed], now=now)

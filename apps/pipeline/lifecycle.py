@@ -10,12 +10,13 @@ from apps.common.clock import epoch_ms, from_epoch_ms
 from apps.common.values import Observation, Ref
 from apps.devices import heartbeat
 from apps.devices import services as devices
+from apps.devices.flapping import Flaps
 from apps.devices.heartbeat import HeartbeatConfig, HeartbeatState
 from apps.devices.models import Device, DeviceState
 from apps.devices.state import CODE, Snapshot
 from apps.incidents import services as incidents
 from apps.metrics import services as metrics
-from apps.pipeline.states import lock_states, save_states, source_of, write_snapshot
+from apps.pipeline.states import lock_states, save_states, source_of, write_flaps, write_snapshot
 from apps.projects.models import MaintenanceWindow
 from apps.tokens.models import AgentKey
 from apps.workspaces.models import Workspace
@@ -53,6 +54,7 @@ def _enter_no_state(rows: Sequence[DeviceState], *, paused: bool, now: datetime)
         if row.device.kind == Device.Kind.HEARTBEAT:
             _pause_machine(row, paused=paused, now=at)
         write_snapshot(row, Snapshot(state="unknown", since=at, retries=row.device.retries))
+        write_flaps(row, Flaps())
     save_states(rows)
     if paused and rows:
         metrics.append(rows=[_paused_from(row, at=at) for row in rows], now=now)

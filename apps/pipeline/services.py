@@ -47,10 +47,11 @@ def submit(*, observations: Sequence[DeviceFact], now: datetime) -> Submitted:
     batch = _Batch()
     for fact in sorted(known, key=lambda fact: fact.at):
         _apply(fact, states[fact.device_id], batch)
+    # Counting flips is a change of the rows as well.
+    changes = changes_of(batch.flips) if batch.flips else []
     if batch.changed:
         save_states(batch.changed.values())
     metrics.append(rows=batch.rows, now=now)
-    changes = changes_of(batch.flips) if batch.flips else []
     announce(changes, now=now)
     measured = [fact for fact in known if _is_measured(fact)]
     samples.judge([sample_of(states[fact.device_id], fact.at, fact.values) for fact in measured], now=now)

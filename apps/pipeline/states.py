@@ -8,10 +8,12 @@ from django.db import transaction
 from apps.alerts import services as alerts
 from apps.alerts.types import Sample, Subject
 from apps.common import bus
+from apps.common.clock import epoch_ms, from_epoch_ms
 from apps.common.values import Ref, SourceRef
+from apps.devices.flapping import Flaps, count, settle
 from apps.devices.models import DeviceState
 from apps.devices.state import RANK, Flip, Snapshot
-from apps.devices.types import Change
+from apps.devices.types import Change, FlapMark, StateName
 from apps.incidents import services as incidents
 from apps.projects.models import MaintenanceWindow
 from apps.projects.windows import windows_between
@@ -27,6 +29,9 @@ COLUMNS = (
     "severity",
     "cause",
     "cause_text",
+    "flips",
+    "flapping_since",
+    "settles_at",
     "certificate_expires_at",
     "certificate_issuer",
     "domain_expires_at",
@@ -88,22 +93,71 @@ def save_states(rows: Collection[DeviceState]) -> None:
 
 
 def changes_of(flips: Sequence[tuple[DeviceState, Flip]]) -> list[Change]:
-    """Flips as the changes that rules judge, each with whether it falls into a maintenance window."""
+    """Flips as the changes that rules judge: whether each falls into a maintenance window, and whether it flaps.
+
+    Counts the flips into their rows, which the caller saves afterwards.
+    """
     windows = windows_of([row for row, _ in flips], [flip.at for _, flip in flips])
-    return [
-        Change(
-            workspace_id=row.workspace_id,
-            device_id=row.pk,
-            at=flip.at,
-            before=flip.before,
-            after=flip.after,
-            cause=flip.cause,
-            cause_text=flip.cause_text,
-            severity=flip.severity,
-            in_maintenance=any(window.covers(flip.at) for window in windows[row.pk]),
-        )
-        for row, flip in flips
-    ]
+    changes: list[Change] = []
+    for row, flip in flips:
+        in_maintenance = any(window.covers(flip.at) for window in windows[row.pk])
+        if (ended := settled_change(row, flip.before, now=flip.at)) is not None:
+            changes.append(ended)
+        # Nobody hears of what happens in a window, so it is not too much for anybody either.
+        mark = "" if in_maintenance else _marked(row, flip)
+        changes.append(_change(row, flip, in_maintenance=in_maintenance, mark=mark))
+    return changes
+
+
+def _change(row: DeviceState, flip: Flip, *, in_maintenance: bool, mark: FlapMark) -> Change:
+    return Change(
+        workspace_id=row.workspace_id,
+        device_id=row.pk,
+        at=flip.at,
+        before=flip.before,
+        after=flip.after,
+        cause=flip.cause,
+        cause_text=flip.cause_text,
+        severity=flip.severity,
+        in_maintenance=in_maintenance,
+        flapping=mark,
+    )
+
+
+def settled_change(row: DeviceState, state: StateName, *, now: datetime) -> Change | None:
+    """The end of a flapping that is over by `now`, told of the state it ended in; the row is changed, not saved."""
+    flaps, ended_at = settle(flaps_of(row), now)
+    if ended_at is None:
+        return None
+    write_flaps(row, flaps)
+    trouble = state in {"down", "warning"}
+    flip = Flip(ended_at, state, state, row.cause if trouble else "", row.cause_text if trouble else "", row.severity)
+    in_maintenance = any(window.covers(ended_at) for window in windows_of([row], [ended_at])[row.pk])
+    return _change(row, flip, in_maintenance=in_maintenance, mark="ended")
+
+
+def flaps_of(row: DeviceState) -> Flaps:
+    """The row's flaps as the pure rule wants them."""
+    return Flaps(tuple(map(from_epoch_ms, row.flips)), row.flapping_since)
+
+
+def write_flaps(row: DeviceState, flaps: Flaps) -> None:
+    """Put flaps into the row, unsaved."""
+    row.flips = [epoch_ms(at) for at in flaps.at]
+    row.flapping_since, row.settles_at = flaps.since, flaps.settles_at
+
+
+def _marked(row: DeviceState, flip: Flip) -> FlapMark:
+    if flip.before != flip.after:
+        return _counted(row, flip.at)
+    # A warning that grows critical is no change of state, so it counts for nothing; while it flaps it is silent too.
+    return "on" if row.flapping_since is not None else ""
+
+
+def _counted(row: DeviceState, at: datetime) -> FlapMark:
+    flaps, mark = count(flaps_of(row), at)
+    write_flaps(row, flaps)
+    return mark
 
 
 def windows_of(rows: Iterable[DeviceState], instants: Collection[datetime]) -> dict[int, list[MaintenanceWindow]]:

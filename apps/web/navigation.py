@@ -50,6 +50,7 @@ MAIN = (
     ("incidents", "Incidents", "triangle-alert", "i", "incidents.read"),
     ("alerts", "Alerts", "bell", "a", "alerts.read"),
     ("projects", "Projects", "folder", "p", "projects.read"),
+    ("reports", "Reports", "chart-column", "r", "reports"),
 )
 MANAGE = (
     ("members", "Members", "users", "", "projects.read"),

@@ -5,6 +5,7 @@ from django.urls import include, path
 from apps.web.views import (
     alert_rules,
     alerts,
+    analytics,
     entry,
     incidents,
     manage,
@@ -13,6 +14,7 @@ from apps.web.views import (
     monitors,
     overview,
     projects,
+    reports,
     team,
 )
 
@@ -24,6 +26,7 @@ workspace_pages = [
     path("monitors/trials/<str:trial_id>", monitor_form.Trial.as_view(), name="trial"),
     path("monitors/<str:monitor>", monitor.MonitorDetail.as_view(), name="monitor"),
     path("monitors/<str:monitor>/checks", monitor.CheckLog.as_view(), name="monitor-checks"),
+    path("monitors/<str:monitor>/analytics", analytics.MonitorAnalytics.as_view(), name="monitor-analytics"),
     path("monitors/<str:monitor>/checks.csv", monitor.CheckExport.as_view(), name="monitor-export"),
     path("monitors/<str:monitor>/chart", monitor.ChartNumbers.as_view(), name="monitor-chart"),
     path("monitors/<str:monitor>/edit", monitor_form.EditMonitor.as_view(), name="monitor-edit"),
@@ -55,6 +58,14 @@ workspace_pages = [
     path("projects/<str:key>", projects.EditProject.as_view(), name="project"),
     path("projects/<str:key>/maintenance", projects.ProjectMaintenance.as_view(), name="project-maintenance"),
     path("projects/<str:key>/delete", projects.DeleteProject.as_view(), name="project-delete"),
+    path("reports/", reports.Reports.as_view(), name="reports"),
+    path("reports/uptime.csv", reports.ReportFile.as_view(kind="csv"), name="report-csv"),
+    path("reports/uptime.pdf", reports.ReportFile.as_view(kind="pdf"), name="report-pdf"),
+    path("reports/schedules/", reports.Schedules.as_view(), name="report-schedules"),
+    path("reports/schedules/new", reports.NewSchedule.as_view(), name="report-schedule-new"),
+    path("reports/schedules/<str:schedule>", reports.EditSchedule.as_view(), name="report-schedule"),
+    path("reports/schedules/<str:schedule>/send", reports.ScheduleAct.as_view(act="send"), name="report-send"),
+    path("reports/schedules/<str:schedule>/delete", reports.ScheduleAct.as_view(act="delete"), name="report-delete"),
     path("members/", team.Members.as_view(), name="members"),
     path("members/<int:number>/role", team.SeatAct.as_view(act="role"), name="member-role"),
     path("members/<int:number>/scope", team.SeatAct.as_view(act="scope"), name="member-scope"),

@@ -1,4 +1,4 @@
-"""Browser libraries: npm packages at exact versions, copied to an ignored static folder at set-up."""
+"""Browser libraries and fonts of PDF reports: npm packages at exact versions, copied to an ignored folder at set-up."""
 
 import importlib
 import shutil
@@ -13,6 +13,10 @@ FILES: dict[str, str] = {
     "uplot/LICENSE": "uplot/LICENSE",
     "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": "inter/inter-latin-wght-normal.woff2",
     "@fontsource-variable/inter/LICENSE": "inter/LICENSE",
+    # Read by apps.reports, not by browsers.
+    "dejavu-fonts-ttf/ttf/DejaVuSans.ttf": "dejavu/DejaVuSans.ttf",
+    "dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf": "dejavu/DejaVuSans-Bold.ttf",
+    "dejavu-fonts-ttf/LICENSE": "dejavu/LICENSE",
 }
 INSTALL = ("ci", "--ignore-scripts", "--no-audit", "--no-fund")
 LONGEST_INSTALL_S = 300

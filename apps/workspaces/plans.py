@@ -18,6 +18,9 @@ Limit = Literal[
     "apiTokens",
     "tagsPerDevice",
     "tags",
+    "escalationSteps",
+    "onCallSchedules",
+    "incidentDays",
 ]
 
 LIMITS: dict[PlanName, dict[Limit, int | None]] = {
@@ -31,6 +34,9 @@ LIMITS: dict[PlanName, dict[Limit, int | None]] = {
         "apiTokens": 0,
         "tagsPerDevice": 10,
         "tags": 50,
+        "escalationSteps": 1,
+        "onCallSchedules": 0,
+        "incidentDays": 7,
     },
     "premium": {
         "projects": 10,
@@ -42,6 +48,9 @@ LIMITS: dict[PlanName, dict[Limit, int | None]] = {
         "apiTokens": 10,
         "tagsPerDevice": 20,
         "tags": 500,
+        "escalationSteps": 10,
+        "onCallSchedules": 5,
+        "incidentDays": 400,
     },
 }
 # One's own machine: every workspace Premium, nothing counted, the check interval bounded by sense only.
@@ -55,6 +64,9 @@ SELF_HOSTED: dict[Limit, int | None] = {
     "apiTokens": None,
     "tagsPerDevice": None,
     "tags": None,
+    "escalationSteps": None,
+    "onCallSchedules": None,
+    "incidentDays": 400,
 }
 # An interval for a new device when nobody asked for one and the plan would allow a very short one.
 USUAL_INTERVAL_S = 60
@@ -72,6 +84,8 @@ _SENTENCES: dict[str, str] = {
     "apiTokens": "Plan limit reached. Your plan allows {max} API tokens.",
     "tagsPerDevice": "Plan limit reached. Your plan allows {max} tags per device.",
     "tags": "Plan limit reached. Your plan allows {max} different tags.",
+    "escalationSteps": "Plan limit reached. Your plan allows {max} escalation steps per project.",
+    "onCallSchedules": "Plan limit reached. Your plan allows {max} on-call schedules per project.",
 }
 
 

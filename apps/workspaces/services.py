@@ -34,8 +34,12 @@ def next_number(*, workspace_id: int, kind: str) -> int:
 
     Runs in the transaction that creates the row; the counter's lock queues creators of one kind.
     """
-    Counter.objects.get_or_create(workspace_id=workspace_id, kind=kind)
-    counter = Counter.objects.of(workspace_id).select_for_update().get(kind=kind)
+    locked = Counter.objects.of(workspace_id).select_for_update()
+    counter = locked.filter(kind=kind).first()
+    if counter is None:
+        # The first of its kind; of two at once, one makes the row and both lock it.
+        Counter.objects.get_or_create(workspace_id=workspace_id, kind=kind)
+        counter = locked.get(kind=kind)
     counter.last += 1
     counter.save(update_fields=["last"])
     return int(counter.last)

@@ -13,6 +13,7 @@ from apps.alerts.windows import Streak
 from apps.pipeline.lifecycle import set_paused
 from apps.pipeline.windows import set_maintenance
 from apps.projects.windows import Target
+from apps.reports.services import Wish, create_schedule
 from tests import factories
 from tests.apps.web.conftest import Scene, break_down, measure
 from tests.e2e.conftest import Visit
@@ -29,9 +30,12 @@ PAGES = (
     "MONITOR",
     "MONITOR/checks",
     "MONITOR/edit",
+    "MONITOR/analytics",
+    "HEARTBEAT/analytics",
     "HEARTBEAT",
     "incidents/",
     "incidents/?status=resolved",
+    "incidents/?status=all&project=berlin&from=2026-01-01&to=2026-01-02",
     "INCIDENT",
     "alerts/",
     "alerts/rules/",
@@ -41,6 +45,12 @@ PAGES = (
     "projects/",
     "projects/berlin",
     "new-project",
+    "reports/",
+    "reports/?period=month&target=99.99",
+    "reports/?from=nonsense",
+    "reports/schedules/",
+    "reports/schedules/new",
+    "SCHEDULE",
     "members/",
     "tokens/",
     "settings/",
@@ -79,11 +89,16 @@ def full(scene: Scene) -> dict[str, str]:
         actor="ana@example.com",
         now=now,
     )
+    wish = Wish(
+        name="Weekly for the board", frequency="weekly", recipients=["board@example.com"], timezone="Asia/Tokyo"
+    )
+    schedule = create_schedule(workspace=scene.workspace, wish=wish, actor="ana@example.com", now=now)
     return {
         "MONITOR": f"monitors/{scene.device.public_id}",
         "HEARTBEAT": f"monitors/{heartbeat.public_id}",
         "INCIDENT": f"incidents/{incident.wire_id}",
         "RULE": f"alerts/rules/{rule.number}",
+        "SCHEDULE": f"reports/schedules/{schedule.wire_id}",
     }
 
 

@@ -47,6 +47,11 @@ class Credential:
         return self.caller.kind
 
     @property
+    def email(self) -> str:
+        """The address of the person behind the call."""
+        return str(self.user.email or "")
+
+    @property
     def subject(self) -> str:
         """Whom rate limits count."""
         return f"user:{self.user.pk}" if self.token is None else f"token:{self.token.pk}"

@@ -37,6 +37,7 @@ STATUS: dict[str, int] = {
     "unsupported": 422,
     "rate_limited": 429,
     "internal_error": 500,
+    "sms_failed": 502,
     "db_unavailable": 503,
 }
 # Where existing clients show `error` to people it is the sentence; everywhere else it is the code.

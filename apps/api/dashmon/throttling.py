@@ -59,6 +59,8 @@ SESSION_READS = Limit("session-read", 3000)
 REFRESH_ALL = Limit("refresh-all", 1)
 HEARTBEAT = Limit("heartbeat", 60)
 TEST_NOW = Limit("test-now", 6)
+# Test messages of one workspace, whatever they travel by.
+TESTS = (Limit("test-message", 5), Limit("test-message-day", 50, window_s=24 * 3600))
 
 
 def spent(limit: Limit, error: RateLimitedError) -> TooManyCallsError:
@@ -84,3 +86,9 @@ def count(limit: Limit, subject: str, *, now: datetime) -> Allowance | None:
     if used > limit.most:
         raise TooManyCallsError(limit.sentence, allowance)
     return allowance
+
+
+def count_tests(workspace_id: int, *, now: datetime) -> None:
+    """Count one test message of a workspace: 5 a minute and 50 a day."""
+    for limit in TESTS:
+        count(limit, f"workspace:{workspace_id}", now=now)

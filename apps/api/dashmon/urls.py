@@ -8,27 +8,34 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from apps.api.dashmon.views import (
+    alert_settings,
     alerts,
     checks,
     configuration,
     devices,
     heartbeats,
     history,
+    incidents,
     invitations,
     maintenance,
     me,
     meta,
+    posture,
     preferences,
     projects,
+    reports,
     sign_in,
+    sms,
+    support,
     tags,
     tokens,
     workspace,
 )
 from apps.api.dashmon.views.base import ApiView
 
-P, D = "<str:project_id>", "<str:device_id>"
+P, D, N = "<str:project_id>", "<str:device_id>", "<str:incident_id>"
 PROJECT, DEVICES = "/api/projects/:id", "/api/projects/:id/devices"
+SETTINGS = "/api/projects/:projectId/alert-settings"
 DETAILS = "/api/projects/:projectId/devices/:deviceId"
 
 
@@ -93,6 +100,11 @@ _maintenance = [
 _alerts = [
     *_at("api/alerts/email", alerts.EmailRuleView),
     *_at("api/alerts/webhook", alerts.WebhookView),
+    *_at("api/alerts/sms", sms.SmsRuleView),
+    *_at("api/alerts/sms/test", sms.SmsTestView),
+    *_at(f"api/projects/{P}/alert-settings", alert_settings.AlertSettingsView, SETTINGS),
+    *_at(f"api/projects/{P}/alert-settings/test", alert_settings.AlertSettingsTestView, f"{SETTINGS}/test"),
+    *_at("api/user/integration-posture", posture.PostureView),
 ]
 _user = [
     *_at("api/user/permission-foundation", workspace.PermissionFoundationView),
@@ -115,6 +127,20 @@ _sign_in = [
     *_at("auth/local/login", sign_in.LoginView),
     *_at("logout", sign_in.LogoutView),
 ]
+_reports = [
+    *_at(f"api/devices/{D}/analytics", reports.AnalyticsView, "/api/devices/:deviceId/analytics"),
+    *_at(f"api/devices/{D}/latency/percentiles", reports.PercentilesView, "/api/devices/:id/latency/percentiles"),
+    *_at("api/reports/uptime", reports.UptimeReportView),
+    *_at("api/metrics/down-events", reports.DownEventsView),
+    *_at("api/support/summary", support.SupportSummaryView),
+]
+_incidents = [
+    *_at("api/incidents", incidents.IncidentsView),
+    *_at(f"api/incidents/{N}", incidents.IncidentView, "/api/incidents/:id"),
+    *_at(f"api/incidents/{N}/ack", incidents.AcknowledgeView, "/api/incidents/:id/ack"),
+    *_at(f"api/incidents/{N}/note", incidents.NoteView, "/api/incidents/:id/note"),
+    *_at(f"api/incidents/{N}/resolve", incidents.ResolveView, "/api/incidents/:id/resolve"),
+]
 HEARTBEAT = "/api/incoming/heartbeat/:token"
 _heartbeats = [
     *_at("api/incoming/heartbeat/<str:token>", heartbeats.HeartbeatReceiverView, HEARTBEAT),
@@ -131,6 +157,8 @@ urlpatterns = [
     *_devices,
     *_maintenance,
     *_alerts,
+    *_reports,
+    *_incidents,
     *_user,
     *_sign_in,
 ]

@@ -2,13 +2,18 @@
 
 import base64
 import smtplib
+from collections.abc import Mapping
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 
+from apps.accounts.addresses import is_address
+from apps.devices.documents import Document
 from apps.notifications.channels.errors import ChannelError
 from apps.notifications.types import Envelope, Receipt
 
+MOST_RECIPIENTS = 50
 CONSOLE = "django.core.mail.backends.console.EmailBackend"
 
 
@@ -44,6 +49,36 @@ def send(envelope: Envelope) -> Receipt:
     if settings.EMAIL_BACKEND == CONSOLE:
         return Receipt("Written to the server's own output: no mail server is configured.")
     return Receipt("Accepted by the mail server.")
+
+
+def clean(document: Mapping[str, Any]) -> dict[str, Any]:
+    """`to`: one or more addresses, stored in lower case without repeats."""
+    root = Document(document)
+    addresses: list[str] = []
+    for index, item in enumerate(root.items("to", most=MOST_RECIPIENTS)):
+        address = item.strip().lower() if isinstance(item, str) else ""
+        if not is_address(address):
+            root.fault(f"to[{index}]", f"Invalid email address: {item}")
+        elif address not in addresses:
+            addresses.append(address)
+    if not root.items("to", most=MOST_RECIPIENTS):
+        root.fault("to", "Name at least one address.")
+    root.finish()
+    return {"to": addresses}
+
+
+def redact(config: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG001  # every kind has the same functions
+    """Addresses are people's own."""
+    return {"to": None}
+
+
+def recipients(config: Mapping[str, Any]) -> list[str]:
+    """One delivery for each address."""
+    return list(config.get("to", ()))
+
+
+def shown(recipient: str) -> str:
+    return recipient
 
 
 def _text(words: bytes | str) -> str:

@@ -1,7 +1,20 @@
 class ChannelError(Exception):
-    """The other side did not take a message; `reason` is a sentence for the log, without secrets."""
+    """The other side did not take a message; `reason` is a sentence for the log, without secrets.
 
-    def __init__(self, reason: str, *, http_status: int | None = None) -> None:
+    `final`: another try cannot help (the recipient is gone, the key revoked). `retry_after_s`: the other side asked
+    not to be tried again before.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        http_status: int | None = None,
+        final: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.http_status = http_status
+        self.final = final
+        self.retry_after_s = retry_after_s

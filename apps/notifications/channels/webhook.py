@@ -6,28 +6,25 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from apps.common.clock import epoch_ms
+from apps.common.ids import new_secret
 from apps.common.outbound import OutboundError, post
+from apps.devices.documents import Document, url_fault
+from apps.notifications.channels.answers import accepted, unreachable
 from apps.notifications.channels.errors import ChannelError
 from apps.notifications.types import Envelope, Receipt
 
+FORMATS = ("dashmon",)
 TIMEOUT_S = 10.0
-REASONS = {
-    "blocked": "The address may not be reached from here.",
-    "dns": "The host name could not be resolved.",
-    "connect": "The connection was refused or reset.",
-    "tls": "The secure connection could not be made.",
-    "timeout": f"No answer within {TIMEOUT_S:.0f} s.",
-    "protocol": "The answer was not valid HTTP.",
-}
 
 
 def send(envelope: Envelope) -> Receipt:
     """POST one event. Any 2xx is success; a redirect is a failure, for nobody signed for its target."""
     if envelope.secret is None:
         raise ChannelError("The webhook was removed.")
-    body = encode(envelope.payload)
+    body = encode(envelope.payload["event"])
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "Dashmon",
@@ -38,12 +35,36 @@ def send(envelope: Envelope) -> Receipt:
     try:
         answer = post(envelope.recipient, body, headers, TIMEOUT_S)
     except OutboundError as error:
-        raise ChannelError(REASONS.get(error.reason, "The request failed.")) from error
-    if 200 <= answer.status < 300:
-        return Receipt(f"Answered {answer.status}.", answer.status)
-    if 300 <= answer.status < 400:
-        raise ChannelError(f"Answered {answer.status}: redirects are not followed.", http_status=answer.status)
-    raise ChannelError(f"Answered {answer.status}.", http_status=answer.status)
+        raise unreachable(error, timeout_s=TIMEOUT_S) from error
+    return accepted(answer)
+
+
+def clean(document: Mapping[str, Any]) -> dict[str, Any]:
+    """`url`, `secret` (made where there is none) and `format`."""
+    root = Document(document)
+    url = root.text("url", default="", longest=2048) or ""
+    if fault := url_fault(url):
+        root.fault("url", fault)
+    secret = root.text("secret", default=None, longest=200) or new_secret("whsec_")
+    config = {"url": url, "secret": secret, "format": root.choice("format", FORMATS, default="dashmon") or "dashmon"}
+    root.finish()
+    return config
+
+
+def redact(config: Mapping[str, Any]) -> dict[str, Any]:
+    """An address often is the secret."""
+    return {"url": None, "format": config.get("format", "dashmon")}
+
+
+def recipients(config: Mapping[str, Any]) -> list[str]:
+    """The one address."""
+    return [config["url"]]
+
+
+def shown(recipient: str) -> str:
+    """Scheme and host: the path of a webhook often is its secret."""
+    parts = urlsplit(recipient)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def encode(payload: Mapping[str, Any]) -> bytes:

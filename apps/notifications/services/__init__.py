@@ -1,19 +1,37 @@
 """Writes of notifications: the rules people set, the planning of deliveries, and their sending."""
 
-from apps.notifications.services.deliveries import deliver_due, give_back, retry, send_test
+from apps.notifications.services.deliveries import deliver_due, give_back, retry
+from apps.notifications.services.escalations import advance_due
 from apps.notifications.services.outbox import fan_out
 from apps.notifications.services.queued import queue_message
-from apps.notifications.services.rules import email_rule, set_email_rule, set_webhook_rule, webhook_rule
+from apps.notifications.services.routing import alert_settings, check_alert_settings, set_alert_settings
+from apps.notifications.services.rules import (
+    email_rule,
+    set_email_rule,
+    set_sms_rule,
+    set_webhook_rule,
+    sms_rule,
+    webhook_rule,
+)
+from apps.notifications.services.trials import queue_test, send_channel_test, send_test
 
 __all__ = [
+    "advance_due",
+    "alert_settings",
+    "check_alert_settings",
     "deliver_due",
     "email_rule",
     "fan_out",
     "give_back",
     "queue_message",
+    "queue_test",
     "retry",
+    "send_channel_test",
     "send_test",
+    "set_alert_settings",
     "set_email_rule",
+    "set_sms_rule",
     "set_webhook_rule",
+    "sms_rule",
     "webhook_rule",
 ]

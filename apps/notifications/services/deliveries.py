@@ -5,29 +5,26 @@ under the same identity. Nothing else repeats a message, and nothing loses one.
 """
 
 import time
-import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Coalesce
 
-from apps.common.errors import ConflictError, InvalidInputError
+from apps.common.errors import ConflictError
 from apps.incidents import services as incidents
-from apps.notifications import channels, messages
+from apps.notifications import channels
 from apps.notifications.channels import ChannelError
 from apps.notifications.lease_tokens import token_for, tokens_of
-from apps.notifications.models import Delivery, DeliveryAttempt, Route
-from apps.notifications.notices import recipients_of, rule_of
+from apps.notifications.models import Channel, Delivery, DeliveryAttempt
 from apps.notifications.queue import heads
 from apps.notifications.retries import ATTEMPTS, next_try
-from apps.notifications.services.outbox import recipient_key
-from apps.notifications.services.rules import clean_address
-from apps.notifications.types import Envelope, Receipt, TestOutcome
-from apps.workspaces.models import Workspace
+from apps.notifications.types import Envelope, Receipt
 
 logger = structlog.get_logger(__name__)
 
@@ -41,10 +38,16 @@ LOST = "The sender stopped before the result was known."
 
 
 @dataclass(frozen=True, slots=True)
-class _Outcome:
+class Outcome:
+    """How one try ended."""
+
     ok: bool
     result: str
     http_status: int | None = None
+    # Another try cannot help; or it should not come before so many seconds have passed.
+    final: bool = False
+    retry_after_s: float | None = None
+    receipt: Receipt | None = None
 
 
 class _Clock:
@@ -119,29 +122,12 @@ def retry(*, delivery: Delivery, now: datetime) -> Delivery:
     return current
 
 
-def send_test(*, workspace: Workspace, kind: Route.Kind, now: datetime, to: str | None = None) -> Sequence[TestOutcome]:
-    """Send a test message at once, one try for each recipient, and say what really came of it.
-
-    E-mail goes to `to`, else to the rule's recipients, enabled or not; a webhook to its URL. The tries are in the
-    log. InvalidInputError when there is nobody to send to.
-    """
+def send_now(planned: Sequence[Delivery], *, now: datetime) -> list[tuple[Delivery, Outcome]]:
+    """Send deliveries that are leased from birth, one try each, side by side; what really came of every one."""
     clock = _Clock(now)
-    outcomes = []
     with ThreadPoolExecutor(LANES, thread_name_prefix="test") as lanes:
-        planned = _plan_test(workspace=workspace, kind=kind, to=to, now=now)
         under_way = [(delivery, _send_off(lanes, delivery, clock=clock)) for delivery in planned]
-        for delivery, future in under_way:
-            outcome = _finish(delivery, future, clock=clock, final=True)
-            outcomes.append(
-                TestOutcome(
-                    delivery_id=delivery.wire_id,
-                    recipient=delivery.shown_recipient,
-                    ok=outcome.ok,
-                    result=outcome.result,
-                    http_status=outcome.http_status,
-                )
-            )
-    return outcomes
+        return [(delivery, _finish(delivery, future, clock=clock, final=True)) for delivery, future in under_way]
 
 
 @transaction.atomic
@@ -151,7 +137,7 @@ def _claim(*, now: datetime, room: int, owner: str) -> list[Delivery]:
     for delivery in _next_due(now)[:room]:
         if delivery.attempts >= ATTEMPTS:
             # Its last permitted try died with its worker.
-            _settle(delivery, _Outcome(ok=False, result=LOST), at=now)
+            _settle(delivery, Outcome(ok=False, result=LOST), at=now)
             continue
         delivery.lease_token = token_for(owner)
         delivery.lease_until = now + LEASE
@@ -169,36 +155,45 @@ def _next_due(now: datetime) -> QuerySet[Delivery]:
     return due
 
 
-def _finish(delivery: Delivery, future: Future[Receipt], *, clock: _Clock, final: bool) -> _Outcome:
+def _finish(delivery: Delivery, future: Future[Receipt], *, clock: _Clock, final: bool) -> Outcome:
     """Wait for a delivery's result and record it; an unforeseen error is recorded, then raised."""
     try:
         receipt = future.result()
-        outcome = _Outcome(ok=True, result=receipt.result, http_status=receipt.http_status)
+        outcome = Outcome(ok=True, result=receipt.result, http_status=receipt.http_status, receipt=receipt)
     except ChannelError as error:
-        outcome = _Outcome(ok=False, result=error.reason, http_status=error.http_status)
+        outcome = Outcome(
+            ok=False,
+            result=error.reason,
+            http_status=error.http_status,
+            final=error.final,
+            retry_after_s=error.retry_after_s,
+        )
     except Exception:
         logger.exception("delivery broke", delivery=delivery.wire_id, kind=delivery.kind)
-        _record(delivery, _Outcome(ok=False, result="Internal error."), at=clock.now(), final=final)
+        _record(delivery, Outcome(ok=False, result="Internal error."), at=clock.now(), final=final)
         raise
     _record(delivery, outcome, at=clock.now(), final=final)
     return outcome
 
 
 def _envelope(delivery: Delivery, *, at: datetime) -> Envelope:
-    # Read anew: a webhook's secret may have been replaced since the message was planned.
-    route = delivery.route if delivery.kind == Route.Kind.WEBHOOK else None
+    # Read anew: a secret may have been replaced since the message was planned.
+    channel, route = delivery.channel, delivery.route
+    config: Mapping[str, Any] = (channel.config or {}) if channel is not None else {}
+    secret = route.secret if route is not None and delivery.kind == route.kind else None
     return Envelope(
         id=delivery.wire_id,
         event_name=delivery.event_name,
         recipient=delivery.recipient,
         payload=delivery.payload,
-        secret=route.secret if route is not None else None,
+        secret=config.get("secret", secret),
         at=at,
+        config=config,
     )
 
 
 @transaction.atomic
-def _record(delivery: Delivery, outcome: _Outcome, *, at: datetime, final: bool) -> None:
+def _record(delivery: Delivery, outcome: Outcome, *, at: datetime, final: bool) -> None:
     """Write the result, unless the lease was lost meanwhile: then another worker's result counts."""
     rows = Delivery.objects.of(delivery.workspace_id).select_for_update()
     current = rows.filter(pk=delivery.pk, lease_token=delivery.lease_token).first()
@@ -206,14 +201,15 @@ def _record(delivery: Delivery, outcome: _Outcome, *, at: datetime, final: bool)
         logger.warning("delivery lease lost", delivery=delivery.wire_id)
         return
     _note_try(current, outcome, at=at)
-    again = None if final or outcome.ok else next_try(attempts=current.attempts, now=at)
+    over = final or outcome.ok or outcome.final
+    again = None if over else next_try(attempts=current.attempts, now=at, not_before_s=outcome.retry_after_s)
     if again is None:
         _settle(current, outcome, at=at)
     else:
         _postpone(current, outcome, until=again)
 
 
-def _note_try(delivery: Delivery, outcome: _Outcome, *, at: datetime) -> None:
+def _note_try(delivery: Delivery, outcome: Outcome, *, at: datetime) -> None:
     DeliveryAttempt.objects.create(
         workspace_id=delivery.workspace_id,
         delivery=delivery,
@@ -224,16 +220,17 @@ def _note_try(delivery: Delivery, outcome: _Outcome, *, at: datetime) -> None:
     )
 
 
-def _settle(delivery: Delivery, outcome: _Outcome, *, at: datetime) -> None:
+def _settle(delivery: Delivery, outcome: Outcome, *, at: datetime) -> None:
     """Sent or given up: the delivery's end, told in the incident's timeline."""
     delivery.status = Delivery.Status.SENT if outcome.ok else Delivery.Status.FAILED
     delivery.sent_at = at if outcome.ok else None
     delivery.next_at = None
     _save_result(delivery, outcome)
+    _note_health(delivery, outcome, at=at)
     if delivery.incident is not None:
         incidents.record_notice(
             incident=delivery.incident,
-            recipient=delivery.shown_recipient,
+            recipient=delivery.told,
             channel=delivery.kind,
             result="delivered" if outcome.ok else outcome.result,
             delivery=delivery.wire_id,
@@ -241,54 +238,25 @@ def _settle(delivery: Delivery, outcome: _Outcome, *, at: datetime) -> None:
         )
 
 
-def _postpone(delivery: Delivery, outcome: _Outcome, *, until: datetime) -> None:
+def _note_health(delivery: Delivery, outcome: Outcome, *, at: datetime) -> None:
+    """How the channel fares, for people who look at it; its first failure dates the trouble."""
+    if delivery.channel_id is None:
+        return
+    rows = Channel.objects.of(delivery.workspace_id).filter(pk=delivery.channel_id)
+    if outcome.ok:
+        rows.update(last_ok_at=at, failing_since=None, last_error="")
+    else:
+        rows.update(failing_since=Coalesce("failing_since", Value(at)), last_error=outcome.result[:RESULT_LENGTH])
+
+
+def _postpone(delivery: Delivery, outcome: Outcome, *, until: datetime) -> None:
     delivery.next_at = until
     _save_result(delivery, outcome)
 
 
-def _save_result(delivery: Delivery, outcome: _Outcome) -> None:
+def _save_result(delivery: Delivery, outcome: Outcome) -> None:
     delivery.result = outcome.result[:RESULT_LENGTH]
     delivery.http_status = outcome.http_status
     delivery.lease_token = None
     delivery.lease_until = None
     delivery.save(update_fields=["status", "sent_at", "next_at", "result", "http_status", "lease_token", "lease_until"])
-
-
-@transaction.atomic
-def _plan_test(*, workspace: Workspace, kind: Route.Kind, to: str | None, now: datetime) -> list[Delivery]:
-    """Leased from birth, so that no worker takes it away; it waits for nothing that is queued."""
-    route = Route.objects.of(workspace).filter(kind=kind).first()
-    planned = []
-    for recipient in _test_recipients(workspace, route, kind=kind, to=to):
-        delivery = Delivery(
-            workspace=workspace,
-            route=route,
-            kind=kind,
-            event_name="test",
-            recipient=recipient,
-            recipient_key=recipient_key(kind, recipient),
-            created_at=now,
-            next_at=now,
-            attempts=1,
-            lease_token=uuid.uuid4(),
-            lease_until=now + LEASE,
-        )
-        delivery.dedupe_key = recipient_key("test", delivery.wire_id)
-        words = messages.mail_for_test if kind == Route.Kind.EMAIL else messages.body_for_test
-        delivery.payload = words(workspace=workspace, delivery_id=delivery.wire_id, at=now)
-        delivery.save()
-        planned.append(delivery)
-    return planned
-
-
-def _test_recipients(workspace: Workspace, route: Route | None, *, kind: Route.Kind, to: str | None) -> Iterable[str]:
-    if kind == Route.Kind.WEBHOOK:
-        if route is None or not route.url:
-            raise InvalidInputError("No webhook is set.")
-        return [route.url]
-    if to:
-        return [clean_address(to)]
-    addresses = recipients_of(rule_of(route), workspace)
-    if not addresses:
-        raise InvalidInputError("There is no address to send to.")
-    return addresses

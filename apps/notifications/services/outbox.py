@@ -2,22 +2,25 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from hashlib import sha256
-from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
-from apps.common.ids import encode_uuid
-from apps.devices.models import Device
 from apps.incidents.models import IncidentEvent
 from apps.notifications import messages, notices
+from apps.notifications.kinds import ChannelKind
 from apps.notifications.messages import News
 from apps.notifications.models import Delivery, Route
-from apps.workspaces.models import Workspace
+from apps.notifications.news import news_of
+from apps.notifications.notices import is_silent
+from apps.notifications.reaches import Reach
+from apps.notifications.services import escalations
+from apps.notifications.services.planning import plan_delivery, save_planned
 
 logger = structlog.get_logger(__name__)
+Kind = IncidentEvent.Kind
+BEGINNINGS = frozenset({Kind.OPENED, Kind.WORSENED, Kind.RELEASED})
 
 
 class _StuckError(Exception):
@@ -67,7 +70,8 @@ def _claim(stuck: Iterable[int]) -> IncidentEvent | None:
         pk__lt=OuterRef("pk"),
     )
     rows = waiting.filter(~Exists(older)).exclude(pk__in=list(stuck))
-    event: IncidentEvent | None = rows.select_for_update(skip_locked=True).order_by("pk").first()
+    locked = rows.select_for_update(skip_locked=True, of=("self",)).select_related("incident__project")
+    event: IncidentEvent | None = locked.order_by("pk").first()
     return event
 
 
@@ -81,77 +85,51 @@ def _plan_or_name(event: IncidentEvent, *, now: datetime) -> None:
 
 
 def _plan(event: IncidentEvent, *, now: datetime) -> None:
-    routes = list(Route.objects.of(event.workspace_id).filter(enabled=True).order_by("pk"))
+    routes = _routes_for(event)
     if not routes:
         return
-    news = _news(event)
-    planned = []
+    news = news_of(event)
+    planned: list[Delivery] = []
     for route in routes:
-        plan = _mails if route.kind == Route.Kind.EMAIL else _webhook_calls
-        planned += plan(route, news, now=now)
-    # A delivery that is there already stays as it is.
-    Delivery.objects.of(event.workspace_id).bulk_create(planned, ignore_conflicts=True)
+        if route.scope == Route.Scope.PROJECT:
+            _follow_routing(route, news, now=now)
+        elif route.kind == ChannelKind.WEBHOOK:
+            planned += _webhook_calls(route, news, now=now)
+        else:
+            planned += _notices(route, news, now=now)
+    save_planned(planned)
 
 
-def _news(event: IncidentEvent) -> News:
-    device = None
-    if event.subject_kind == "device":
-        rows = Device.objects.of(event.workspace_id).select_related("project")
-        device = rows.filter(pk=event.subject_id).first()
-    workspace = Workspace.objects.get(pk=event.workspace_id)
-    return News(workspace=workspace, event=event, incident=event.incident, device=device)
+def _routes_for(event: IncidentEvent) -> list[Route]:
+    """The workspace's rules, and the routing of the project the subject belongs to."""
+    routes = Route.objects.of(event.workspace_id).filter(enabled=True).select_related("project")
+    of_workspace = Q(scope=Route.Scope.WORKSPACE)
+    if event.incident is not None and event.incident.project_id is not None:
+        return list(routes.filter(of_workspace | Q(project=event.incident.project_id)).order_by("pk"))
+    return list(routes.filter(of_workspace).order_by("pk"))
 
 
-def _mails(route: Route, news: News, *, now: datetime) -> list[Delivery]:
-    earned = notices.mails(route=route, workspace=news.workspace, event=news.event)
-    if not earned:
-        return []
-    word = earned[0].event
-    words = messages.state_mail(news, word=word)
-    mails = [_delivery(route, news, event_name=word, recipient=notice.to, now=now) for notice in earned]
-    for mail in mails:
-        mail.payload = words | {"message_id": messages.message_id(mail.wire_id)}
-    return mails
+def _follow_routing(route: Route, news: News, *, now: datetime) -> None:
+    kind = news.event.kind
+    if kind in BEGINNINGS:
+        escalations.begin(route, news, now=now)
+    elif kind == Kind.CLOSED:
+        escalations.end(route, news, now=now)
+    elif kind == Kind.FLAPPING:
+        escalations.flap(route, news, now=now)
+
+
+def _notices(route: Route, news: News, *, now: datetime) -> list[Delivery]:
+    """What the workspace's e-mail or SMS rule makes of it: at most one word to each recipient."""
+    earned = notices.earned(route=route, news=news)
+    return [
+        plan_delivery(route, news, Reach(route.kind, notice.to, ""), event_name=notice.event, now=now)
+        for notice in earned
+    ]
 
 
 def _webhook_calls(route: Route, news: News, *, now: datetime) -> list[Delivery]:
-    event_name = messages.WEBHOOK_EVENTS.get(news.event.kind)
-    if event_name is None or news.incident is None or news.event.detail.get("in_maintenance"):
+    event_name = messages.webhook_event(news.event)
+    if event_name is None or news.incident is None or is_silent(news):
         return []
-    delivery = _delivery(route, news, event_name=event_name, recipient=route.url, now=now)
-    delivery.payload = messages.event_body(news, event_name=event_name)
-    return [delivery]
-
-
-def _delivery(route: Route, news: News, *, event_name: str, recipient: str, now: datetime) -> Delivery:
-    event = news.event
-    return Delivery(
-        workspace_id=event.workspace_id,
-        route=route,
-        event=event,
-        incident=news.incident,
-        kind=route.kind,
-        event_name=event_name,
-        subject_kind=event.subject_kind,
-        subject_id=event.subject_id,
-        occurred_at=event.at,
-        recipient=recipient,
-        recipient_key=recipient_key(route.kind, recipient),
-        dedupe_key=_dedupe_key(event, route, recipient),
-        created_at=now,
-        next_at=now,
-    )
-
-
-def recipient_key(kind: str, recipient: str) -> str:
-    """One recipient of one kind in 64 characters."""
-    return _digest(kind, recipient)
-
-
-def _dedupe_key(event: IncidentEvent, route: Route, recipient: str) -> str:
-    """Contract Dashmon 9.1: incident, event, step and loop, here under the event's own identity."""
-    return _digest(encode_uuid("evt", event.public_id), route.kind, recipient, "0", "0")
-
-
-def _digest(*words: Any) -> str:
-    return sha256("\n".join(map(str, words)).encode()).hexdigest()
+    return [plan_delivery(route, news, Reach(route.kind, route.url, ""), event_name=event_name, now=now)]

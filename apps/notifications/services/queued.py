@@ -8,8 +8,9 @@ from django.db import transaction
 
 from apps.common import bus
 from apps.notifications import messages
-from apps.notifications.models import Delivery, Route
-from apps.notifications.services.outbox import recipient_key
+from apps.notifications.kinds import ChannelKind
+from apps.notifications.models import Delivery
+from apps.notifications.services.planning import recipient_key
 from apps.workspaces.models import Workspace
 
 
@@ -17,7 +18,7 @@ from apps.workspaces.models import Workspace
 def queue_message(
     *,
     workspace: Workspace,
-    kind: Route.Kind,
+    kind: ChannelKind,
     recipient: str,
     event_name: str,
     payload: Mapping[str, Any],
@@ -45,7 +46,7 @@ def queue_message(
         next_at=now,
     )
     delivery.payload = dict(payload)
-    if kind == Route.Kind.EMAIL:
+    if kind == ChannelKind.EMAIL:
         delivery.payload["message_id"] = messages.message_id(delivery.wire_id)
     # Two callers at once: the unique key lets one of them in.
     Delivery.objects.bulk_create([delivery], ignore_conflicts=True)

@@ -1,7 +1,9 @@
-"""The workspace's two rules: who gets e-mail, and which webhook hears of incidents."""
+"""The workspace's rules: who gets e-mail, who gets an SMS, and which webhook hears of incidents."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -10,25 +12,34 @@ from apps.audit import services as audit
 from apps.common.egress import forbidden_reason
 from apps.common.errors import InvalidInputError
 from apps.common.ids import new_secret
+from apps.notifications.kinds import ChannelKind
 from apps.notifications.models import Route
-from apps.notifications.notices import rule_of
-from apps.notifications.types import EmailRule, WebhookRule
+from apps.notifications.notices import rule_of, sms_rule_of
+from apps.notifications.types import EmailRule, SmsRule, WebhookRule
+from apps.notifications.workspace_rules import E164
+from apps.projects.models import Project
 from apps.workspaces.models import Workspace
 
 LONGEST_COOLDOWN_MIN = 7 * 24 * 60
 MOST_RECIPIENTS = 50
+MOST_OVERRIDES = 500
 LONGEST_URL = 2048
 LONGEST_SECRET = 200
 
 
 def email_rule(workspace: Workspace) -> EmailRule:
     """The rule as it stands; the defaults where nobody has set one."""
-    return rule_of(_route(workspace, Route.Kind.EMAIL))
+    return rule_of(_route(workspace, ChannelKind.EMAIL))
+
+
+def sms_rule(workspace: Workspace) -> SmsRule:
+    """The SMS rule as it stands; the defaults where nobody has set one."""
+    return sms_rule_of(_route(workspace, ChannelKind.SMS))
 
 
 def webhook_rule(workspace: Workspace) -> WebhookRule:
     """The webhook as it stands, without its secret."""
-    route = _route(workspace, Route.Kind.WEBHOOK)
+    route = _route(workspace, ChannelKind.WEBHOOK)
     if route is None:
         return WebhookRule()
     return WebhookRule(enabled=route.enabled, url=route.url, has_secret=route.secret is not None)
@@ -52,7 +63,7 @@ def set_email_rule(
     minutes = _cooldown(cooldown_minutes)
     addresses = _addresses(to)
     route, _ = Route.objects.of(workspace).update_or_create(
-        kind=Route.Kind.EMAIL,
+        kind=ChannelKind.EMAIL,
         defaults={
             "workspace": workspace,
             "enabled": enabled is True,
@@ -69,6 +80,44 @@ def set_email_rule(
 
 
 @transaction.atomic
+def set_sms_rule(
+    *,
+    workspace: Workspace,
+    enabled: object,
+    to: object,
+    cooldown_minutes: object,
+    overrides: object,
+    actor: str,
+    now: datetime,
+) -> SmsRule:
+    """Set the SMS rule, in the words of contract Dashmon 9.
+
+    Only a literal True enables, numbers are E.164 where they are switched on, and the cooldown is clamped to 1..10080
+    minutes. `overrides` maps project keys to `{"enabled", "to"}`. InvalidInputError otherwise.
+    """
+    number = _number(to, required=enabled is True)
+    own = _overrides(workspace, overrides)
+    minutes = _clamped(cooldown_minutes)
+    Route.objects.of(workspace).update_or_create(
+        kind=ChannelKind.SMS,
+        scope=Route.Scope.WORKSPACE,
+        defaults={
+            "workspace": workspace,
+            "enabled": enabled is True,
+            "cooldown_min": minutes,
+            "recipients": [number] if number else [],
+            "overrides": own,
+            "updated_at": now,
+        },
+    )
+    changes = {"enabled": enabled is True, "cooldownMinutes": minutes, "projects": sorted(own)}
+    audit.record(
+        workspace=workspace, actor=actor, verb="alerts.sms.update", subject="SMS rule", changes=changes, at=now
+    )
+    return sms_rule(workspace)
+
+
+@transaction.atomic
 def set_webhook_rule(
     *, workspace: Workspace, enabled: object, url: str, secret: str | None, actor: str, now: datetime
 ) -> WebhookRule:
@@ -80,11 +129,11 @@ def set_webhook_rule(
     address = _url(url, required=enabled is True)
     if secret is not None and not 1 <= len(secret) <= LONGEST_SECRET:
         raise InvalidInputError(fields={"secret": f"1 to {LONGEST_SECRET} characters."})
-    before = _route(workspace, Route.Kind.WEBHOOK)
+    before = _route(workspace, ChannelKind.WEBHOOK)
     kept = secret or (before.secret if before is not None else None)
     made = None if kept else new_secret("whsec_")
     Route.objects.of(workspace).update_or_create(
-        kind=Route.Kind.WEBHOOK,
+        kind=ChannelKind.WEBHOOK,
         defaults={
             "workspace": workspace,
             "enabled": enabled is True,
@@ -100,8 +149,8 @@ def set_webhook_rule(
     return WebhookRule(enabled=enabled is True, url=address, has_secret=True, new_secret=made)
 
 
-def _route(workspace: Workspace, kind: Route.Kind) -> Route | None:
-    route: Route | None = Route.objects.of(workspace).filter(kind=kind).first()
+def _route(workspace: Workspace, kind: ChannelKind) -> Route | None:
+    route: Route | None = Route.objects.of(workspace).filter(kind=kind, scope=Route.Scope.WORKSPACE).first()
     return route
 
 
@@ -113,6 +162,46 @@ def _cooldown(value: object) -> int:
         return value
     sentence = f"cooldownMinutes must be between 1 and {LONGEST_COOLDOWN_MIN}"
     raise InvalidInputError(fields={"cooldownMinutes": sentence})
+
+
+def _clamped(value: object) -> int:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        return SmsRule().cooldown_minutes
+    return max(1, min(int(value), LONGEST_COOLDOWN_MIN))
+
+
+def _number(value: object, *, required: bool) -> str:
+    number = "".join(value.split()) if isinstance(value, str) else ""
+    if value is not None and not isinstance(value, str):
+        raise InvalidInputError(fields={"to": "A telephone number."})
+    if (number or required) and not E164.fullmatch(number):
+        if required:
+            raise InvalidInputError(fields={"to": "Global SMS number must be E.164, e.g. +61400111222"})
+        # Switched off, it is kept as it was typed, and goes nowhere.
+        return number[:32]
+    return number
+
+
+def _overrides(workspace: Workspace, value: object) -> dict[str, dict[str, Any]]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InvalidInputError(fields={"projectOverrides": "An object of project ids."})
+    keys = set(Project.objects.of(workspace).filter(key__in=list(value)[:MOST_OVERRIDES]).values_list("key", flat=True))
+    return {str(key): _override(str(key), item, known=key in keys) for key, item in value.items()}
+
+
+def _override(key: str, item: object, *, known: bool) -> dict[str, Any]:
+    path = f"projectOverrides.{key}"
+    if not known:
+        raise InvalidInputError(fields={path: "There is no such project."})
+    if not isinstance(item, Mapping):
+        raise InvalidInputError(fields={path: "An object with enabled and to."})
+    enabled, to = item.get("enabled") is True, item.get("to")
+    number = "".join(to.split()) if isinstance(to, str) else ""
+    if enabled and number and not E164.fullmatch(number):
+        raise InvalidInputError(fields={f"{path}.to": "Project SMS number must be E.164, e.g. +61400111222"})
+    return {"enabled": enabled, "to": number[:32]}
 
 
 def _addresses(to: Sequence[object] | str | None) -> list[str]:

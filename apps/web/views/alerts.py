@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from apps.common.errors import DomainError
 from apps.common.ids import decode_uuid
 from apps.notifications import services
-from apps.notifications.models import Route
+from apps.notifications.kinds import ChannelKind
 from apps.notifications.selectors import delivery_by_public_id, list_deliveries
 from apps.web.access import WorkspacePage
 from apps.web.forms.faults import blame
@@ -109,7 +109,7 @@ class TestAlert(AlertsPage):
 
     def post(self, _: Any, kind: str) -> HttpResponse:
         try:
-            outcomes = services.send_test(workspace=self.workspace, kind=Route.Kind(kind), now=self.now)
+            outcomes = services.send_test(workspace=self.workspace, kind=ChannelKind(kind), now=self.now)
         except DomainError as error:
             messages.error(self.request, error.message)
             return redirect(self.address("alerts"))

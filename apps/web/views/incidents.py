@@ -1,6 +1,6 @@
 """Incidents: the list, one with its timeline, and what people do to it."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -8,17 +8,17 @@ from django.shortcuts import redirect
 
 from apps.common.errors import DomainError, InvalidInputError
 from apps.common.ids import decode_uuid
+from apps.devices.querysets import DeviceQuerySet
 from apps.devices.selectors import devices_of
 from apps.incidents import services
 from apps.incidents.models import Incident
 from apps.incidents.selectors import count_open, incident_by_public_id, list_incidents, of_subject, timeline
-from apps.incidents.types import StatusFilter
 from apps.notifications.selectors import list_deliveries
 from apps.web.access import WorkspacePage
+from apps.web.incident_query import FILTERS, read_asked
 from apps.web.paging import read_cursor, write_cursor
 from apps.web.presenters import incidents as presenter
-
-FILTERS = {"open": "Open", "acknowledged": "Acknowledged", "resolved": "Resolved", "all": "All"}
+from apps.web.views.projects import visible_projects
 
 
 class IncidentList(WorkspacePage):
@@ -28,12 +28,15 @@ class IncidentList(WorkspacePage):
     permission = "incidents.read"
 
     def get(self, *_: Any) -> HttpResponse:
-        chosen = self.request.GET.get("status", "open")
-        status = cast("StatusFilter", chosen if chosen in FILTERS else "open")
+        projects = visible_projects(self)
+        asked = read_asked(self.request.GET, projects=projects, devices=self._devices(), now=self.now)
         page = list_incidents(
             self.workspace,
-            status=status,
-            projects=self.actor.projects,
+            status=asked.status,
+            projects=asked.reach(self.actor.projects),
+            device_id=None if asked.device is None else asked.device.pk,
+            since=asked.since,
+            until=asked.until,
             after=read_cursor(self.request.GET.get("after")),
         )
         context = {
@@ -41,10 +44,15 @@ class IncidentList(WorkspacePage):
             "total": page.total,
             "older": write_cursor(page.next),
             "filters": FILTERS,
-            "status": status,
+            "status": asked.status,
+            "asked": asked,
+            "projects": projects,
             "open_count": count_open(self.workspace, projects=self.actor.projects),
         }
         return self.render("web/incidents.html", context)
+
+    def _devices(self) -> DeviceQuerySet:
+        return devices_of(self.workspace, projects=self.actor.projects)
 
 
 class IncidentPage(WorkspacePage):

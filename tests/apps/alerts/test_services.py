@@ -76,7 +76,7 @@ def test_changes_of_many_workspaces_meet_their_own_rules_in_a_bounded_number_of_
     other = make_device(make_workspace("other"), "Router")
     changes = [change(device, "up", "down"), change(other, "up", "down"), change(device, "down", "up")]
 
-    with django_assert_num_queries(4):  # type: ignore[operator]  # a fixture without a type
+    with django_assert_num_queries(5):  # type: ignore[operator]  # a fixture without a type
         verdicts = evaluate(changes=changes)
 
     assert [verdict.workspace_id for verdict in verdicts] == [workspace.pk, other.workspace_id, workspace.pk]

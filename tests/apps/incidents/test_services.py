@@ -149,7 +149,7 @@ def test_a_failure_midway_leaves_neither_incident_nor_event_nor_number(
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(services, "_write_change", broken)
+        patch.setattr(services, "_change", broken)
         with pytest.raises(RuntimeError):
             tell(change(device, "up", "down"))
     assert Incident.objects.of(device.workspace_id).count() == 0

@@ -13,7 +13,8 @@ from apps.incidents.models import IncidentEvent
 from apps.incidents.selectors import timeline
 from apps.notifications import channels, services
 from apps.notifications.channels import webhook
-from apps.notifications.models import Delivery, DeliveryAttempt, Route
+from apps.notifications.kinds import ChannelKind
+from apps.notifications.models import Delivery, DeliveryAttempt
 from apps.notifications.selectors import backlog
 from apps.notifications.services import deliveries
 from apps.workspaces.models import Workspace
@@ -348,9 +349,9 @@ def test_the_limit_bounds_one_run(workspace: Workspace, smtp_sink: SmtpSink) -> 
 
 def test_a_test_mail_reports_what_the_server_said(workspace: Workspace, smtp_sink: SmtpSink) -> None:
     mail_to(workspace, "a@acme.example", "b@acme.example")
-    good = services.send_test(workspace=workspace, kind=Route.Kind.EMAIL, now=T0)
+    good = services.send_test(workspace=workspace, kind=ChannelKind.EMAIL, now=T0)
     smtp_sink.refuse_recipient = "550 no such user"
-    (bad,) = services.send_test(workspace=workspace, kind=Route.Kind.EMAIL, now=T0, to="X@acme.example")
+    (bad,) = services.send_test(workspace=workspace, kind=ChannelKind.EMAIL, now=T0, to="X@acme.example")
 
     assert [(line.recipient, line.ok) for line in good] == [("a@acme.example", True), ("b@acme.example", True)]
     assert (bad.recipient, bad.ok) == ("x@acme.example", False)
@@ -363,15 +364,15 @@ def test_a_test_mail_reports_what_the_server_said(workspace: Workspace, smtp_sin
 
 
 def test_a_test_mail_without_a_rule_goes_to_the_owner(workspace: Workspace, smtp_sink: SmtpSink) -> None:
-    (line,) = services.send_test(workspace=workspace, kind=Route.Kind.EMAIL, now=T0)
+    (line,) = services.send_test(workspace=workspace, kind=ChannelKind.EMAIL, now=T0)
 
     assert (line.recipient, line.ok) == ("owner@acme.example", True)
 
 
 def test_a_test_webhook_is_signed_and_marked(workspace: Workspace, hook: HttpSink) -> None:
     hook.answers = [204, 500]
-    (good,) = services.send_test(workspace=workspace, kind=Route.Kind.WEBHOOK, now=T0)
-    (bad,) = services.send_test(workspace=workspace, kind=Route.Kind.WEBHOOK, now=T0)
+    (good,) = services.send_test(workspace=workspace, kind=ChannelKind.WEBHOOK, now=T0)
+    (bad,) = services.send_test(workspace=workspace, kind=ChannelKind.WEBHOOK, now=T0)
 
     assert (good.ok, good.http_status, bad.ok, bad.http_status) == (True, 204, False, 500)
     request = hook.requests[0]
@@ -382,14 +383,14 @@ def test_a_test_webhook_is_signed_and_marked(workspace: Workspace, hook: HttpSin
 
 def test_a_test_does_not_count_as_a_notice(workspace: Workspace, device: Device, smtp_sink: SmtpSink) -> None:
     mail_to(workspace, "ops@acme.example")
-    services.send_test(workspace=workspace, kind=Route.Kind.EMAIL, now=T0)
+    services.send_test(workspace=workspace, kind=ChannelKind.EMAIL, now=T0)
     plan(device)
     send()
 
     assert [message["Subject"][:4] for message in smtp_sink.to("ops@acme.example")] == ["Test", "Down"]
 
 
-@pytest.mark.parametrize(("kind", "to"), [(Route.Kind.WEBHOOK, None), (Route.Kind.EMAIL, "nobody")])
+@pytest.mark.parametrize(("kind", "to"), [(ChannelKind.WEBHOOK, None), (ChannelKind.EMAIL, "nobody")])
 def test_a_test_with_nobody_to_send_to_is_refused(workspace: Workspace, kind: Any, to: str | None) -> None:
     with pytest.raises(InvalidInputError):
         services.send_test(workspace=workspace, kind=kind, now=T0, to=to)

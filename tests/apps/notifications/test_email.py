@@ -42,7 +42,7 @@ def test_a_fault_and_its_recovery_are_told(device: Device, smtp_sink: SmtpSink, 
         assert "Cause: connection refused" in text
         assert "Since: 2026-03-01 10:00:00 UTC" in text
         assert f"https://watch.example/app/incidents/{incident.wire_id}" in text
-    assert "It lasted 15 min." in part(up)
+    assert "Lasted: 15 min" in part(up)
     assert "connection refused" not in part(up)
 
 

@@ -3,7 +3,8 @@
 import base64
 
 from apps.notifications import services
-from apps.notifications.models import Delivery, Route
+from apps.notifications.kinds import ChannelKind
+from apps.notifications.models import Delivery
 from apps.workspaces.models import Workspace
 from tests.apps.incidents.scene import T0, make_workspace
 from tests.sinks.smtp import SmtpSink
@@ -22,7 +23,7 @@ MAIL = {
 def queue(workspace: Workspace, key: str = "report:1") -> Delivery | None:
     return services.queue_message(
         workspace=workspace,
-        kind=Route.Kind.EMAIL,
+        kind=ChannelKind.EMAIL,
         recipient="ana@example.com",
         event_name="report",
         payload=MAIL,

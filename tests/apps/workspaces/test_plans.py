@@ -58,7 +58,11 @@ def test_a_pending_or_canceled_premium_is_free() -> None:
 def test_ones_own_machine_counts_nothing_while_premium() -> None:
     limits = limits_of("premium", self_hosted=True)
 
-    assert {name for name, most in limits.items() if most is not None} == {"checkIntervalSeconds", "historyDays"}
+    assert {name for name, most in limits.items() if most is not None} == {
+        "checkIntervalSeconds",
+        "historyDays",
+        "incidentDays",
+    }
     assert limits["checkIntervalSeconds"] == 10
     assert limits_of("free", self_hosted=True) == LIMITS["free"]
 

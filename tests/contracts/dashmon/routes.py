@@ -20,6 +20,7 @@ class Target:
     dns: Device
     invitation: str = "inv_0000000000000000000001"
     token: str = "tok_0000000000000000000001"
+    incident: str = "inc_0000000000000000000001"
 
     def path(self, route: str) -> str:
         device = self.device
@@ -30,6 +31,10 @@ class Target:
         path = route.replace(":deviceId", str(device.public_id)).replace(":projectId", self.project)
         if "team-invitations" in route:
             return path.replace(":id", self.invitation)
+        if "incidents" in route:
+            return path.replace(":id", self.incident)
+        if "percentiles" in route:
+            return path.replace(":id", str(device.public_id))
         return path.replace(":id", self.token if "api-tokens" in route else self.project)
 
 
@@ -68,6 +73,25 @@ BODIES: Mapping[tuple[str, str], Any] = {
     ("PUT", "/api/alerts/email"): {"enabled": True, "cooldownMinutes": 45, "to": ["ops@example.com"]},
     ("GET", "/api/alerts/webhook"): None,
     ("PUT", "/api/alerts/webhook"): {"enabled": True, "url": "https://hooks.example.com/in"},
+    ("GET", "/api/alerts/sms"): None,
+    ("PUT", "/api/alerts/sms"): {"enabled": True, "to": "+61400111222", "cooldownMinutes": 30},
+    ("POST", "/api/alerts/sms/test"): {"to": "+61400111222"},
+    ("GET", "/api/projects/:projectId/alert-settings"): None,
+    ("PUT", "/api/projects/:projectId/alert-settings"): {
+        "channels": [{"id": "ch_mail", "type": "email", "to": ["ops@example.com"]}]
+    },
+    ("POST", "/api/projects/:projectId/alert-settings/test"): {"channel": "email"},
+    ("GET", "/api/user/integration-posture"): None,
+    ("GET", "/api/devices/:deviceId/analytics"): None,
+    ("GET", "/api/devices/:id/latency/percentiles"): None,
+    ("GET", "/api/reports/uptime"): None,
+    ("GET", "/api/metrics/down-events"): None,
+    ("GET", "/api/incidents"): None,
+    ("GET", "/api/incidents/:id"): None,
+    ("POST", "/api/incidents/:id/ack"): None,
+    ("POST", "/api/incidents/:id/note"): {"text": "Looking into it."},
+    ("POST", "/api/incidents/:id/resolve"): {"note": "Router replaced."},
+    ("GET", "/api/support/summary"): None,
     ("GET", "/api/user/permission-foundation"): None,
     ("POST", "/api/user/account-context"): {"ownerUserId": None},
     ("GET", "/api/user/team-invitations"): None,

@@ -82,9 +82,12 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 WRITES = [key for key in BODIES if key[0] in {"POST", "PUT"}]
-QUERIES = st.dictionaries(
-    st.sampled_from(["limit", "cursor", "range", "from", "to", "resolution"]), st.text(max_size=20), max_size=4
+QUERY_KEYS = (
+    *("limit", "cursor", "range", "from", "to", "resolution", "window"),
+    *("period", "format", "timezone", "hours", "status", "projectId", "deviceId"),
 )
+QUERY_WORDS = ("json", "csv", "pdf", "monthly", "Europe", "../UTC", "0001-01-01", "9999-12-31T23:59:59Z", "-1", "1e9")
+QUERIES = st.dictionaries(st.sampled_from(QUERY_KEYS), st.text(max_size=20) | st.sampled_from(QUERY_WORDS), max_size=4)
 FAST = settings(
     max_examples=25, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -110,13 +113,27 @@ def test_any_body_is_answered(key: tuple[str, str], api: Caller, place: Target, 
             json.loads(response.content)
 
 
-@pytest.mark.parametrize("route", ["/api/projects", "/api/devices/:deviceId/history", "/api/devices/:deviceId/signals"])
+QUERIED = [
+    "/api/projects",
+    "/api/devices/:deviceId/history",
+    "/api/devices/:deviceId/signals",
+    "/api/devices/:deviceId/analytics",
+    "/api/devices/:id/latency/percentiles",
+    "/api/reports/uptime",
+    "/api/metrics/down-events",
+    "/api/incidents",
+]
+
+
+@pytest.mark.parametrize("route", QUERIED)
 @FAST
 @given(query=QUERIES)
 def test_any_query_is_answered(route: str, api: Caller, place: Target, query: dict[str, str]) -> None:
     response = api.client.get(place.path(route), query)
 
-    assert response.status_code in {200, 400}, (query, response.content)
+    # The only rows a query can name are a project and a device.
+    known = {200, 400, 404} if {"projectId", "deviceId"} & set(query) else {200, 400}
+    assert response.status_code in known, (query, response.content)
 
 
 @FAST
@@ -136,6 +153,8 @@ def test_any_name_in_a_path_is_answered(api: Caller, part: str) -> None:
         f"/api/devices/{part}/history",
         f"/ping/{part}",
         f"/api/user/api-tokens/{part}",
+        f"/api/incidents/{part}",
+        f"/api/devices/{part}/analytics",
     ):
         for method in ("GET", "DELETE", "POST"):
             assert api(method, path).status_code in {404, 405, 400}, (method, path)

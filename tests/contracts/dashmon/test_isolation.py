@@ -10,6 +10,7 @@ from apps.api.dashmon.gates import GATES, gate_of
 from apps.api.dashmon.urls import urlpatterns
 from apps.audit.models import AuditEntry
 from apps.devices.models import Device
+from apps.incidents.models import Incident, IncidentEvent
 from apps.projects.models import MaintenanceWindow, Project
 from apps.tokens.models import ApiToken
 from apps.workspaces.models import Invitation
@@ -23,7 +24,7 @@ NAMED = [key for key in BODIES if ":" in key[1]]
 
 def state() -> dict[str, Any]:
     """Everything a stranger must not be able to change."""
-    models = (Project, Device, MaintenanceWindow, ApiToken, Invitation)
+    models = (Project, Device, MaintenanceWindow, ApiToken, Invitation, Incident, IncidentEvent)
     return {model.__name__: list(model.objects.order_by("pk").values()) for model in models}
 
 

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from apps.alerts.built_in import DEVICE_STATE
+from apps.alerts.models import AlertRule
 from apps.common.ids import encode_uuid
+from apps.incidents.models import Incident
 from apps.projects.models import Project
 from apps.workspaces import invitations
 from apps.workspaces.models import Membership, Workspace
@@ -49,13 +52,28 @@ def target(workspace: Workspace, project: Project, now: Any) -> Target:
         workspace=workspace, email="new@example.com", role="viewer", project_keys=None, invited_by=owner.user, now=now
     )
     token, _ = factories.make_token(workspace)
+    device = factories.make_device(project)
+    incident = Incident.objects.create(
+        workspace=workspace,
+        number=1,
+        rule=AlertRule.objects.of(workspace).get(number=DEVICE_STATE),
+        subject_kind="device",
+        subject_id=device.pk,
+        subject_name=device.name,
+        project=project,
+        severity="critical",
+        state="down",
+        title="Till 1 is down",
+        opened_at=now,
+    )
     return Target(
         project.key,
-        factories.make_device(project),
+        device,
         factories.make_device(project, "Backup", kind="heartbeat"),
         factories.make_device(project, "Name", kind="dns"),
         encode_uuid("inv", offer.public_id),
         encode_uuid("tok", token.public_id),
+        incident.wire_id,
     )
 
 

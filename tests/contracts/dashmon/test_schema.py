@@ -9,6 +9,7 @@ from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft4Validator
 
 from apps.api.dashmon.gates import gate_of
+from dashmon.environment import sms_provider
 from tests import factories
 from tests.contracts.dashmon.conftest import refused
 from tests.contracts.dashmon.routes import BODIES, Target
@@ -78,6 +79,14 @@ def names(workspace, project, now) -> Target:
     return target(workspace, project, now)
 
 
+@pytest.fixture
+def _sms(http_sink, settings) -> None:
+    """A provider on this machine, which the public profile would not reach."""
+    settings.SMS = sms_provider(f"twilio://AC1:token@127.0.0.1:{http_sink.port}/?from=%2B15551230000&scheme=http")
+    settings.EGRESS_ALLOW = ["127.0.0.0/8"]
+
+
+@pytest.mark.usefixtures("_sms")
 @pytest.mark.parametrize(("method", "route"), BODIES, ids=str)
 def test_answers_are_as_documented(method, route, document, api, names) -> None:
     path = names.path(route)

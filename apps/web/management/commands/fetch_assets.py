@@ -1,4 +1,4 @@
-"""Set-up step: fonts and chart library for browsers. Pages work without them, so nothing here ever fails a set-up."""
+"""Set-up step: fonts and chart library. Pages and reports work without them, so nothing here ever fails a set-up."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -27,7 +27,10 @@ class Command(BaseCommand):
         reason = vendor.install(root)
         missing = vendor.copy(root, target)
         if missing:
-            self.stdout.write(f"Pages will use the system font and plain charts: {reason or ', '.join(missing)}.")
+            self.stdout.write(
+                f"Pages will use the system font and plain charts, PDF reports Latin letters only: "
+                f"{reason or ', '.join(missing)}."
+            )
         else:
             self._say("Browser libraries copied to static/vendor/.", quiet=options["quiet"])
 

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('alerts', '0003_built_in_rules'),
-        ('incidents', '0001_initial'),
+        ('incidents', '0003_stray_events'),
         ('projects', '0001_initial'),
         ('workspaces', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

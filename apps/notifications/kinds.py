@@ -1,0 +1,18 @@
+from django.db import models
+
+
+class ChannelKind(models.TextChoices):
+    """How a message can reach somebody."""
+
+    EMAIL = "email", "E-mail"
+    SMS = "sms", "SMS"
+    WEBHOOK = "webhook", "Webhook"
+    SLACK = "slack", "Slack"
+    TEAMS = "teams", "Microsoft Teams"
+    TELEGRAM = "telegram", "Telegram"
+    DISCORD = "discord", "Discord"
+    PUSHOVER = "pushover", "Pushover"
+    PUSHBULLET = "pushbullet", "Pushbullet"
+    WEB_PUSH = "web_push", "Browser"
+    REQUEST = "request", "Custom request"
+    APPRISE = "apprise", "Apprise"

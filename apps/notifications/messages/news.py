@@ -1,0 +1,34 @@
+"""What a message is made of."""
+
+from dataclasses import dataclass
+
+from apps.devices.models import Device
+from apps.incidents.models import Incident, IncidentEvent
+from apps.projects.models import Project
+from apps.workspaces.models import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One event with everything a message may want to say about it. The device may be gone by now."""
+
+    workspace: Workspace
+    event: IncidentEvent
+    incident: Incident | None
+    device: Device | None
+
+    @property
+    def name(self) -> str:
+        """As the subject was called when it happened."""
+        return str(self.event.detail.get("name") or (self.incident.subject_name if self.incident else ""))
+
+    @property
+    def project(self) -> Project | None:
+        """Where it belongs, or belonged when its incident opened."""
+        if self.device is not None:
+            return self.device.project
+        return self.incident.project if self.incident else None
+
+    @property
+    def cause_text(self) -> str:
+        return str(self.event.detail.get("cause_text") or (self.incident.cause_text if self.incident else ""))

@@ -1,0 +1,144 @@
+"""Test messages: sent at once with the real answer, or queued like any other message."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+
+from apps.common import bus
+from apps.common.errors import InvalidInputError, NotFoundError, PremiumRequiredError, UnsupportedError
+from apps.notifications import channels, messages
+from apps.notifications.kinds import ChannelKind
+from apps.notifications.models import Channel, Delivery, Route
+from apps.notifications.notices import recipients_of, rule_of, sms_rule_of
+from apps.notifications.reaches import Reach
+from apps.notifications.services.deliveries import LEASE, send_now
+from apps.notifications.services.planning import recipient_key
+from apps.notifications.services.rules import clean_address
+from apps.notifications.types import TestOutcome
+from apps.notifications.workspace_rules import E164
+from apps.projects.models import Project
+from apps.workspaces.models import Workspace
+from apps.workspaces.usage import plan_of
+
+
+def send_test(
+    *, workspace: Workspace, kind: ChannelKind, now: datetime, to: str | None = None
+) -> Sequence[TestOutcome]:
+    """Send a test message of a workspace's rule at once, one try for each recipient; what really came of it.
+
+    E-mail and SMS go to `to`, else to the rule's recipients, enabled or not; a webhook to its URL. The tries are in
+    the log. InvalidInputError when there is nobody to send to.
+    """
+    route = Route.objects.of(workspace).filter(kind=kind, scope=Route.Scope.WORKSPACE).first()
+    return _sent(workspace, route, _rule_reaches(workspace, route, kind=kind, to=to), now=now)
+
+
+def send_channel_test(*, channel: Channel, now: datetime) -> Sequence[TestOutcome]:
+    """Send a test message through a channel at once, to each of its recipients."""
+    return _sent(channel.workspace, None, _channel_reaches(channel), now=now)
+
+
+@transaction.atomic
+def queue_test(*, project: Project, kind: str, key: str | None, fallback_email: str, now: datetime) -> Delivery:
+    """Put a test message for a channel of a project's routing into the outbox; the first of its deliveries.
+
+    `key` names the channel, else the first of the kind is taken; without any, an e-mail goes to `fallback_email`.
+    NotFoundError for an unknown key, InvalidInputError when there is nothing to send to, PremiumRequiredError for
+    SMS on the Free plan.
+    """
+    workspace = project.workspace
+    if kind == ChannelKind.SMS and plan_of(workspace, now=now) == "free":
+        raise PremiumRequiredError("SMS needs the Premium plan.")
+    channel = _channel(project, kind, key)
+    if channel is not None:
+        found = _channel_reaches(channel)
+    elif kind == ChannelKind.EMAIL and fallback_email:
+        found = [Reach(ChannelKind.EMAIL, fallback_email, "")]
+    else:
+        raise InvalidInputError(fields={"channel": "This project has no channel of this type."})
+    planned = [_test(workspace, None, reach, now=now) for reach in found]
+    Delivery.objects.bulk_create(planned)
+    transaction.on_commit(lambda: bus.publish(bus.NOTIFICATIONS))
+    return planned[0]
+
+
+def _channel(project: Project, kind: str, key: str | None) -> Channel | None:
+    rows = Channel.objects.of(project.workspace_id).filter(project=project, kind=kind)
+    if key is not None:
+        channel: Channel | None = rows.filter(key=key).first()
+        if channel is None:
+            raise NotFoundError("Channel not found")
+        return channel
+    first: Channel | None = rows.order_by("position", "pk").first()
+    return first
+
+
+def _channel_reaches(channel: Channel) -> list[Reach]:
+    found = channels.recipients(channel.kind, channel.config or {})
+    return [Reach(channel.kind, recipient, channel.target, channel) for recipient in found]
+
+
+def _rule_reaches(workspace: Workspace, route: Route | None, *, kind: ChannelKind, to: str | None) -> list[Reach]:
+    if kind == ChannelKind.WEBHOOK:
+        if route is None or not route.url:
+            raise InvalidInputError("No webhook is set.")
+        return [Reach(kind, route.url, "")]
+    if kind == ChannelKind.SMS:
+        number = _number(to or sms_rule_of(route).to)
+        if settings.SMS is None:
+            raise UnsupportedError("No SMS provider is configured.")
+        return [Reach(kind, number, "")]
+    addresses = [clean_address(to)] if to else recipients_of(rule_of(route), workspace)
+    if not addresses:
+        raise InvalidInputError("There is no address to send to.")
+    return [Reach(kind, address, "") for address in addresses]
+
+
+def _number(text: str) -> str:
+    number = "".join(text.split())
+    if not E164.fullmatch(number):
+        raise InvalidInputError(fields={"to": "SMS number must be E.164, e.g. +61400111222"})
+    return number
+
+
+def _sent(workspace: Workspace, route: Route | None, found: Sequence[Reach], *, now: datetime) -> Sequence[TestOutcome]:
+    # Leased from birth, so that no worker takes them away; they wait for nothing that is queued.
+    planned = [_test(workspace, route, reach, now=now) for reach in found]
+    for delivery in planned:
+        delivery.attempts, delivery.lease_token, delivery.lease_until = 1, uuid.uuid4(), now + LEASE
+    Delivery.objects.bulk_create(planned)
+    return [
+        TestOutcome(
+            delivery_id=delivery.wire_id,
+            recipient=delivery.shown_recipient,
+            ok=outcome.ok,
+            result=outcome.result,
+            http_status=outcome.http_status,
+            reference=outcome.receipt.reference if outcome.receipt else None,
+            test_mode=outcome.receipt.test_mode if outcome.receipt else False,
+        )
+        for delivery, outcome in send_now(planned, now=now)
+    ]
+
+
+def _test(workspace: Workspace, route: Route | None, reach: Reach, *, now: datetime) -> Delivery:
+    """One test message, unsaved."""
+    delivery = Delivery(
+        workspace=workspace,
+        route=route,
+        channel=reach.channel,
+        kind=reach.kind,
+        target=reach.target,
+        event_name="test",
+        recipient=reach.recipient,
+        recipient_key=recipient_key(reach.kind, reach.recipient),
+        created_at=now,
+        next_at=now,
+    )
+    delivery.dedupe_key = recipient_key("test", delivery.wire_id)
+    words = messages.mail_for_test if reach.kind == ChannelKind.EMAIL else messages.message_for_test
+    delivery.payload = words(workspace=workspace, delivery_id=delivery.wire_id, at=now)
+    return delivery

@@ -1,0 +1,23 @@
+"""The end of flapping: half an hour without a change, then people hear how things stand."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from apps.devices.models import DeviceState
+from apps.pipeline.states import HEAVY, announce, save_states, settled_change, snapshot_of
+
+
+@transaction.atomic
+def sweep_flapping(*, now: datetime, limit: int = 200) -> int:
+    """Settle devices that have stopped flapping, dated to the end of their half hour; answers how many.
+
+    Each is settled once, by whichever worker or change of state comes first.
+    """
+    calm = DeviceState.objects.filter(settles_at__lte=now).order_by("settles_at", "pk")
+    rows = list(calm.select_for_update(skip_locked=True, of=("self",)).select_related("device").defer(*HEAVY)[:limit])
+    changes = [change for row in rows if (change := settled_change(row, snapshot_of(row).settled, now=now)) is not None]
+    if rows:
+        save_states(rows)
+    announce(changes, now=now)
+    return len(rows)
