@@ -1,6 +1,6 @@
 """Plain frozen values that travel between apps: never models, never requests."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -44,3 +44,20 @@ class Observation:
     values: Mapping[str, int | float | None]
     observed_at: datetime | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """Which numbered rows something is about: all but `numbers`, or only them. The one meaning of every cover."""
+
+    default_on: bool = True
+    numbers: frozenset[int] = frozenset()
+
+    def covers(self, number: int) -> bool:
+        return (number in self.numbers) != self.default_on
+
+    def with_rows(self, numbers: Iterable[int], *, covered: bool) -> "Cover":
+        """The same cover with these rows in it, or out of it."""
+        listed = covered != self.default_on
+        changed = self.numbers | frozenset(numbers) if listed else self.numbers - frozenset(numbers)
+        return Cover(self.default_on, changed)

@@ -117,6 +117,8 @@ class DeviceState(TenantModel):
     failed_at = models.DateTimeField(null=True, blank=True)
     # The state people were last told of, where it differs: while a fault is confirmed or a heartbeat is late.
     announced = models.CharField(max_length=8, choices=State, blank=True, default="")
+    # How loud a warning was when people were last told of it: a certificate that runs out grows critical in its state.
+    severity = models.CharField(max_length=8, blank=True)
     cause = models.CharField(max_length=32, blank=True)
     cause_text = models.CharField(max_length=500, blank=True)
     # The newest changes in epoch milliseconds, since when they are too many, and when they will have settled.

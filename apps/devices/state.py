@@ -51,6 +51,8 @@ class Snapshot:
     cause: str = ""
     cause_text: str = ""
     announced: StateName | Literal[""] = ""
+    # How loud a settled warning is: `critical` where it is louder than warnings usually are, else empty.
+    severity: str = ""
     # The newest failure that was counted into `streak`: told again, it does not count again.
     failed_at: datetime | None = None
     retries: int = 0
@@ -81,7 +83,8 @@ class Flip:
 def advance(snapshot: Snapshot, outcome: Outcome) -> tuple[Snapshot, Flip | None]:
     """The state after one outcome, and the change to announce, if any. Contract Dashmon 9.1 (flap control).
 
-    An outcome that was not measured, or that is older than the state it meets, changes nothing.
+    An outcome that was not measured, or that is older than the state it meets, changes nothing. A warning that grows
+    critical is a change without a change of state: before and after are both `warning`.
     """
     if not outcome.measured or _is_stale(snapshot, outcome):
         return snapshot, None
@@ -111,7 +114,7 @@ def _failed(snapshot: Snapshot, outcome: Outcome) -> tuple[Snapshot, Flip | None
 
 def _announced(snapshot: Snapshot, outcome: Outcome, *, state: StateName, streak: int) -> tuple[Snapshot, Flip | None]:
     after = _moved(snapshot, outcome, state=state, streak=streak, announced="")
-    if snapshot.settled == state:
+    if snapshot.settled == state and snapshot.severity == after.severity:
         return after, None
     flip = Flip(outcome.at, snapshot.settled, state, outcome.cause, outcome.cause_text, outcome.severity)
     return after, flip
@@ -127,14 +130,29 @@ def _moved(
 ) -> Snapshot:
     changed = state != snapshot.state
     # The sentence of a lasting fault often carries a number that moves; it is kept as it was first said.
-    reworded = changed or outcome.cause != snapshot.cause
+    loudness = _loudness(snapshot, outcome, state=state, streak=streak)
+    reworded = changed or outcome.cause != snapshot.cause or loudness != snapshot.severity
     return replace(
         snapshot,
         state=state,
         since=outcome.at if changed else snapshot.since,
         streak=streak,
         failed_at=outcome.at if state == "warning" and streak > 0 else None,
+        severity=loudness,
         cause=outcome.cause,
         cause_text=outcome.cause_text if reworded else snapshot.cause_text,
         announced=announced if announced != state else "",
     )
+
+
+def _loudness(snapshot: Snapshot, outcome: Outcome, *, state: StateName, streak: int) -> str:
+    """The severity to remember: of a warning that people are told of. What is only being confirmed changes nothing.
+
+    Within one warning it only grows, so that a result that comes late takes nothing back.
+    """
+    if state != "warning":
+        return ""
+    known = snapshot.severity if snapshot.settled == "warning" else ""
+    if streak > 0 or outcome.held:
+        return known
+    return known or ("critical" if outcome.severity == "critical" else "")

@@ -6,6 +6,7 @@ from django.db import models
 
 from apps.alerts.models import AlertRule
 from apps.common.ids import encode_uuid
+from apps.common.values import Ref
 from apps.projects.models import Project
 from apps.workspaces.models import TenantModel
 
@@ -32,6 +33,13 @@ class Incident(TenantModel):
     title = models.CharField(max_length=200)
     cause = models.CharField(max_length=32, blank=True)
     cause_text = models.CharField(max_length=500, blank=True)
+    # What a rule about values found: told anew about once a minute while it lasts.
+    metric = models.CharField(max_length=64, blank=True)
+    value = models.FloatField(null=True, blank=True)
+    threshold = models.FloatField(null=True, blank=True)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    # The rule's generation that opened it; 0 where that says nothing.
+    generation = models.PositiveIntegerField(default=0)
     opened_at = models.DateTimeField()
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
@@ -55,6 +63,8 @@ class Incident(TenantModel):
         indexes = [
             models.Index(fields=["workspace", "-opened_at", "-id"], name="incident_newest"),
             models.Index(fields=["workspace", "subject_kind", "subject_id", "-opened_at"], name="incident_of_subject"),
+            # Closing what a changed rule has open.
+            models.Index(fields=["rule"], name="incident_open_rule", condition=models.Q(closed_at__isnull=True)),
             # The few that are open: of one workspace for its overview, of one subject for every verdict.
             models.Index(
                 fields=["workspace", "opened_at"],
@@ -71,6 +81,11 @@ class Incident(TenantModel):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def ref(self) -> Ref:
+        """What the incident is about."""
+        return Ref(self.subject_kind, self.subject_id)  # type: ignore[arg-type]  # written from a Ref
 
     @property
     def wire_id(self) -> str:

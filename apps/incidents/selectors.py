@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, When, Window
 from django.db.models.functions import RowNumber
 
-from apps.alerts.models import DEVICE_STATE
+from apps.alerts.built_in import DEVICE_STATE
 from apps.common.errors import NotFoundError
 from apps.common.values import Ref
 from apps.incidents.models import Incident, IncidentEvent
@@ -72,7 +72,12 @@ def list_incidents(
 
 def of_device(workspace: Workspace, device_id: int, *, limit: int = 20) -> Sequence[Incident]:
     """The newest incidents of one device, open ones among them."""
-    rows = _visible(workspace, None).filter(subject_kind="device", subject_id=device_id)
+    return of_subject(workspace, Ref("device", device_id), limit=limit)
+
+
+def of_subject(workspace: Workspace, ref: Ref, *, limit: int = 20) -> Sequence[Incident]:
+    """The newest incidents of one subject of any kind, open ones among them."""
+    rows = _visible(workspace, None).filter(subject_kind=ref.kind, subject_id=ref.id)
     return list(rows.order_by("-opened_at", "-id")[:limit])
 
 
@@ -116,9 +121,11 @@ def timelines(workspace: Workspace, incidents: Collection[Incident]) -> dict[int
     return found
 
 
-def open_of(workspace: Workspace | int, ref: Ref) -> Sequence[Incident]:
-    """What is open about one subject: at most one per rule."""
+def open_of(workspace: Workspace | int, ref: Ref, *, rule: int | None = None) -> Sequence[Incident]:
+    """What is open about one subject: at most one per rule; `rule` limits it to the rule of this number."""
     rows = Incident.objects.of(workspace).filter(subject_kind=ref.kind, subject_id=ref.id)
+    if rule is not None:
+        rows = rows.filter(rule__number=rule)
     return list(rows.filter(closed_at__isnull=True).order_by("opened_at", "id"))
 
 

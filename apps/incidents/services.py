@@ -1,6 +1,6 @@
 """Every write to incidents: what verdicts do to them, and what people do to them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from apps.accounts.models import User
-from apps.alerts.types import Verdict
+from apps.alerts.types import SilentReason, Verdict
 from apps.audit import services as audit
 from apps.common.errors import ConflictError, InvalidInputError, NotFoundError
 from apps.common.values import Ref
@@ -44,35 +44,83 @@ def apply(*, verdicts: Sequence[Verdict], now: datetime) -> list[Incident]:
     told = _told(verdicts)
     open_incidents = _open_incidents(verdicts)
     moves: list[_Move] = []
+    lasting: dict[int, Incident] = {}
     for verdict in verdicts:
         key = key_of(verdict)
         subject = (verdict.rule_id, verdict.ref.kind, verdict.ref.id)
         incident = open_incidents.get(subject)
-        step = step_for(verdict, open_state=incident.state if incident else None)
+        step = step_for(
+            verdict,
+            open_state=incident.state if incident else None,
+            open_severity=incident.severity if incident else "",
+        )
         if step is None or (verdict.workspace_id, key) in told:
+            if incident is not None and _note_value(incident, verdict):
+                lasting[incident.pk] = incident
             continue
         told.add((verdict.workspace_id, key))
         move = _move(verdict, step, key, incident)
         moves.append(move)
-        if move.incident is not None and step == "closed":
-            del open_incidents[subject]
-        elif move.incident is not None:
-            open_incidents[subject] = move.incident
+        _remember(open_incidents, subject, move.incident)
     causes.attribute([(move.incident, move.verdict.parents) for move in moves if move.incident and move.opens])
     IncidentEvent.objects.bulk_create([_change(move, now=now) for move in moves])
+    if lasting:
+        Incident.objects.bulk_update(lasting.values(), ["value", "threshold", "last_seen_at"])
     causes.release((move.incident for move in moves if move.incident is not None), now=now)
     return list({move.incident.pk: move.incident for move in moves if move.incident is not None}.values())
 
 
 def _move(verdict: Verdict, step: Step, key: str, incident: Incident | None) -> "_Move":
     """Let one verdict change the incidents; the event it leaves is written once all have."""
+    if step == "noticed":
+        return _Move(verdict, step, key, _open(verdict, closed_at=verdict.at, reason="notice"))
     if incident is None and step in {"opened", "flapping"}:
         return _Move(verdict, step, key, _open(verdict), opens=True)
     if incident is not None and step == "closed":
-        _close(incident, at=verdict.at, reason="condition_cleared")
+        _close(incident, at=verdict.at, reason="condition_cleared", value=verdict.value)
+    elif incident is not None and step == "withdrawn":
+        _close(incident, at=verdict.at, reason=verdict.reason or "stale")
     elif incident is not None and step != "changed":
         _restate(incident, verdict)
     return _Move(verdict, step, key, incident)
+
+
+def _remember(open_incidents: dict[Subject, Incident], subject: Subject, incident: Incident | None) -> None:
+    if incident is not None and incident.closed_at is None:
+        open_incidents[subject] = incident
+    elif incident is not None:
+        open_incidents.pop(subject, None)
+
+
+def _note_value(incident: Incident, verdict: Verdict) -> bool:
+    """Take over the newest value of trouble that lasts, unsaved; an older verdict told again says nothing."""
+    newer = incident.last_seen_at is None or verdict.at > incident.last_seen_at
+    if verdict.kind != "bad" or not verdict.metric or not newer:
+        return False
+    incident.value, incident.threshold, incident.last_seen_at = verdict.value, verdict.threshold, verdict.at
+    return True
+
+
+@transaction.atomic
+def close_of_rules(
+    *, rules: Collection[int], reason: SilentReason, now: datetime, refs: Collection[Ref] | None = None
+) -> list[Incident]:
+    """Close what these rules have open, about these subjects only where they are given, and tell nobody.
+
+    The rule changed, was switched off or deleted, or no longer covers the subject.
+    """
+    wanted = None if refs is None else {(ref.kind, ref.id) for ref in refs}
+    rows = Incident.objects.filter(rule_id__in=rules, closed_at__isnull=True)
+    incidents = [
+        incident
+        for incident in rows.select_for_update().order_by("pk")
+        if wanted is None or (incident.subject_kind, incident.subject_id) in wanted
+    ]
+    for incident in incidents:
+        _close(incident, at=now, reason=reason)
+        _write_act(incident, kind=IncidentEvent.Kind.CLOSED, at=now, detail={"reason": reason}, told_at=now)
+    causes.release(incidents, now=now)
+    return incidents
 
 
 @transaction.atomic
@@ -172,7 +220,7 @@ def _open_incidents(verdicts: Iterable[Verdict]) -> dict[Subject, Incident]:
     return found
 
 
-def _open(verdict: Verdict) -> Incident:
+def _open(verdict: Verdict, *, closed_at: datetime | None = None, reason: str = "") -> Incident:
     incident: Incident = Incident.objects.create(
         workspace_id=verdict.workspace_id,
         number=next_number(workspace_id=verdict.workspace_id, kind="incident"),
@@ -182,17 +230,24 @@ def _open(verdict: Verdict) -> Incident:
         subject_name=verdict.name,
         project_id=verdict.project_id,
         severity=verdict.severity,
-        state=verdict.after,
+        state=verdict.after or "",
         title=title_of(verdict),
         cause=verdict.cause[:32],
         cause_text=verdict.cause_text[:500],
+        metric=verdict.metric[:64],
+        value=verdict.value,
+        threshold=verdict.threshold,
+        generation=verdict.generation,
+        last_seen_at=verdict.at if verdict.metric else None,
         opened_at=verdict.at,
+        closed_at=closed_at,
+        close_reason=reason,
     )
     return incident
 
 
 def _restate(incident: Incident, verdict: Verdict) -> None:
-    incident.state = verdict.after
+    incident.state = verdict.after or ""
     incident.severity = verdict.severity
     incident.title = title_of(verdict)
     incident.cause = verdict.cause[:32]
@@ -200,15 +255,19 @@ def _restate(incident: Incident, verdict: Verdict) -> None:
     incident.save(update_fields=["state", "severity", "title", "cause", "cause_text"])
 
 
-def _close(incident: Incident, *, at: datetime, reason: str) -> None:
+def _close(incident: Incident, *, at: datetime, reason: str, value: float | None = None) -> None:
     # A late fact may be older than the opening it ends; no incident lasts less than nothing.
     incident.closed_at = max(at, incident.opened_at)
     incident.close_reason = reason
-    incident.save(update_fields=["closed_at", "close_reason"])
+    # What it recovered to; an end that knows no value keeps the last one.
+    incident.value = incident.value if value is None else value
+    incident.save(update_fields=["closed_at", "close_reason", "value"])
 
 
 def _change(move: _Move, *, now: datetime) -> IncidentEvent:
     verdict, incident = move.verdict, move.incident
+    if move.step == "withdrawn":
+        return _withdrawal(move, now=now)
     return IncidentEvent(
         workspace_id=verdict.workspace_id,
         incident=incident,
@@ -216,7 +275,7 @@ def _change(move: _Move, *, now: datetime) -> IncidentEvent:
         subject_id=verdict.ref.id,
         at=verdict.at,
         written_at=now,
-        kind=move.step,
+        kind=IncidentEvent.Kind.OPENED if move.step == "noticed" else move.step,
         change_key=move.key,
         detail={
             # What settles was silent before, so it is news whatever state it is in.
@@ -228,8 +287,40 @@ def _change(move: _Move, *, now: datetime) -> IncidentEvent:
             "cause": verdict.cause[:32],
             "cause_text": verdict.cause_text[:500],
             "name": verdict.name,
-        },
+        }
+        | _of_value(verdict),
     )
+
+
+def _withdrawal(move: _Move, *, now: datetime) -> IncidentEvent:
+    """An end that nobody is told of: it is born fanned out."""
+    verdict = move.verdict
+    return IncidentEvent(
+        workspace_id=verdict.workspace_id,
+        incident=move.incident,
+        subject_kind=verdict.ref.kind,
+        subject_id=verdict.ref.id,
+        at=verdict.at,
+        written_at=now,
+        kind=IncidentEvent.Kind.CLOSED,
+        change_key=move.key,
+        detail={"reason": verdict.reason},
+        fanned_out_at=now,
+    )
+
+
+def _of_value(verdict: Verdict) -> dict[str, Any]:
+    """What a rule about values adds to its event: messages are written from it, whatever the rule says by then."""
+    if not verdict.metric:
+        return {}
+    instants = {"observed_at": verdict.observed_at, "pending_since": verdict.pending_since}
+    return {
+        "metric": verdict.metric,
+        "value": verdict.value,
+        "threshold": verdict.threshold,
+        "generation": verdict.generation,
+        "notice": verdict.kind == "notice",
+    } | {name: at.isoformat() for name, at in instants.items() if at is not None}
 
 
 def _write_act(

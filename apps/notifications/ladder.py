@@ -1,4 +1,4 @@
-"""A lasting event said ever more seldom: at once, then after 15 minutes, doubling up to a day (contract Nezha 2.6)."""
+"""A lasting event that is said ever more seldom (contract Nezha 3.3): one of three brakes, and one of a route."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,16 +9,20 @@ LONGEST = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """When it was last said, and how long it is muted from then on; a change of state begins anew with None."""
+    """When a label was last said, and the gap that has to pass before it is said again."""
 
     said_at: datetime
-    mute: timedelta
+    gap: timedelta
 
 
-def climb(rung: Rung | None, now: datetime) -> Rung | None:
-    """The next rung when it may be said now; None while it is muted."""
+def climb(rung: Rung | None, *, at: datetime) -> tuple[bool, Rung]:
+    """Whether the event may be said now, and the rung after that.
+
+    At once, then when strictly more than 15 min have passed, then 30, 60 and so on up to 24 h. Whoever sees the
+    event end forgets the rung: the next one is said at once again.
+    """
     if rung is None:
-        return Rung(now, FIRST)
-    if now - rung.said_at < rung.mute:
-        return None
-    return Rung(now, min(rung.mute * 2, LONGEST))
+        return True, Rung(at, FIRST)
+    if at - rung.said_at <= rung.gap:
+        return False, rung
+    return True, Rung(at, min(rung.gap * 2, LONGEST))

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from apps.accounts.addresses import checked_address
 from apps.accounts.models import User
-from apps.alerts.services import ensure_builtin_rules
+from apps.alerts.services import create_first_rules, ensure_builtin_rules
 from apps.audit.services import record
 from apps.common.errors import ConflictError, ForbiddenError, GoneError, InvalidInputError
 from apps.common.ids import digest
@@ -63,10 +63,11 @@ def sign_up(
 def open_workspace(
     *, owner: User, name: str = "", slug: str | None = None, plan: Workspace.Plan | None = None, now: datetime
 ) -> Workspace:
-    """Make a workspace with everything a fresh one has: the owner's seat and the built-in alert rules."""
+    """Make a workspace with everything a fresh one has: the owner's seat and the alert rules."""
     title = (name.strip() or f"{owner.get_short_name()[:100]}'s workspace")[:120]
     workspace = create_workspace(owner=owner, name=title, slug=slug, plan=plan, now=now)
     ensure_builtin_rules(workspace=workspace)
+    create_first_rules(workspace=workspace, now=now)
     record(workspace=workspace, actor=owner.email, verb="workspace.create", subject=workspace.name, at=now)
     return workspace
 

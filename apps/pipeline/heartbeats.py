@@ -16,11 +16,13 @@ from apps.devices.models import Device, DeviceState
 from apps.devices.state import CODE, Outcome, Snapshot, advance
 from apps.devices.state import Flip as StateFlip
 from apps.metrics import services as metrics
+from apps.pipeline import samples
 from apps.pipeline.states import (
     HEAVY,
     announce,
     changes_of,
     lock_states,
+    sample_of,
     save_states,
     snapshot_of,
     source_of,
@@ -160,6 +162,9 @@ def _settle(
     for start in range(0, len(rows), CHUNK):
         metrics.append(rows=rows[start : start + CHUNK], now=now)
     announce(changes, now=now)
+    by_device = {row.pk: row for row, _, _ in moved}
+    timed = [seen for seen in rows if "run_ms" in seen.values]
+    samples.judge([sample_of(by_device[seen.source.subject.id], seen.at, seen.values) for seen in timed], now=now)
 
 
 def _advance(row: DeviceState, flip: Flip, signal: tuple[Signal, Recorded] | None) -> list[StateFlip]:

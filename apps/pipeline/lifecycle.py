@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from apps.alerts import services as alerts
 from apps.common.clock import epoch_ms, from_epoch_ms
 from apps.common.values import Observation, Ref
 from apps.devices import heartbeat
@@ -58,6 +59,7 @@ def _enter_no_state(rows: Sequence[DeviceState], *, paused: bool, now: datetime)
     if paused and rows:
         metrics.append(rows=[_paused_from(row, at=at) for row in rows], now=now)
         for row in rows:
+            alerts.forget(workspace_id=row.workspace_id, ref=row.device.ref)
             incidents.close_silently(ref=row.device.ref, reason="paused", now=now)
 
 
@@ -90,6 +92,7 @@ def forget(*, ref: Ref, now: datetime) -> bool:
     device = Device.objects.select_for_update().filter(pk=ref.id).first() if ref.kind == "device" else None
     if device is None:
         return False
+    alerts.forget(workspace_id=device.workspace_id, ref=ref)
     incidents.close_silently(ref=ref, reason="subject_deleted", now=now)
     metrics.forget(workspace_id=device.workspace_id, ref=ref)
     keys = AgentKey.objects.of(device.workspace_id)

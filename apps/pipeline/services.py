@@ -10,10 +10,12 @@ from apps.common.values import Observation
 from apps.devices.models import DeviceState
 from apps.devices.state import CODE, CONFIRMING, Flip, Snapshot, advance
 from apps.metrics import services as metrics
+from apps.pipeline import samples
 from apps.pipeline.states import (
     announce,
     changes_of,
     lock_states,
+    sample_of,
     save_states,
     snapshot_of,
     source_of,
@@ -51,6 +53,8 @@ def submit(*, observations: Sequence[DeviceFact], now: datetime) -> Submitted:
         save_states(batch.changed.values())
     metrics.append(rows=batch.rows, now=now)
     announce(changes, now=now)
+    measured = [fact for fact in known if _is_measured(fact)]
+    samples.judge([sample_of(states[fact.device_id], fact.at, fact.values) for fact in measured], now=now)
     confirming = frozenset(device for device, after in batch.after.items() if after.confirming)
     return Submitted(len(batch.rows), tuple(changes), confirming, frozenset(batch.after) - confirming)
 
@@ -62,9 +66,10 @@ def _belongs(fact: DeviceFact, states: dict[int, DeviceState]) -> bool:
 
 def _apply(fact: DeviceFact, row: DeviceState, batch: _Batch) -> None:
     before = snapshot_of(row)
-    if fact.outcome is None or not fact.outcome.measured:
+    if not _is_measured(fact):
         batch.rows.append(_observation(fact, code=CODE["unknown"]))
         return
+    assert fact.outcome is not None
     after, flip = advance(before, fact.outcome)
     if write_snapshot(row, after) | _write_expiries(row, fact):
         batch.changed[row.pk] = row
@@ -72,6 +77,10 @@ def _apply(fact: DeviceFact, row: DeviceState, batch: _Batch) -> None:
         batch.flips.append((row, flip))
     batch.after[row.pk] = after
     batch.rows.append(_judged(fact, after))
+
+
+def _is_measured(fact: DeviceFact) -> bool:
+    return fact.outcome is not None and fact.outcome.measured
 
 
 def _judged(fact: DeviceFact, after: Snapshot) -> Observation:

@@ -1,11 +1,12 @@
 """Between rows of DeviceState and the pure rule that advances them."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
 
 from apps.alerts import services as alerts
+from apps.alerts.types import Sample, Subject
 from apps.common import bus
 from apps.common.clock import epoch_ms, from_epoch_ms
 from apps.common.values import Ref, SourceRef
@@ -25,6 +26,7 @@ COLUMNS = (
     "streak",
     "failed_at",
     "announced",
+    "severity",
     "cause",
     "cause_text",
     "flips",
@@ -50,6 +52,13 @@ def source_of(device_id: int) -> SourceRef:
     return SourceRef(Ref("device", device_id))
 
 
+def sample_of(row: DeviceState, at: datetime, values: Mapping[str, float | None]) -> Sample:
+    """A result of a device as rules about values see it."""
+    device = row.device
+    subject = Subject(row.workspace_id, device.ref, device.number, device.name, device.project_id, last_seen_at=at)
+    return Sample(subject, at, values)
+
+
 def snapshot_of(row: DeviceState) -> Snapshot:
     """The row as the pure rule wants it."""
     return Snapshot(
@@ -60,6 +69,7 @@ def snapshot_of(row: DeviceState) -> Snapshot:
         cause_text=row.cause_text,
         announced=row.announced,  # type: ignore[arg-type]  # likewise, or empty
         failed_at=row.failed_at,
+        severity=row.severity,
         retries=row.device.retries,
     )
 
@@ -70,7 +80,7 @@ def write_snapshot(row: DeviceState, snapshot: Snapshot) -> bool:
         return False
     row.state, row.rank = snapshot.state, RANK[snapshot.state]
     row.since, row.streak, row.failed_at = snapshot.since, snapshot.streak, snapshot.failed_at
-    row.announced = snapshot.announced
+    row.announced, row.severity = snapshot.announced, snapshot.severity
     row.cause, row.cause_text = snapshot.cause[:32], snapshot.cause_text[:500]
     return True
 
@@ -94,7 +104,7 @@ def changes_of(flips: Sequence[tuple[DeviceState, Flip]]) -> list[Change]:
         if (ended := settled_change(row, flip.before, now=flip.at)) is not None:
             changes.append(ended)
         # Nobody hears of what happens in a window, so it is not too much for anybody either.
-        mark = "" if in_maintenance else _counted(row, flip.at)
+        mark = "" if in_maintenance else _marked(row, flip)
         changes.append(_change(row, flip, in_maintenance=in_maintenance, mark=mark))
     return changes
 
@@ -121,7 +131,7 @@ def settled_change(row: DeviceState, state: StateName, *, now: datetime) -> Chan
         return None
     write_flaps(row, flaps)
     trouble = state in {"down", "warning"}
-    flip = Flip(ended_at, state, state, row.cause if trouble else "", row.cause_text if trouble else "", "")
+    flip = Flip(ended_at, state, state, row.cause if trouble else "", row.cause_text if trouble else "", row.severity)
     in_maintenance = any(window.covers(ended_at) for window in windows_of([row], [ended_at])[row.pk])
     return _change(row, flip, in_maintenance=in_maintenance, mark="ended")
 
@@ -135,6 +145,13 @@ def write_flaps(row: DeviceState, flaps: Flaps) -> None:
     """Put flaps into the row, unsaved."""
     row.flips = [epoch_ms(at) for at in flaps.at]
     row.flapping_since, row.settles_at = flaps.since, flaps.settles_at
+
+
+def _marked(row: DeviceState, flip: Flip) -> FlapMark:
+    if flip.before != flip.after:
+        return _counted(row, flip.at)
+    # A warning that grows critical is no change of state, so it counts for nothing; while it flaps it is silent too.
+    return "on" if row.flapping_since is not None else ""
 
 
 def _counted(row: DeviceState, at: datetime) -> FlapMark:

@@ -89,7 +89,7 @@ def _restated(row: DeviceState, *, at: datetime) -> Change:
         after=settled,
         cause=row.cause,
         cause_text=row.cause_text,
-        severity="",
+        severity=row.severity,
         in_maintenance=False,
     )
 

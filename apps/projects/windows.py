@@ -1,6 +1,6 @@
 """Maintenance windows: one manual window per target, kept as history once it is over (contract Dashmon 8)."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -81,22 +81,24 @@ def _retire(*, target: Target, now: datetime) -> MaintenanceWindow | None:
 
 
 def windows_between(
-    *, workspace_id: int, kind: str, subjects: dict[int, int], start: datetime, end: datetime
+    *, workspace_id: int, kind: str, subjects: Mapping[int, int | None], start: datetime, end: datetime
 ) -> dict[int, list[MaintenanceWindow]]:
     """Windows touching [start, end] of each subject, its project's included.
 
-    `subjects` maps a subject's primary key to its project's. Two statements, however many subjects.
+    `subjects` maps a subject's primary key to its project's, None where it is in none. Two statements, however
+    many subjects.
     """
     touching = MaintenanceWindow.objects.of(workspace_id).filter(
         Q(ends_at__isnull=True) | Q(ends_at__gte=start), starts_at__lte=end
     )
     own = touching.filter(subject_kind=kind, subject_id__in=subjects)
-    shared = touching.filter(project__in=set(subjects.values()))
+    shared = touching.filter(project__in={project for project in subjects.values() if project is not None})
     by_project = _grouped(shared, "project_id")
     by_subject = _grouped(own, "subject_id")
     return {
         subject: sorted(
-            [*by_subject.get(subject, []), *by_project.get(project, [])], key=lambda window: window.starts_at
+            [*by_subject.get(subject, []), *(by_project.get(project, []) if project is not None else [])],
+            key=lambda window: window.starts_at,
         )
         for subject, project in subjects.items()
     }

@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from apps.web.views import (
+    alert_rules,
     alerts,
     analytics,
     entry,
@@ -45,6 +46,11 @@ workspace_pages = [
     path("incidents/<str:incident>/note", incidents.IncidentAct.as_view(act="note"), name="incident-note"),
     path("incidents/<str:incident>/resolve", incidents.IncidentAct.as_view(act="resolve"), name="incident-resolve"),
     path("alerts/", alerts.Alerts.as_view(), name="alerts"),
+    path("alerts/rules/", alert_rules.AlertRules.as_view(), name="alert-rules"),
+    path("alerts/rules/new", alert_rules.NewRule.as_view(), name="alert-rule-new"),
+    path("alerts/rules/<str:number>", alert_rules.EditRule.as_view(), name="alert-rule"),
+    path("alerts/rules/<str:number>/switch", alert_rules.SwitchRule.as_view(), name="alert-rule-switch"),
+    path("alerts/rules/<str:number>/delete", alert_rules.DeleteRule.as_view(), name="alert-rule-delete"),
     path("alerts/<str:kind>/test", alerts.TestAlert.as_view(), name="alert-test"),
     path("alerts/deliveries/<str:delivery>/retry", alerts.RetryDelivery.as_view(), name="delivery-retry"),
     path("projects/", projects.Projects.as_view(), name="projects"),

@@ -6,6 +6,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from apps.alerts import services
+from apps.alerts.conditions import Condition
+from apps.alerts.documents import RuleDraft
+from apps.alerts.windows import Streak
 from apps.pipeline.lifecycle import set_paused
 from apps.pipeline.windows import set_maintenance
 from apps.projects.windows import Target
@@ -34,6 +38,10 @@ PAGES = (
     "incidents/?status=all&project=berlin&from=2026-01-01&to=2026-01-02",
     "INCIDENT",
     "alerts/",
+    "alerts/rules/",
+    "alerts/rules/new",
+    "alerts/rules/new?kind=node",
+    "RULE",
     "projects/",
     "projects/berlin",
     "new-project",
@@ -75,6 +83,12 @@ def full(scene: Scene) -> dict[str, str]:
     healthy = factories.make_device(scene.project, "Cart service", now=now - timedelta(days=2), tags=["tier-1"])
     measure(healthy, *["up"] * 60, "warning", "up", now=now, latency_us=88_000)
     factories.make_token(scene.workspace)
+    rule = services.create_rule(
+        workspace=scene.workspace,
+        draft=RuleDraft(long, "device", (Condition("latency_us", "gt", 80_000, window=Streak(300)),)),
+        actor="ana@example.com",
+        now=now,
+    )
     wish = Wish(
         name="Weekly for the board", frequency="weekly", recipients=["board@example.com"], timezone="Asia/Tokyo"
     )
@@ -83,6 +97,7 @@ def full(scene: Scene) -> dict[str, str]:
         "MONITOR": f"monitors/{scene.device.public_id}",
         "HEARTBEAT": f"monitors/{heartbeat.public_id}",
         "INCIDENT": f"incidents/{incident.wire_id}",
+        "RULE": f"alerts/rules/{rule.number}",
         "SCHEDULE": f"reports/schedules/{schedule.wire_id}",
     }
 

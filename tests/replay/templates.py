@@ -8,7 +8,7 @@ from typing import Any
 from apps.common.egress import ForbiddenTargetError, Guard, parse_url
 from apps.common.errors import InvalidInputError
 from apps.notifications.channels.request import prepare
-from apps.notifications.ladder import Rung, climb
+from apps.notifications.ladder import climb
 from apps.notifications.styles import dockstat, nezha
 from tests.replay.difference import expect
 
@@ -65,13 +65,15 @@ def _mask(_document: Case, mask: Case) -> None:
 
 
 def _ladder(_document: Case, offsets: list[int]) -> None:
-    """A notice that is raised every second until the last offset."""
-    said, rung, begun = [], None, datetime(2026, 1, 1, tzinfo=UTC)
-    for second in range(offsets[-1] + 1):
-        next_rung: Rung | None = climb(rung, begun + timedelta(seconds=second))
-        if next_rung is not None:
-            rung = next_rung
-            said.append(second)
+    """A notice that is raised all the time: silent up to the end of each gap, said the moment after."""
+    begun, moment = datetime(2026, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+    spoken, rung = climb(None, at=begun)
+    said = [0] if spoken else []
+    for _ in offsets[1:]:
+        end = rung.said_at + rung.gap
+        assert climb(rung, at=end) == (False, rung)
+        spoken, rung = climb(rung, at=end + moment)
+        said.append(int((rung.said_at - begun).total_seconds()) if spoken else -1)
     expect(said, offsets)
 
 

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 Escape = Callable[[str], str]
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
@@ -50,10 +50,16 @@ def size(count: int) -> str:
     return f"{value:.0f} {UNITS[power]}" if value >= 10 else f"{value:.1f} {UNITS[power]}"
 
 
-def masked(address: str) -> str:
-    """An address without its middle: `203.****.7`, `2001:db8:****::7`."""
-    pattern = _IPV6 if ":" in address else _IPV4
-    return pattern.sub(r"\1****\2", address)
+def message(
+    event: Literal["incident", "resolved"], *, server: str, addresses: str, rule: str, plain: bool = False
+) -> str:
+    """`[Incident] alpha(203.****.7) CPU high`; `addresses` is IPv4, IPv6 or both around a slash."""
+    return sentence(event, server=server, ip=addresses if plain else masked(addresses), rule=rule)
+
+
+def masked(addresses: str) -> str:
+    """Addresses without their middle, so that one's own can be told apart: `203.****.7`, `2001:db8:****::7`."""
+    return "/".join((_IPV6 if ":" in address else _IPV4).sub(r"\1****\2", address) for address in addresses.split("/"))
 
 
 def instant(at: datetime) -> str:

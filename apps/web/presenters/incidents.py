@@ -18,8 +18,13 @@ CLOSE_REASONS = {
     "subject_deleted": "The monitor was deleted",
     "rule_disabled": "The rule was switched off",
     "rule_updated": "The rule was changed",
+    "rule_deleted": "The rule was deleted",
+    "unmounted": "The rule no longer covers it",
     "stale": "Nothing was heard of it any more",
+    "paused": "The monitor was paused",
+    "notice": "It only happened once",
 }
+NOUNS = {"device": "Monitor", "node": "Node", "container": "Container", "instance": "Rented server"}
 CAUSES = {
     "refused": "Connection refused",
     "reset": "Connection reset",
@@ -106,6 +111,8 @@ def moment(event: IncidentEvent) -> Moment:
         return _notified(event)
     if event.kind == IncidentEvent.Kind.CLOSED:
         return _closed(event)
+    if detail.get("metric"):
+        return _value(event)
     after = str(detail.get("after", ""))
     return Moment(
         event.at,
@@ -115,6 +122,13 @@ def moment(event: IncidentEvent) -> Moment:
         f"{_verb(event)} {STATE_WORDS.get(after, after)}",
         more=str(detail.get("cause_text") or detail.get("cause") or ""),
     )
+
+
+def _value(event: IncidentEvent) -> Moment:
+    """What a rule about values found, in the words of then."""
+    shape = SHAPES.get(str(event.detail.get("severity")), "unknown")
+    sentence = "Was noticed" if event.detail.get("notice") else "Went over the line"
+    return Moment(event.at, shape, "shape", "", sentence, more=str(event.detail.get("cause_text", "")))
 
 
 def _verb(event: IncidentEvent) -> str:

@@ -12,7 +12,7 @@ from apps.devices.querysets import DeviceQuerySet
 from apps.devices.selectors import devices_of
 from apps.incidents import services
 from apps.incidents.models import Incident
-from apps.incidents.selectors import count_open, incident_by_public_id, list_incidents, of_device, timeline
+from apps.incidents.selectors import count_open, incident_by_public_id, list_incidents, of_subject, timeline
 from apps.notifications.selectors import list_deliveries
 from apps.web.access import WorkspacePage
 from apps.web.incident_query import FILTERS, read_asked
@@ -73,14 +73,16 @@ class IncidentDetail(IncidentPage):
 
     def get(self, _: Any, incident: str) -> HttpResponse:
         row = self.incident(incident)
-        device = devices_of(self.workspace, projects=self.actor.projects).filter(pk=row.subject_id).first()
-        before = [other for other in of_device(self.workspace, row.subject_id, limit=6) if other.pk != row.pk]
+        monitors = devices_of(self.workspace, projects=self.actor.projects)
+        device = monitors.filter(pk=row.subject_id).first() if row.subject_kind == "device" else None
+        before = [other for other in of_subject(self.workspace, row.ref, limit=6) if other.pk != row.pk]
         context = {
             "incident": row,
             "name": row.wire_id,
             "view": presenter.row(row, self.now),
             "moments": [presenter.moment(event) for event in reversed(timeline(row))],
             "device": device,
+            "noun": presenter.NOUNS[row.subject_kind],
             "before": presenter.rows(before[:5], self.now),
             "deliveries": list_deliveries(self.workspace, incident=row, limit=10).items,
             "close_reason": presenter.CLOSE_REASONS.get(row.close_reason, ""),

@@ -1,6 +1,7 @@
 import pytest
 
-from apps.alerts.models import DEVICE_STATE, AlertRule
+from apps.alerts.built_in import DEVICE_STATE
+from apps.alerts.models import AlertRule
 from apps.alerts.services import ensure_builtin_rules, evaluate
 from apps.devices.models import Device
 from apps.workspaces.models import Workspace
@@ -12,7 +13,7 @@ def test_built_in_rules_are_made_once(workspace: Workspace) -> None:
     second = ensure_builtin_rules(workspace=workspace)
 
     assert [rule.pk for rule in first] == [rule.pk for rule in second]
-    assert [rule.number for rule in AlertRule.objects.of(workspace)] == [DEVICE_STATE]
+    assert [rule.number for rule in AlertRule.objects.of(workspace).order_by("-number")] == list(range(-1, -12, -1))
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,36 @@ def test_the_severity_of_a_finding_travels_with_its_flip() -> None:
     assert flip.severity == "critical"
 
 
+def test_a_warning_that_grows_critical_is_told_once_without_a_change_of_state() -> None:
+    snapshot, flips = Snapshot(state="up", since=START), []
+    for minute, severity in enumerate(("warning", "warning", "critical", "critical", "warning", "critical")):
+        snapshot, flip = advance(snapshot, outcome(minute, "warning", severity=severity))
+        flips.append(flip)
+
+    told = [(flip.at, flip.before, flip.after, flip.severity) for flip in flips if flip is not None]
+    assert told == [(at(0), "up", "warning", "warning"), (at(2), "warning", "warning", "critical")]
+    assert (snapshot.state, snapshot.since, snapshot.severity) == ("warning", at(0), "critical")
+
+
+def test_a_failure_that_is_being_confirmed_does_not_make_a_critical_warning_news_again() -> None:
+    snapshot = Snapshot(state="up", since=START, retries=3)
+    snapshot, _ = advance(snapshot, outcome(0, "warning", severity="critical"))
+
+    snapshot, confirming = advance(snapshot, outcome(1, "down", severity="critical"))
+    snapshot, again = advance(snapshot, outcome(2, "warning", severity="critical"))
+
+    assert (confirming, again) == (None, None)
+
+
+def test_a_warning_after_a_recovery_begins_as_quiet_as_the_first() -> None:
+    snapshot = Snapshot(state="up", since=START)
+    for minute, (status, severity) in enumerate([("warning", "critical"), ("up", ""), ("warning", "warning")]):
+        snapshot, flip = advance(snapshot, outcome(minute, status, severity=severity))
+
+    assert flip is not None
+    assert (flip.severity, snapshot.severity) == ("warning", "")
+
+
 histories = st.text(alphabet="uwd", min_size=1, max_size=40)
 
 

@@ -4,6 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from apps.alerts import services as alerts
+from apps.alerts.conditions import Condition
+from apps.alerts.documents import RuleDraft
 from apps.devices.heartbeat import HeartbeatState, Signal
 from apps.devices.models import Device, DeviceState
 from apps.incidents.models import Incident
@@ -231,3 +234,15 @@ def test_a_sweep_with_nothing_due_takes_one_look(project, now, django_assert_max
 
     with django_assert_max_num_queries(4):
         assert sweep_heartbeats(now=now + MINUTE) == 0
+
+
+def test_a_rule_about_how_long_a_job_runs_is_judged_with_its_signals(heartbeat, now) -> None:
+    draft = RuleDraft("Long", "device", (Condition("run_ms", "gt", 60_000),))
+    alerts.create_rule(workspace=heartbeat.project.workspace, draft=draft, actor="ana", now=now)
+
+    for start, lasts in ((now, 30), (now + HOUR, 90)):
+        beat(heartbeat, start, kind="start")
+        beat(heartbeat, start + lasts * SECOND)
+
+    incident = Incident.objects.get()
+    assert (incident.value, incident.opened_at) == (90_000, now + HOUR + 90 * SECOND)

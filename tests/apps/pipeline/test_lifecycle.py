@@ -1,7 +1,11 @@
 """Pausing and forgetting: what hangs on a device goes with it, and nobody is told."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from apps.alerts import services as alerts
+from apps.alerts.conditions import Condition
+from apps.alerts.documents import RuleDraft
+from apps.alerts.models import RuleState, SubjectClock
 from apps.checks.models import CheckRequest
 from apps.checks.services import request_check
 from apps.common.values import Ref
@@ -65,3 +69,31 @@ def test_forgetting_takes_everything_that_hangs_on_a_device_and_nothing_else(pro
     closed = Incident.objects.get(subject_id=ref.id)
     assert (closed.closed_at, closed.close_reason) == (now + MINUTE, "subject_deleted")
     assert Incident.objects.get(subject_id=stays.pk).closed_at is None
+
+
+def slow(device: Device, now: datetime) -> None:
+    """A rule about the device's response time, and a result that is over it."""
+    draft = RuleDraft("Slow", "device", (Condition("latency_us", "gt", 1_000),))
+    alerts.create_rule(workspace=device.project.workspace, draft=draft, actor="ana", now=now)
+    submit(observations=[fact(device, now)], now=now)
+
+
+def test_pausing_forgets_where_rules_stand_so_that_trouble_is_news_after_resuming(device, now) -> None:
+    slow(device, now)
+    set_paused(device=device, paused=True, now=now + MINUTE)
+    assert (Incident.objects.get().close_reason, RuleState.objects.count()) == ("paused", 0)
+    set_paused(device=device, paused=False, now=now + 2 * MINUTE)
+
+    submit(observations=[fact(device, now + 3 * MINUTE)], now=now + 3 * MINUTE)
+
+    assert Incident.objects.get(closed_at=None).opened_at == now + 3 * MINUTE
+
+
+def test_forgetting_a_device_forgets_where_rules_stand_with_it(device, now) -> None:
+    slow(device, now)
+
+    forget(ref=Ref("device", device.pk), now=now + MINUTE)
+
+    assert Incident.objects.get().close_reason == "subject_deleted"
+    assert not RuleState.objects.exists()
+    assert not SubjectClock.objects.exists()

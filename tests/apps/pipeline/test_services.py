@@ -3,14 +3,20 @@
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from apps.alerts import services as alerts
+from apps.alerts.conditions import Condition
+from apps.alerts.documents import RuleDraft
+from apps.alerts.windows import Streak
 from apps.devices.models import Device, DeviceState
 from apps.devices.state import Outcome
 from apps.incidents.models import Incident, IncidentEvent
 from apps.pipeline import services
 from apps.pipeline.services import submit
 from apps.pipeline.types import DeviceFact
-from apps.pipeline.windows import set_maintenance
+from apps.pipeline.windows import set_maintenance, sweep_windows
 from apps.projects.windows import Target
 from tests.apps.checks.stored import rows_of
 from tests.apps.pipeline.scene import make_device, make_project
@@ -188,3 +194,74 @@ def test_five_hundred_quiet_results_take_few_statements(project, now, django_ass
 
     with django_assert_max_num_queries(12):
         submit(observations=[fact(device, later) for device in devices], now=later)
+
+
+def warn(device: Device, at: datetime, severity: str, **facts) -> None:
+    """A certificate that runs out: a warning that may be loud from the start."""
+    found = Outcome(at, "warning", cause="expires_soon", cause_text=f"Expires soon at {at}", severity=severity)
+    submit(observations=[DeviceFact(device.workspace_id, device.pk, at, found, {"cert.days": 6}, **facts)], now=at)
+
+
+def test_a_warning_that_grows_critical_is_announced_as_worsened_once(device, now) -> None:
+    for minute, severity in enumerate(["warning", "warning", "critical", "critical"]):
+        warn(device, now + minute * MINUTE, severity)
+
+    incident = Incident.objects.get()
+    assert (incident.severity, incident.state, incident.opened_at) == ("critical", "warning", now)
+    assert incident.cause_text == f"Expires soon at {now + 2 * MINUTE}"
+    events = list(IncidentEvent.objects.order_by("id").values_list("kind", "at", "detail__severity"))
+    assert events == [("opened", now, "warning"), ("worsened", now + 2 * MINUTE, "critical")]
+    assert IncidentEvent.objects.filter(fanned_out_at=None).count() == 2
+
+
+def test_a_device_whose_own_severity_is_critical_does_not_worsen(device, now) -> None:
+    Device.objects.filter(pk=device.pk).update(severity="critical")
+    for minute, severity in enumerate(["warning", "critical"]):
+        warn(device, now + minute * MINUTE, severity)
+
+    assert list(IncidentEvent.objects.values_list("kind", flat=True)) == ["opened"]
+
+
+def test_a_warning_that_grew_critical_inside_a_window_opens_critical_at_its_end(device, now) -> None:
+    target = Target(device.workspace_id, ref=device.ref)
+    set_maintenance(target=target, starts_at=now, ends_at=now + 5 * MINUTE, now=now)
+    for minute, severity in enumerate(["warning", "critical"]):
+        warn(device, now + (minute + 1) * MINUTE, severity)
+    assert not Incident.objects.exists()
+
+    sweep_windows(now=now + 6 * MINUTE)
+
+    assert Incident.objects.get().severity == "critical"
+
+
+def test_a_rule_about_a_value_of_a_monitor_is_judged_with_its_results(device, now) -> None:
+    slow = Condition("latency_us", "gt", 1_000, window=Streak(60))
+    draft = RuleDraft("Slow", "device", (slow,))
+    alerts.create_rule(workspace=device.project.workspace, draft=draft, actor="ana", now=now)
+
+    for minute in range(3):
+        submit(observations=[fact(device, now + minute * MINUTE)], now=now + minute * MINUTE)
+
+    incident = Incident.objects.get()
+    assert (incident.title, incident.value, incident.opened_at) == (f"Slow on {device.name}", 1500, now + MINUTE)
+
+
+def test_a_result_that_was_not_measured_says_nothing_to_rules_about_values(device, now) -> None:
+    draft = RuleDraft("Silent", "device", (Condition("latency_us", "gt", 1_000, missing="bad"),))
+    alerts.create_rule(workspace=device.project.workspace, draft=draft, actor="ana", now=now)
+    missed = DeviceFact(device.workspace_id, device.pk, now, None, {"missed": 1})
+
+    submit(observations=[missed], now=now)
+
+    assert not Incident.objects.exists()
+
+
+def test_without_rules_about_values_a_batch_costs_one_look_more(device, now) -> None:
+    alerts.ensure_builtin_rules(workspace=device.workspace_id)
+    submit(observations=[fact(device, now)], now=now)
+
+    with CaptureQueriesContext(connection) as captured:
+        submit(observations=[fact(device, now + MINUTE)], now=now + MINUTE)
+
+    about_rules = [query["sql"] for query in captured if "alerts_" in query["sql"] and "SAVEPOINT" not in query["sql"]]
+    assert len(about_rules) == 1

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.alerts.models import DEVICE_STATE, AlertRule
+from apps.alerts.built_in import DEVICE_STATE
+from apps.alerts.models import AlertRule
 from apps.incidents.models import Incident, IncidentEvent
 from apps.metrics.figures import SampleCounts
 from apps.metrics.models import Block

@@ -14,6 +14,8 @@ PAGES = (
     "monitors/new",
     "incidents/",
     "alerts/",
+    "alerts/rules/",
+    "alerts/rules/new",
     "projects/",
     "new-project",
     "projects/berlin",
@@ -50,7 +52,7 @@ def test_a_person_who_is_not_signed_in_is_asked_to_sign_in_and_comes_back(scene:
     assert response["Location"].startswith("/accounts/login/?next=")
 
 
-@pytest.mark.parametrize("page", ["monitors/new", "new-project", "tokens/", "audit/"])
+@pytest.mark.parametrize("page", ["monitors/new", "alerts/rules/new", "new-project", "tokens/", "audit/"])
 def test_a_viewer_may_not_open_pages_that_only_write(scene: Scene, page: str) -> None:
     response = scene.client(scene.viewer).get(scene.path(page))
 
@@ -67,12 +69,21 @@ def test_a_viewer_sees_no_write_controls(scene: Scene) -> None:
         "monitors/",
         "incidents/",
         "alerts/",
+        "alerts/rules/",
         "projects/",
         "members/",
         f"monitors/{scene.device.public_id}",
     ):
         text = client.get(scene.path(page)).content.decode()
-        for word in ("New monitor", "/acknowledge", "Send a test", "New project", "Test now", "Set maintenance"):
+        for word in (
+            "New monitor",
+            "/acknowledge",
+            "Send a test",
+            "New project",
+            "New rule",
+            "Test now",
+            "Set maintenance",
+        ):
             assert word not in text, (page, word)
 
 

@@ -2,7 +2,13 @@ from datetime import timedelta
 
 import pytest
 
+from apps.alerts import services as alerts
+from apps.alerts.conditions import Condition
+from apps.alerts.documents import RuleDraft
+from apps.alerts.types import Subject
+from apps.common.values import Observation, Ref, SourceRef
 from apps.incidents.models import Incident, IncidentEvent
+from apps.pipeline.samples import submit_samples
 from tests.apps.web.conftest import Scene, break_down
 
 
@@ -80,3 +86,25 @@ def test_the_short_address_of_messages_leads_to_the_incident_of_its_workspace(sc
 
     assert scene.client(scene.owner).get(short)["Location"] == path(scene, incident)
     assert scene.client(scene.stranger).get(short).status_code == 404
+
+
+def test_an_incident_about_a_node_is_told_in_its_own_words_and_links_to_no_monitor(scene: Scene) -> None:
+    node = Subject(scene.workspace.pk, Ref("node", scene.device.pk), 7, "web-1")
+    rule = Condition("cpu.ratio", "ge", 0.9, missing="clear")
+    draft = RuleDraft("CPU high", "node", (rule,), severity="critical")
+    alerts.create_rule(workspace=scene.workspace, draft=draft, actor="ana", now=scene.now)
+    seen = Observation(scene.workspace.pk, SourceRef(node.ref), scene.now, {"cpu.ratio": 0.97})
+    submit_samples(observations=[seen], subjects={node.ref: node}, now=scene.now)
+    incident = Incident.objects.of(scene.workspace).get()
+    client = scene.client(scene.viewer)
+
+    page = client.get(scene.path(f"incidents/{incident.wire_id}")).content.decode()
+    listed = client.get(scene.path("incidents/")).content.decode()
+
+    assert "CPU high on web-1" in page
+    assert ">web-1</a>" in listed
+    assert "Went over the line" in page
+    assert "CPU use: 97 %, the limit is 90 %" in page
+    assert "None" not in page
+    assert "<dt>Node</dt>" in page
+    assert "Till 1" not in page

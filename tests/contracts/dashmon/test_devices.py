@@ -4,12 +4,18 @@ from datetime import timedelta
 
 import pytest
 
-from apps.alerts.services import evaluate
+from apps.alerts.conditions import Condition
+from apps.alerts.documents import RuleDraft
+from apps.alerts.services import create_rule, evaluate
 from apps.audit.models import AuditEntry
 from apps.checks.models import CheckRequest
 from apps.devices.models import Device, DeviceState
+from apps.devices.state import Outcome
 from apps.devices.types import Change
 from apps.incidents import services as incidents
+from apps.incidents.models import Incident
+from apps.pipeline.services import submit
+from apps.pipeline.types import DeviceFact
 from apps.tokens.models import AgentKey
 from tests import factories
 from tests.contracts.dashmon.conftest import refused
@@ -147,6 +153,19 @@ def test_the_details_show_everything(api, workspace, project, device, clock) -> 
     assert incident["cause"] == {"kind": "refused", "message": "Connection refused"}
     assert (incident["status"], incident["severity"], incident["durationSeconds"]) == ("open", "critical", 90)
     assert incident["startedAt"] == "2026-03-02T10:00:00.000Z"
+
+
+def test_the_incident_of_a_device_is_its_states_not_that_of_a_rule_about_a_value(
+    api, workspace, project, device, clock
+):
+    slow = RuleDraft("Slow", "device", (Condition("latency_us", "gt", 1_000),))
+    create_rule(workspace=workspace, draft=slow, actor="ana", now=clock.now)
+    found = Outcome(clock.now, "up")
+    fact = DeviceFact(workspace.pk, device.pk, clock.now, found, {"latency_us": 5_000, "interval_ms": 60_000})
+    submit(observations=[fact], now=clock.now)
+
+    assert Incident.objects.filter(closed_at=None).count() == 1
+    assert api("GET", f"{URL}/{device.public_id}").json()["device"]["incident"] is None
 
 
 def test_a_viewer_sees_no_header_that_lets_somebody_in(seated, project, device) -> None:

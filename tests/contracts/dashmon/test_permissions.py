@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from apps.alerts.models import DEVICE_STATE, AlertRule
+from apps.alerts.built_in import DEVICE_STATE
+from apps.alerts.models import AlertRule
 from apps.common.ids import encode_uuid
 from apps.incidents.models import Incident
 from apps.projects.models import Project

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from apps.alerts.built_in import DEVICE_STATE
 from apps.api.dashmon.serializers.cards import DeviceCard, device_card
 from apps.devices import heartbeat_config
 from apps.devices.models import Device
@@ -31,7 +32,8 @@ class DeviceDetails(DeviceCard):
 def device_details(device: Device, *, workspace: Workspace, secrets: bool, now: datetime) -> DeviceDetails:
     """`secrets` tells whether the reader may see headers and bodies that let somebody in."""
     card = device_card(device, workspace=workspace, now=now)
-    opened = next(iter(open_of(workspace, device.ref)), None)
+    # One incident a device is its state's; what rules about values have open is not said here.
+    opened = next(iter(open_of(workspace, device.ref, rule=DEVICE_STATE)), None)
     return DeviceDetails(
         **{field.name: getattr(card, field.name) for field in fields(card)},
         synthetic=device.synthetic if secrets else _redacted(device.synthetic),

@@ -1,0 +1,158 @@
+"""Reports become verdicts: rules are stepped one report after the other, and only what turned is told."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from apps.alerts.batches import REFRESH, Batch, key_of, open_batch, standing_of
+from apps.alerts.columns import SILENCE
+from apps.alerts.models import RuleState
+from apps.alerts.states import Rule, Step, TurnKind, meet
+from apps.alerts.types import Sample, Subject, Verdict, VerdictKind
+from apps.alerts.words import cause_text
+from apps.projects.models import MaintenanceWindow
+from apps.projects.windows import windows_between
+
+KIND: Mapping[TurnKind, VerdictKind] = {"opened": "bad", "cleared": "ok", "notice": "notice", "gone": "gone"}
+
+
+def judge_samples(samples: Sequence[Sample], *, now: datetime, opens_from: datetime | None) -> list[Verdict]:
+    """Verdicts of a batch, oldest report first; reports that are not newer than what was judged say nothing."""
+    batch = open_batch(samples)
+    if batch is None:
+        return []
+    court = _Court(batch, _Windows(samples), now, may_open=opens_from is None or now >= opens_from)
+    verdicts = []
+    for sample in sorted(samples, key=lambda sample: sample.at):
+        if batch.is_news(sample):
+            verdicts += court.hear(replace(sample, values={SILENCE: 0, **sample.values}))
+    return _settle(batch, verdicts)
+
+
+def judge_silence(subjects: Sequence[Subject], *, now: datetime, opens_from: datetime | None) -> list[Verdict]:
+    """Verdicts on subjects that may have fallen silent. A report that was judged meanwhile counts as heard."""
+    looks = [Sample(subject, now, {}, silent=True) for subject in subjects]
+    batch = open_batch(looks)
+    if batch is None:
+        return []
+    court = _Court(batch, _Windows(looks), now, may_open=opens_from is None or now >= opens_from)
+    verdicts = []
+    for look in looks:
+        silence = batch.silence_s(look.subject, now)
+        verdicts += court.hear(replace(look, values={SILENCE: silence}))
+    return _settle(batch, verdicts)
+
+
+def _settle(batch: Batch, verdicts: list[Verdict]) -> list[Verdict]:
+    """Keep where the rules stand now, and tell what they said unless they were changed while they said it."""
+    speaking = {verdict.rule_id for verdict in verdicts if verdict.kind in {"bad", "notice"}}
+    outdated = batch.drop_outdated(speaking) if speaking else set()
+    batch.save()
+    return [verdict for verdict in verdicts if verdict.rule_id not in outdated]
+
+
+@dataclass(frozen=True, slots=True)
+class _Court:
+    """All that one batch is judged with."""
+
+    batch: Batch
+    windows: "_Windows"
+    now: datetime
+    may_open: bool
+
+    def hear(self, sample: Sample) -> list[Verdict]:
+        """What every rule of the subject's kind makes of one report."""
+        return [
+            verdict
+            for rule in self.batch.rules_for(sample.subject)
+            for verdict in self._judge(rule, sample, self.batch.state(rule, sample.subject))
+        ]
+
+    def _judge(self, rule: Rule, sample: Sample, row: RuleState | None) -> list[Verdict]:
+        after = self._meet(rule, sample, row, may_open=self.may_open)
+        muted = after.turn is not None and self.windows.cover(sample)
+        if muted and after.turn is not None and after.turn.kind == "opened":
+            # Nothing opens inside a maintenance window; what outlasts it opens with the next report.
+            after = self._meet(rule, sample, row, may_open=False)
+        verdicts, refreshed_at = self._told(rule, sample, after, row, muted=muted)
+        self.batch.put(rule, sample.subject, after.standing, refreshed_at=refreshed_at)
+        return verdicts
+
+    def _meet(self, rule: Rule, sample: Sample, row: RuleState | None, *, may_open: bool) -> Step:
+        clock = self.batch.clocks.get(key_of(sample.subject))
+        known_since = clock.judged_since if clock is not None else sample.at
+        return meet(rule, standing_of(row), sample, now=self.now, known_since=known_since, may_open=may_open)
+
+    def _told(
+        self, rule: Rule, sample: Sample, after: Step, row: RuleState | None, *, muted: bool
+    ) -> tuple[list[Verdict], datetime | None]:
+        """What a step says, and when its value was last told: a turn at once, a lasting value once a minute."""
+        refreshed_at = row.refreshed_at if row is not None else None
+        if after.turn is not None:
+            return [_verdict(rule, sample, after, muted=muted)], self.now
+        if after.standing.phase != "firing" or after.reading is None:
+            return [], refreshed_at
+        if refreshed_at is not None and self.now - refreshed_at < REFRESH:
+            return [], refreshed_at
+        return [_verdict(rule, sample, after, muted=False)], self.now
+
+
+def _verdict(rule: Rule, sample: Sample, after: Step, *, muted: bool) -> Verdict:
+    subject, turn = sample.subject, after.turn
+    shown = turn if turn is not None else after.reading
+    assert shown is not None
+    metric = turn.metric if turn is not None else rule.conditions[0].metric
+    return Verdict(
+        workspace_id=subject.workspace_id,
+        rule_id=rule.pk,
+        ref=subject.ref,
+        at=sample.at,
+        kind=KIND[turn.kind] if turn is not None else "bad",
+        severity=rule.severity,
+        cause=metric,
+        cause_text=cause_text(subject.ref.kind, metric, shown.value, shown.threshold),
+        before=None,
+        after=None,
+        in_maintenance=muted,
+        name=subject.name,
+        project_id=subject.project_id,
+        title=f"{rule.name} on {subject.name}",
+        metric=metric,
+        value=shown.value,
+        threshold=shown.threshold,
+        generation=rule.generation,
+        observed_at=turn.at if turn is not None else sample.observed_at,
+        pending_since=turn.pending_since if turn is not None else None,
+        reason=turn.reason if turn is not None else None,
+    )
+
+
+class _Windows:
+    """Maintenance windows of the batch's subjects, read when the first rule turns and not before."""
+
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self._samples = samples
+        self._found: dict[tuple[int, str], dict[int, list[MaintenanceWindow]]] | None = None
+
+    def cover(self, sample: Sample) -> bool:
+        """Whether a window of the subject or of its project covers the report's instant."""
+        if self._found is None:
+            self._found = self._read()
+        subject = sample.subject
+        windows = self._found[(subject.workspace_id, subject.ref.kind)][subject.ref.id]
+        return any(window.covers(sample.at) for window in windows)
+
+    def _read(self) -> dict[tuple[int, str], dict[int, list[MaintenanceWindow]]]:
+        projects: dict[tuple[int, str], dict[int, int | None]] = defaultdict(dict)
+        for sample in self._samples:
+            subject = sample.subject
+            projects[(subject.workspace_id, subject.ref.kind)][subject.ref.id] = subject.project_id
+        start = min(sample.at for sample in self._samples)
+        end = max(sample.at for sample in self._samples)
+        return {
+            (workspace_id, kind): windows_between(
+                workspace_id=workspace_id, kind=kind, subjects=subjects, start=start, end=end
+            )
+            for (workspace_id, kind), subjects in projects.items()
+        }
