@@ -67,7 +67,7 @@ def plan_days(*, workspace_id: int, sources: Collection[Source], start_ms: int, 
     if not days:
         return {source_id: DayPlan() for source_id in ids}
     stale = dirty_starts(workspace_id, ids, FIVE_MINUTES, days[0], end_ms)
-    for source_id, day in _head_days(workspace_id, ids, days[0], end_ms):
+    for source_id, day in head_days(workspace_id, ids, days[0], end_ms):
         stale.setdefault(source_id, set()).add(day * DAY)
     stored: dict[int, dict[int, StoredDay]] = {}
     rows = DayTotals.objects.of(workspace_id).filter(
@@ -103,17 +103,25 @@ def day_totals(
 
 
 def day_readers(
-    *, workspace_id: int, sources: Collection[Source], start_ms: int, end_ms: int, keys: Collection[int]
+    *,
+    workspace_id: int,
+    sources: Collection[Source],
+    start_ms: int,
+    end_ms: int,
+    keys: Collection[int],
+    also_raw: Collection[int] = (),
 ) -> dict[int, "DayReader"]:
     """What it takes to read the days of [start, end), by source; a fixed number of statements.
 
-    `keys` are the columns wanted of raw rows: a gauge left out is not measured there.
+    `keys` are the columns wanted of raw rows: a gauge left out is not measured there. `also_raw` are days whose raw
+    rows are wanted although their stored figures are current.
     """
     plans = plan_days(workspace_id=workspace_id, sources=sources, start_ms=start_ms, end_ms=end_ms)
     edges = {
         day for day in (floor_to(start_ms, DAY), floor_to(end_ms - 1, DAY)) if day < start_ms or day + DAY > end_ms
     }
-    runs = {source_id: runs_of_days(plan.raw | (edges & set(plan.stored))) for source_id, plan in plans.items()}
+    wanted = edges | set(also_raw)
+    runs = {source_id: runs_of_days(plan.raw | (wanted & set(plan.stored))) for source_id, plan in plans.items()}
     tables = load_runs(workspace_id=workspace_id, runs=runs, keys=keys)
     windows = windows_of(workspace_id=workspace_id, sources=sources, start_ms=start_ms, end_ms=end_ms)
     return {
@@ -196,7 +204,7 @@ def _plan(source: Source, days: Sequence[int], stored: Mapping[int, StoredDay], 
     return DayPlan(current, raw)
 
 
-def _head_days(workspace_id: int, source_ids: Collection[int], start_ms: int, end_ms: int) -> list[tuple[int, int]]:
+def head_days(workspace_id: int, source_ids: Collection[int], start_ms: int, end_ms: int) -> list[tuple[int, int]]:
     """Source and day number of every day with rows in the inbox."""
     rows = HeadRow.objects.of(workspace_id).filter(source_id__in=source_ids, ts__gte=start_ms, ts__lt=end_ms)
     # Integer division on both databases: times are positive.
