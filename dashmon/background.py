@@ -193,6 +193,7 @@ class Background:
             Loop("heartbeats", steps.sweep_heartbeats, every_s=1.0),
             Loop("windows", steps.sweep_windows, every_s=2.0),
             *notify.values(),
+            Loop("subscribers", steps.tell_subscribers, every_s=2.0),
             Loop("metrics", steps.keep_metrics, every_s=15.0),
             Loop("terms", steps.lapse_terms, every_s=60.0),
             Loop("upkeep", steps.upkeep, every_s=300.0),

@@ -12,6 +12,7 @@ from apps.metrics import services as metrics
 from apps.notifications import services as notifications
 from apps.operations.plans import lapse_ended_terms
 from apps.pipeline import windows
+from apps.statuspages import services as statuspages
 
 LIMIT = 200
 
@@ -35,6 +36,10 @@ def fan_out() -> bool:
     if planned:
         bus.publish(bus.NOTIFICATIONS)
     return planned >= LIMIT
+
+
+def tell_subscribers() -> bool:
+    return statuspages.tell_subscribers(now=timezone.now(), limit=LIMIT) >= LIMIT
 
 
 class Delivering:
@@ -64,4 +69,5 @@ def upkeep() -> bool:
     metrics.expire(now=timezone.now())
     metrics.prune_pings()
     requests.prune(now=timezone.now())
+    statuspages.prune_questions(now=timezone.now(), limit=LIMIT)
     return False

@@ -103,25 +103,17 @@ def day_totals(
 
 
 def day_readers(
-    *,
-    workspace_id: int,
-    sources: Collection[Source],
-    start_ms: int,
-    end_ms: int,
-    keys: Collection[int],
-    also_raw: Collection[int] = (),
+    *, workspace_id: int, sources: Collection[Source], start_ms: int, end_ms: int, keys: Collection[int]
 ) -> dict[int, "DayReader"]:
     """What it takes to read the days of [start, end), by source; a fixed number of statements.
 
-    `keys` are the columns wanted of raw rows: a gauge left out is not measured there. `also_raw` are days whose raw
-    rows are wanted although their stored figures are current.
+    `keys` are the columns wanted of raw rows: a gauge left out is not measured there.
     """
     plans = plan_days(workspace_id=workspace_id, sources=sources, start_ms=start_ms, end_ms=end_ms)
     edges = {
         day for day in (floor_to(start_ms, DAY), floor_to(end_ms - 1, DAY)) if day < start_ms or day + DAY > end_ms
     }
-    wanted = edges | set(also_raw)
-    runs = {source_id: runs_of_days(plan.raw | (wanted & set(plan.stored))) for source_id, plan in plans.items()}
+    runs = {source_id: runs_of_days(plan.raw | (edges & set(plan.stored))) for source_id, plan in plans.items()}
     tables = load_runs(workspace_id=workspace_id, runs=runs, keys=keys)
     windows = windows_of(workspace_id=workspace_id, sources=sources, start_ms=start_ms, end_ms=end_ms)
     return {

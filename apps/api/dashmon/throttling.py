@@ -59,6 +59,7 @@ SESSION_READS = Limit("session-read", 3000)
 REFRESH_ALL = Limit("refresh-all", 1)
 HEARTBEAT = Limit("heartbeat", 60)
 TEST_NOW = Limit("test-now", 6)
+PUBLIC_PAGE = Limit("public-page", 120)
 
 
 def spent(limit: Limit, error: RateLimitedError) -> TooManyCallsError:

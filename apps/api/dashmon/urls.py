@@ -20,7 +20,9 @@ from apps.api.dashmon.views import (
     meta,
     preferences,
     projects,
+    public_pages,
     sign_in,
+    status_pages,
     tags,
     tokens,
     workspace,
@@ -94,6 +96,15 @@ _alerts = [
     *_at("api/alerts/email", alerts.EmailRuleView),
     *_at("api/alerts/webhook", alerts.WebhookView),
 ]
+_PAGE, PAGE = "api/status-pages/<str:page_id>", "/api/status-pages/:id"
+_status_pages = [
+    *_at("api/status-pages", status_pages.StatusPagesView),
+    *_at(_PAGE, status_pages.StatusPageView, PAGE),
+    *_at(f"{_PAGE}/regenerate-token", status_pages.RegenerateTokenView, f"{PAGE}/regenerate-token"),
+    *_at(f"{_PAGE}/updates", status_pages.UpdatesView, f"{PAGE}/updates"),
+    *_at(f"{_PAGE}/subscribers", status_pages.SubscribersView, f"{PAGE}/subscribers"),
+    *_at("api/public/status-pages/<str:slug>", public_pages.PublicStatusPageView, "/api/public/status-pages/:slug"),
+]
 _user = [
     *_at("api/user/permission-foundation", workspace.PermissionFoundationView),
     *_at("api/user/account-context", workspace.AccountContextView),
@@ -131,6 +142,7 @@ urlpatterns = [
     *_devices,
     *_maintenance,
     *_alerts,
+    *_status_pages,
     *_user,
     *_sign_in,
 ]

@@ -33,8 +33,9 @@ def send(envelope: Envelope) -> Receipt:
         "User-Agent": "Dashmon",
         "X-Dashmon-Event": envelope.event_name,
         "X-Dashmon-Delivery": envelope.id,
-        "X-Dashmon-Signature": signature(envelope.secret, body, envelope.at),
     }
+    if envelope.secret:
+        headers["X-Dashmon-Signature"] = signature(envelope.secret, body, envelope.at)
     try:
         answer = post(envelope.recipient, body, headers, TIMEOUT_S)
     except OutboundError as error:

@@ -187,12 +187,16 @@ def _finish(delivery: Delivery, future: Future[Receipt], *, clock: _Clock, final
 def _envelope(delivery: Delivery, *, at: datetime) -> Envelope:
     # Read anew: a webhook's secret may have been replaced since the message was planned.
     route = delivery.route if delivery.kind == Route.Kind.WEBHOOK else None
+    secret = route.secret if route is not None else None
+    if delivery.kind == Route.Kind.WEBHOOK and route is None and delivery.event_id is None:
+        # A message that never had a rule (services.queued): nobody agreed on a secret to sign it with.
+        secret = ""
     return Envelope(
         id=delivery.wire_id,
         event_name=delivery.event_name,
         recipient=delivery.recipient,
         payload=delivery.payload,
-        secret=route.secret if route is not None else None,
+        secret=secret,
         at=at,
     )
 

@@ -20,6 +20,7 @@ class Target:
     dns: Device
     invitation: str = "inv_0000000000000000000001"
     token: str = "tok_0000000000000000000001"
+    page: str = "sp_0000000000000000000001"
 
     def path(self, route: str) -> str:
         device = self.device
@@ -30,6 +31,8 @@ class Target:
         path = route.replace(":deviceId", str(device.public_id)).replace(":projectId", self.project)
         if "team-invitations" in route:
             return path.replace(":id", self.invitation)
+        if "status-pages" in route:
+            return path.replace(":id", self.page)
         return path.replace(":id", self.token if "api-tokens" in route else self.project)
 
 
@@ -68,6 +71,15 @@ BODIES: Mapping[tuple[str, str], Any] = {
     ("PUT", "/api/alerts/email"): {"enabled": True, "cooldownMinutes": 45, "to": ["ops@example.com"]},
     ("GET", "/api/alerts/webhook"): None,
     ("PUT", "/api/alerts/webhook"): {"enabled": True, "url": "https://hooks.example.com/in"},
+    ("GET", "/api/status-pages"): None,
+    ("POST", "/api/status-pages"): {"name": "Acme status", "visibility": "private_token", "projectIds": []},
+    ("GET", "/api/status-pages/:id"): None,
+    ("PUT", "/api/status-pages/:id"): {"name": "Renamed", "accentColor": "#2563eb", "showUptimeDays": 30},
+    ("DELETE", "/api/status-pages/:id"): None,
+    ("POST", "/api/status-pages/:id/regenerate-token"): None,
+    ("GET", "/api/status-pages/:id/updates"): None,
+    ("POST", "/api/status-pages/:id/updates"): {"status": "investigating", "title": "Slow checkout", "body": "Soon."},
+    ("GET", "/api/status-pages/:id/subscribers"): None,
     ("GET", "/api/user/permission-foundation"): None,
     ("POST", "/api/user/account-context"): {"ownerUserId": None},
     ("GET", "/api/user/team-invitations"): None,

@@ -65,6 +65,18 @@ KEYS = [
     "config",
     "synthetic",
     "regenerateToken",
+    "slug",
+    "visibility",
+    "customDomain",
+    "accentColor",
+    "locale",
+    "showUptimeDays",
+    "title",
+    "body",
+    "status",
+    "incidentKey",
+    "startsAt",
+    "endsAt",
 ]
 SCALARS = st.one_of(
     st.none(),
@@ -110,7 +122,9 @@ def test_any_body_is_answered(key: tuple[str, str], api: Caller, place: Target, 
             json.loads(response.content)
 
 
-@pytest.mark.parametrize("route", ["/api/projects", "/api/devices/:deviceId/history", "/api/devices/:deviceId/signals"])
+@pytest.mark.parametrize(
+    "route", ["/api/projects", "/api/devices/:deviceId/history", "/api/devices/:deviceId/signals", "/api/status-pages"]
+)
 @FAST
 @given(query=QUERIES)
 def test_any_query_is_answered(route: str, api: Caller, place: Target, query: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from apps.common.ids import encode_uuid
 from apps.projects.models import Project
+from apps.statuspages import services as status_pages
 from apps.workspaces import invitations
 from apps.workspaces.models import Membership, Workspace
 from tests import factories
@@ -49,6 +50,9 @@ def target(workspace: Workspace, project: Project, now: Any) -> Target:
         workspace=workspace, email="new@example.com", role="viewer", project_keys=None, invited_by=owner.user, now=now
     )
     token, _ = factories.make_token(workspace)
+    page, _ = status_pages.create_page(
+        workspace=workspace, values={"name": "Shop", "visibility": "private_token"}, projects=[project], now=now
+    )
     return Target(
         project.key,
         factories.make_device(project),
@@ -56,6 +60,7 @@ def target(workspace: Workspace, project: Project, now: Any) -> Target:
         factories.make_device(project, "Name", kind="dns"),
         encode_uuid("inv", offer.public_id),
         encode_uuid("tok", token.public_id),
+        page.wire_id,
     )
 
 
