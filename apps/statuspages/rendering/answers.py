@@ -97,6 +97,8 @@ def headers_of(shown: StatusPage, form: str, look: Look) -> Headers:
         headers.append(("Content-Security-Policy", policy(shown, embedded=form == "embed")))
         headers.append(("Content-Language", look.spelling.language))
         headers.append(("Referrer-Policy", "same-origin"))
+        if form != "embed":
+            headers += [("X-Frame-Options", "SAMEORIGIN"), ("Cross-Origin-Opener-Policy", "same-origin")]
     elif form in OPEN:
         headers.append(("Access-Control-Allow-Origin", "*"))
         headers.append(("Cross-Origin-Resource-Policy", "cross-origin"))
