@@ -1,7 +1,7 @@
 """What happens to a request before any surface sees it, and to every answer on its way out."""
 
+import os
 import re
-import secrets
 from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
 
@@ -15,7 +15,8 @@ from apps.statuspages.selectors import slug_of_host
 from dashmon import forwarding
 
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{16,64}")
-BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+# Every byte's lower five bits as a character: 32 divides 256, so none is likelier than another.
+AS_BASE32 = bytes(b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"[byte & 31] for byte in range(256))
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO", "HTTP_FORWARDED")
 PREFIX = re.compile(r"/w/([a-z0-9-]{3,48})(/(?:api|ping|auth)/.*)")
 POLICY = "; ".join(
@@ -34,7 +35,7 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 def new_request_id() -> str:
     """`req_` and 20 random base32 characters."""
-    return "req_" + "".join(secrets.choice(BASE32) for _ in range(20))
+    return "req_" + os.urandom(20).translate(AS_BASE32).decode()
 
 
 class RequestIdMiddleware:

@@ -33,6 +33,8 @@ def fill(workspace: Workspace, *, projects: int = 5, monitors: int = 50, now: da
     for source in Source.objects.all():
         _remember(source, now=now)
     DeviceState.objects.update(state="up", rank=0)
+    # Nobody probes them while something else is measured.
+    Device.objects.update(enabled=False)
     return made
 
 

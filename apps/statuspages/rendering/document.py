@@ -7,6 +7,7 @@ from apps.common.clock import from_epoch_ms, iso_ms
 from apps.metrics.uptime import StateTimes
 from apps.statuspages.content import Content, Section
 from apps.statuspages.indicator import percent2
+from apps.statuspages.threads import Post
 from apps.statuspages.words import say
 
 LABELS = {
@@ -33,16 +34,7 @@ def document(content: Content) -> dict[str, Any]:
         },
         "status": {"indicator": content.indicator, "label": LABELS[content.indicator]},
         "projects": [_section(section, page.days) for section in content.sections],
-        "updates": [
-            {
-                "id": post.id,
-                "status": post.status,
-                "title": post.title,
-                "body": post.body,
-                "publishedAt": iso_ms(post.published_at),
-            }
-            for post in content.posts[:UPDATES]
-        ],
+        "updates": [_update(post) for post in content.posts[:UPDATES]],
         "maintenance": [
             {
                 "title": item.name if item.thread is not None else say("en", "maintenance_of", name=item.name),
@@ -52,6 +44,16 @@ def document(content: Content) -> dict[str, Any]:
             }
             for item in content.planned
         ],
+    }
+
+
+def _update(post: Post) -> dict[str, Any]:
+    return {
+        "id": post.id,
+        "status": post.status,
+        "title": post.title,
+        "body": post.body,
+        "publishedAt": iso_ms(post.published_at),
     }
 
 

@@ -8,13 +8,14 @@ from hashlib import sha256
 from typing import Any
 
 from django.template.loader import render_to_string
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.statuspages.content import Content, Row
 from apps.statuspages.contrast import nearest_passing, on_colour
 from apps.statuspages.links import Place
 from apps.statuspages.models import StatusPage
-from apps.statuspages.rendering.bars import Bar, bar
+from apps.statuspages.rendering.bars import bar
 from apps.statuspages.rendering.spelling import Spelling
 from apps.statuspages.threads import Post, Thread
 from apps.statuspages.words import NAMES
@@ -61,23 +62,11 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One monitor on the page."""
-
-    name: str
-    shape: str
-    word: str
-    bar: Bar
-    foot: str
-    latency: str
-
-
-@dataclass(frozen=True, slots=True)
 class Part:
-    """A heading and its lines."""
+    """A heading and its lines, which are drawn already."""
 
     name: str
-    lines: Sequence[Line]
+    lines: Sequence[SafeString]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +118,6 @@ def page_html(content: Content, look: Look) -> str:
         "planned": [_planned(content, look, index) for index in range(len(content.planned))],
         "past": [story(thread, content, look) for thread in recent],
         "has_history": bool(past),
-        "ago": look.say("days_ago", days=content.page.days),
         "legend": [(cell, look.say(f"legend_{word}")) for cell, word in LEGEND],
     }
     return _rendered("status/page.html", content.page, look, context)
@@ -234,16 +222,33 @@ def _planned(content: Content, look: Look, index: int) -> Story:
     )
 
 
-def _line(row: Row, content: Content, look: Look) -> Line:
+# One monitor. Not a template: a page may have hundreds of these, and they are most of what it costs.
+LINE = (
+    '<li><div class="line"><h3>{name}</h3><span class="state state--{shape}"><svg aria-hidden="true">'
+    '<use href="#shape-{shape}"/></svg>{word}</span></div>'
+    '<div class="bar" tabindex="0" role="img" aria-label="{label}">{drawing}</div>'
+    '<div class="bar-foot" aria-hidden="true"><span class="bar-foot__ago">{ago}</span><span>{foot}</span>'
+    "<span>{today}</span></div>{tip}</li>"
+)
+
+
+def _line(row: Row, content: Content, look: Look) -> SafeString:
     drawn, latency = bar(row, look.spelling), row.latency_us
-    shown = content.page.show_latency and latency is not None
-    return Line(
+    days = content.page.days
+    foot = look.say("share_up", percent=drawn.share, days=days)
+    if content.page.show_latency and latency is not None:
+        foot += f" · {look.say('latency', time=look.spelling.millis(latency))}"
+    return format_html(
+        LINE,
         name=row.name,
         shape=SHAPES.get(row.status, "unknown"),
         word=look.say(row.status),
-        bar=drawn,
-        foot=look.say("share_up", percent=drawn.share, days=content.page.days),
-        latency=look.say("latency", time=look.spelling.millis(latency)) if shown and latency is not None else "",
+        label=drawn.label,
+        drawing=drawn.drawing,
+        ago=look.say("days_ago", days=days),
+        foot=foot,
+        today=look.say("today"),
+        tip=format_html('<p class="tip">{}</p>', drawn.tip) if drawn.tip else "",
     )
 
 

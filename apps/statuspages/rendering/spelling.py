@@ -42,7 +42,7 @@ class Spelling:
 
     def day(self, day_ms: int) -> str:
         """A UTC day of an uptime bar; its year goes without saying."""
-        return _date(from_epoch_ms(day_ms).date().isoformat(), self.language, short=True)
+        return _day(day_ms, self.language)
 
     def span(self, starts_at: datetime, ends_at: datetime | None) -> str:
         """From when to when; on one day the date is said once."""
@@ -83,6 +83,11 @@ def _zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         return UTC
+
+
+@lru_cache(maxsize=4096)
+def _day(day_ms: int, language: str) -> str:
+    return _date(from_epoch_ms(day_ms).date().isoformat(), language, short=True)
 
 
 @lru_cache(maxsize=4096)

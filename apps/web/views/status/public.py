@@ -12,7 +12,6 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views import View
-from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csrf import csrf_exempt
 
 from apps.statuspages import shelf
@@ -70,7 +69,6 @@ def proof_of(page: StatusPage) -> str:
 
 
 @method_decorator(csrf_exempt, name="dispatch")
-@method_decorator(xframe_options_sameorigin, name="dispatch")
 class PublicPage(View):
     """What every public view begins with: the visit is counted, the page found, a private one opened."""
 
@@ -119,6 +117,7 @@ class PublicPage(View):
         html = form_html(self.page, self.look, template, {"hidden": True, **context})
         response = HttpResponse(html, status=status, content_type=HTML)
         response["Content-Security-Policy"] = policy(self.page)
+        response["X-Frame-Options"] = "SAMEORIGIN"
         response["Cache-Control"] = "no-store"
         response["Content-Language"] = self.look.spelling.language
         # Addresses with a secret in them go nowhere else.
@@ -131,8 +130,9 @@ class PublicPage(View):
 
     def is_foreign(self) -> bool:
         """Whether another site's page had the browser send this form."""
-        if self.request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-            return True
+        # The browser's own word first: a page without a referrer sends no origin worth the name.
+        if (site := self.request.headers.get("sec-fetch-site")) is not None:
+            return site not in {"same-origin", "none"}
         origin = self.request.headers.get("origin")
         return origin is not None and urlsplit(origin).netloc != self.request.get_host()
 
