@@ -10,7 +10,9 @@ import idna
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
+from dns.nameserver import Do53Nameserver
 
+from apps.common.egress.targets import split_port
 from apps.common.errors import ConflictError, InvalidInputError
 from apps.common.hosts import HostRules, is_local_name
 from apps.common.ids import new_secret
@@ -21,7 +23,7 @@ from apps.workspaces.models import Domain
 
 RECORD = "_dashmon"
 LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-TIMEOUT_S = 5.0
+TIMEOUT_S, DNS_PORT = 5.0, 53
 Lookup = Callable[[str], Sequence[str]]
 
 
@@ -97,7 +99,8 @@ def txt_records(name: str) -> Sequence[str]:
     """TXT records as the configured resolvers, else the machine's, know them; none when nobody answers."""
     resolver = dns.resolver.Resolver(configure=not settings.PROBE_RESOLVERS)
     if settings.PROBE_RESOLVERS:
-        resolver.nameservers = list(settings.PROBE_RESOLVERS)
+        named = [split_port(entry) for entry in settings.PROBE_RESOLVERS]
+        resolver.nameservers = [Do53Nameserver(host, port or DNS_PORT) for host, port in named]
     try:
         answer = resolver.resolve(name, "TXT", lifetime=TIMEOUT_S)
     except (dns.exception.DNSException, ValueError):
