@@ -15,7 +15,9 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
-pages = get_asgi_application()
+from dashmon.public import PublicPages  # noqa: E402  # after the set-up above
+
+pages = PublicPages(get_asgi_application())
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

@@ -195,6 +195,7 @@ class Background:
             Loop("windows", steps.sweep_windows, every_s=2.0),
             Loop("flapping", steps.settle_flapping, every_s=5.0),
             *notify.values(),
+            Loop("subscribers", steps.tell_subscribers, every_s=2.0),
             Loop("metrics", steps.keep_metrics, every_s=15.0),
             Loop("reports", steps.send_reports, every_s=30.0),
             Loop("terms", steps.lapse_terms, every_s=60.0),

@@ -38,6 +38,8 @@ app.conf.beat_schedule = {
     "escalate": {"task": "apps.notifications.tasks.take_steps", "schedule": 1.0},
     "deliver": {"task": "apps.notifications.tasks.deliver", "schedule": 1.0},
     "reports": {"task": "apps.reports.tasks.send_reports", "schedule": 30.0},
+    "subscribers": {"task": "apps.statuspages.tasks.tell", "schedule": 2.0},
+    "questions": {"task": "apps.statuspages.tasks.prune", "schedule": 600.0},
     "seal": {"task": "apps.metrics.tasks.seal_results", "schedule": 15.0},
     "rebuild": {"task": "apps.metrics.tasks.rebuild_rollups", "schedule": 15.0},
     "expire": {"task": "apps.metrics.tasks.expire_results", "schedule": 600.0},

@@ -1,19 +1,22 @@
 """What happens to a request before any surface sees it, and to every answer on its way out."""
 
-import ipaddress
+import os
 import re
-import secrets
 from collections.abc import Callable
+from http.cookies import CookieError, SimpleCookie
 
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from apps.common.hosts import classify, is_slug
+from apps.common.hosts import classify, is_slug, without_port
 from apps.operations.addresses import host_rules
+from apps.statuspages.selectors import slug_of_host
+from dashmon import forwarding
 
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{16,64}")
-BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+# Every byte's lower five bits as a character: 32 divides 256, so none is likelier than another.
+AS_BASE32 = bytes(b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"[byte & 31] for byte in range(256))
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO", "HTTP_FORWARDED")
 PREFIX = re.compile(r"/w/([a-z0-9-]{3,48})(/(?:api|ping|auth)/.*)")
 POLICY = "; ".join(
@@ -26,12 +29,13 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+PUBLIC, PAGE_COOKIE = "/status/", "dashmon_page"
 Handler = Callable[[HttpRequest], HttpResponse]
 
 
 def new_request_id() -> str:
     """`req_` and 20 random base32 characters."""
-    return "req_" + "".join(secrets.choice(BASE32) for _ in range(20))
+    return "req_" + os.urandom(20).translate(AS_BASE32).decode()
 
 
 class RequestIdMiddleware:
@@ -56,46 +60,27 @@ class ForwardedMiddleware:
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
-        self.trusted = [ipaddress.ip_network(entry, strict=False) for entry in settings.TRUSTED_PROXIES]
+        self.trusted = forwarding.networks(settings.TRUSTED_PROXIES)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         meta = request.META
         if any(name in meta for name in FORWARDED):
             meta["dashmon.forwarded"] = True
-        if self._is_trusted(meta.get("REMOTE_ADDR", "")):
+        if forwarding.is_trusted(meta.get("REMOTE_ADDR", ""), self.trusted):
             self._believe(request)
         for name in FORWARDED:
             meta.pop(name, None)
         return self.get_response(request)
 
-    def _is_trusted(self, address: str) -> bool:
-        peer = _address(address)
-        return peer is not None and any(peer in network for network in self.trusted)
-
     def _believe(self, request: HttpRequest) -> None:
         meta = request.META
-        hops = [hop.strip() for hop in meta.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
-        # The nearest hop that is not a proxy of ours is the caller; everything before it may be invented.
-        nearest = next((hop for hop in reversed(hops) if not self._is_trusted(hop)), None)
-        if nearest is not None and (caller := _address(nearest)) is not None:
-            meta["REMOTE_ADDR"] = str(caller)
+        if (caller := forwarding.caller(meta.get("HTTP_X_FORWARDED_FOR", ""), self.trusted)) is not None:
+            meta["REMOTE_ADDR"] = caller
         if host := meta.get("HTTP_X_FORWARDED_HOST"):
             meta["HTTP_HOST"] = host.split(",")[0].strip()
         if meta.get("HTTP_X_FORWARDED_PROTO", "").split(",")[0].strip().lower() == "https":
             meta["wsgi.url_scheme"] = "https"
             request._get_scheme = lambda: "https"  # type: ignore[attr-defined]  # noqa: SLF001  # Django's own hook
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An address as proxies spell it, without the port that some add; an IPv4 address inside IPv6 is itself."""
-    bare = text.rpartition(":")[0] if text.count(":") == 1 else text
-    if text.startswith("["):
-        bare = text[1:].partition("]")[0]
-    try:
-        address = ipaddress.ip_address(bare)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 class HostMiddleware:
@@ -105,8 +90,13 @@ class HostMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        host = classify(request.META.get("HTTP_HOST") or request.META.get("SERVER_NAME", ""), host_rules())
+        named = request.META.get("HTTP_HOST") or request.META.get("SERVER_NAME", "")
+        host = classify(named, host_rules())
         if host.kind == "unknown":
+            if (slug := slug_of_host(without_port(named))) is not None:
+                request.META["dashmon.status_slug"] = slug
+                request.urlconf = "dashmon.urls_status_page"
+                return self._for_nobody(request)
             cure = "This name is not served here. Set DASHMON_BASE_URL to the address people use.\n"
             return HttpResponse(cure, status=421, content_type="text/plain; charset=utf-8")
         if host.kind == "workspace":
@@ -118,6 +108,19 @@ class HostMiddleware:
             request.META["dashmon.workspace_slug"], request.path_info = prefixed.groups()
             request.path = request.path_info
             return self._without_cookies(request)
+        if request.path_info.startswith(PUBLIC):
+            return self._for_nobody(request)
+        return self.get_response(request)
+
+    def _for_nobody(self, request: HttpRequest) -> HttpResponse:
+        """A public page is the same for everybody, signed in or not: only its own cookie comes through."""
+        cookie = SimpleCookie()
+        try:
+            cookie.load(request.META.pop("HTTP_COOKIE", ""))
+        except CookieError:
+            cookie.clear()
+        if PAGE_COOKIE in cookie:
+            request.META["HTTP_COOKIE"] = f"{PAGE_COOKIE}={cookie[PAGE_COOKIE].value}"
         return self.get_response(request)
 
     def _without_cookies(self, request: HttpRequest) -> HttpResponse:

@@ -15,6 +15,7 @@ from apps.operations.retention import prune_stories
 from apps.pipeline import windows
 from apps.pipeline.flapping import sweep_flapping
 from apps.reports import services as reports
+from apps.statuspages import services as statuspages
 
 LIMIT = 200
 REPORTS = 20
@@ -52,6 +53,10 @@ def take_steps() -> bool:
     return taken >= LIMIT
 
 
+def tell_subscribers() -> bool:
+    return statuspages.tell_subscribers(now=timezone.now(), limit=LIMIT) >= LIMIT
+
+
 class Delivering:
     """Sends what is due; first of all what a killed process of the same name had under way."""
 
@@ -84,4 +89,5 @@ def upkeep() -> bool:
     metrics.prune_pings()
     requests.prune(now=timezone.now())
     prune_stories(now=timezone.now())
+    statuspages.prune_questions(now=timezone.now(), limit=LIMIT)
     return False

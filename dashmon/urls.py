@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from apps.api.dashmon import surface as dashmon_api
+from apps.web import urls_status
 from apps.web.views import entry
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -12,6 +13,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("invitations/<str:token>", entry.AcceptInvitation.as_view(), name="invitation"),
     path("accounts/", include("allauth.urls")),
     path("app/", include("apps.web.urls")),
+    path("status/<str:slug>", urls_status.home),
+    path("status/<str:slug>/", urls_status.home),
+    path("status/<str:slug>/", include(urls_status.tails)),
     *dashmon_api.unowned,
 ]
 

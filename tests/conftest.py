@@ -13,6 +13,8 @@ from django.conf import settings
 from django.core.cache import cache
 
 from apps.metrics.sources import forget_remembered
+from apps.statuspages import shelf
+from apps.statuspages.visits import visits
 
 pytest_plugins = ["tests.farm.plugin", "tests.sinks.plugin"]
 
@@ -54,11 +56,16 @@ def _quick_passwords(settings: Any) -> None:
 @pytest.fixture(autouse=True)
 def _fresh_cache() -> Iterator[None]:
     """Rate limits and other remembered things do not travel from test to test."""
-    cache.clear()
-    forget_remembered()
+    _forget()
     yield
+    _forget()
+
+
+def _forget() -> None:
     cache.clear()
     forget_remembered()
+    shelf.pages.clear()
+    visits.clear()
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def plan_days(*, workspace_id: int, sources: Collection[Source], start_ms: int, 
     if not days:
         return {source_id: DayPlan() for source_id in ids}
     stale = dirty_starts(workspace_id, ids, FIVE_MINUTES, days[0], end_ms)
-    for source_id, day in _head_days(workspace_id, ids, days[0], end_ms):
+    for source_id, day in head_days(workspace_id, ids, days[0], end_ms):
         stale.setdefault(source_id, set()).add(day * DAY)
     stored: dict[int, dict[int, StoredDay]] = {}
     rows = DayTotals.objects.of(workspace_id).filter(
@@ -236,7 +236,7 @@ def _plan(source: Source, days: Sequence[int], stored: Mapping[int, StoredDay], 
     return DayPlan(current, raw)
 
 
-def _head_days(workspace_id: int, source_ids: Collection[int], start_ms: int, end_ms: int) -> list[tuple[int, int]]:
+def head_days(workspace_id: int, source_ids: Collection[int], start_ms: int, end_ms: int) -> list[tuple[int, int]]:
     """Source and day number of every day with rows in the inbox."""
     rows = HeadRow.objects.of(workspace_id).filter(source_id__in=source_ids, ts__gte=start_ms, ts__lt=end_ms)
     # Integer division on both databases: times are positive.

@@ -5,6 +5,7 @@ from datetime import datetime
 from apps.common.clock import epoch_ms
 from apps.common.values import Ref
 from apps.metrics.bars import day_bars, sparklines
+from apps.metrics.boards import boards
 from apps.metrics.charts import chart
 from apps.metrics.codec import Table
 from apps.metrics.columns import INTERVAL, LATENCY, STATE
@@ -25,6 +26,7 @@ from apps.metrics.uptime import StateTimes
 
 __all__ = [
     "SubjectDays",
+    "boards",
     "chart",
     "count_pings",
     "day_bars",

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 from operator import sub
 from typing import NamedTuple
 
@@ -143,10 +144,14 @@ def _last_of_each_piece(held: Held) -> list[int]:
     ts, states, intervals = held
     if not ts:
         return []
-    if states.count(states[0]) == intervals.count(intervals[0]) == len(ts):
+    if intervals.count(intervals[0]) == len(ts):
         longest = max(map(sub, ts[1:], ts), default=0)
         if not intervals[0] or longest <= HOLD_INTERVALS * intervals[0]:
-            return [len(ts) - 1]
+            # Nothing was ever forgotten, so only the states can differ; mostly they do not either.
+            if states.count(states[0]) == len(ts):
+                return [len(ts) - 1]
+            pairs = enumerate(pairwise(states))
+            return [*(index for index, (state, following) in pairs if state != following), len(ts) - 1]
     neighbours = zip(ts, ts[1:], states, states[1:], intervals, strict=False)
     changes = [
         index

@@ -49,6 +49,7 @@ MAIN = (
     ("monitors", "Monitors", "activity", "m", "devices.read"),
     ("incidents", "Incidents", "triangle-alert", "i", "incidents.read"),
     ("alerts", "Alerts", "bell", "a", "alerts.read"),
+    ("status-pages", "Status pages", "radio", "s", "statusPages.read"),
     ("projects", "Projects", "folder", "p", "projects.read"),
     ("reports", "Reports", "chart-column", "r", "reports"),
 )

@@ -17,6 +17,7 @@ from apps.web.views import (
     reports,
     team,
 )
+from apps.web.views.status import components, editor, updates
 
 app_name = "web"
 workspace_pages = [
@@ -53,6 +54,17 @@ workspace_pages = [
     path("alerts/rules/<str:number>/delete", alert_rules.DeleteRule.as_view(), name="alert-rule-delete"),
     path("alerts/<str:kind>/test", alerts.TestAlert.as_view(), name="alert-test"),
     path("alerts/deliveries/<str:delivery>/retry", alerts.RetryDelivery.as_view(), name="delivery-retry"),
+    path("status-pages/", editor.StatusPages.as_view(), name="status-pages"),
+    path("status-pages/new", editor.NewStatusPage.as_view(), name="status-page-new"),
+    path("status-pages/<str:page>", editor.EditStatusPage.as_view(), name="status-page"),
+    path("status-pages/<str:page>/components", components.StatusComponents.as_view(), name="status-components"),
+    path("status-pages/<str:page>/updates", updates.StatusUpdates.as_view(), name="status-updates"),
+    path("status-pages/<str:page>/updates/<str:update>/delete", updates.DeleteUpdate.as_view(), name="update-delete"),
+    path("status-pages/<str:page>/subscribers", updates.StatusSubscribers.as_view(), name="status-subscribers"),
+    *(
+        path(f"status-pages/<str:page>/{act}", editor.StatusPageAct.as_view(act=act), name=f"status-{act}")
+        for act in ("token", "logo", "domain", "verify", "delete")
+    ),
     path("projects/", projects.Projects.as_view(), name="projects"),
     path("new-project", projects.NewProject.as_view(), name="project-new"),
     path("projects/<str:key>", projects.EditProject.as_view(), name="project"),

@@ -142,6 +142,30 @@ class Invitation(TenantModel):
         return self.status
 
 
+class Domain(TenantModel):
+    """A host name of a workspace's own. One table, so that no tenant can serve under another's name."""
+
+    class Use(models.TextChoices):
+        STATUS_PAGE = "status_page"
+
+    hostname = models.CharField(max_length=253, unique=True)
+    use = models.CharField(max_length=16, choices=Use, default=Use.STATUS_PAGE)
+    # The primary key of what is served there; such rows live above this app, so they are named, not linked.
+    target_id = models.BigIntegerField()
+    # What the TXT record has to say; nothing is served before it was seen.
+    proof = models.CharField(max_length=64)
+    verified_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "use", "target_id"], name="domain_once_per_target"),
+        ]
+
+    def __str__(self) -> str:
+        return self.hostname
+
+
 class Installation(models.Model):
     """The one row of settings that belong to the whole installation."""
 

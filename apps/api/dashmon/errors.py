@@ -22,6 +22,7 @@ STATUS: dict[str, int] = {
     "token_expired": 401,
     "token_revoked": 401,
     "mfa_required": 401,
+    "status_token_required": 401,
     "premium_required": 403,
     "forbidden": 403,
     "write_locked": 403,

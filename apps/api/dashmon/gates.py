@@ -146,11 +146,13 @@ PUT /api/projects/:projectId/alert-settings alertSettings.write W
 POST /api/projects/:projectId/alert-settings/test alertSettings.write W
 GET /api/status-pages statusPages.read P
 POST /api/status-pages statusPages.write P W
+GET /api/status-pages/:id statusPages.read P
 PUT /api/status-pages/:id statusPages.write P W
 DELETE /api/status-pages/:id statusPages.write P W
 POST /api/status-pages/:id/regenerate-token statusPages.write P W
 GET /api/status-pages/:id/updates statusPages.read P
 POST /api/status-pages/:id/updates statusPages.publish P W
+GET /api/status-pages/:id/subscribers statusPages.write P
 GET /api/devices/:deviceId/analytics reports P
 GET /api/devices/:id/latency/percentiles reports P
 GET /api/reports/uptime reports P

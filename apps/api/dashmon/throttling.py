@@ -61,6 +61,7 @@ HEARTBEAT = Limit("heartbeat", 60)
 TEST_NOW = Limit("test-now", 6)
 # Test messages of one workspace, whatever they travel by.
 TESTS = (Limit("test-message", 5), Limit("test-message-day", 50, window_s=24 * 3600))
+PUBLIC_PAGE = Limit("public-page", 120)
 
 
 def spent(limit: Limit, error: RateLimitedError) -> TooManyCallsError:

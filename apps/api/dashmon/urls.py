@@ -23,9 +23,11 @@ from apps.api.dashmon.views import (
     posture,
     preferences,
     projects,
+    public_pages,
     reports,
     sign_in,
     sms,
+    status_pages,
     support,
     tags,
     tokens,
@@ -106,6 +108,15 @@ _alerts = [
     *_at(f"api/projects/{P}/alert-settings/test", alert_settings.AlertSettingsTestView, f"{SETTINGS}/test"),
     *_at("api/user/integration-posture", posture.PostureView),
 ]
+_PAGE, PAGE = "api/status-pages/<str:page_id>", "/api/status-pages/:id"
+_status_pages = [
+    *_at("api/status-pages", status_pages.StatusPagesView),
+    *_at(_PAGE, status_pages.StatusPageView, PAGE),
+    *_at(f"{_PAGE}/regenerate-token", status_pages.RegenerateTokenView, f"{PAGE}/regenerate-token"),
+    *_at(f"{_PAGE}/updates", status_pages.UpdatesView, f"{PAGE}/updates"),
+    *_at(f"{_PAGE}/subscribers", status_pages.SubscribersView, f"{PAGE}/subscribers"),
+    *_at("api/public/status-pages/<str:slug>", public_pages.PublicStatusPageView, "/api/public/status-pages/:slug"),
+]
 _user = [
     *_at("api/user/permission-foundation", workspace.PermissionFoundationView),
     *_at("api/user/account-context", workspace.AccountContextView),
@@ -159,6 +170,7 @@ urlpatterns = [
     *_alerts,
     *_reports,
     *_incidents,
+    *_status_pages,
     *_user,
     *_sign_in,
 ]

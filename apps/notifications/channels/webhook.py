@@ -36,7 +36,7 @@ def send(envelope: Envelope) -> Receipt:
         "X-Dashmon-Event": envelope.payload.get("event", {}).get("event") or envelope.event_name,
         "X-Dashmon-Delivery": envelope.id,
     }
-    if envelope.secret is not None:
+    if envelope.secret:
         headers["X-Dashmon-Signature"] = signature(envelope.secret, body, envelope.at)
     try:
         answer = post(envelope.recipient, body, headers, TIMEOUT_S)

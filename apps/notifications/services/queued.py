@@ -28,7 +28,8 @@ def queue_message(
     """Put one message into the outbox, in the caller's transaction; None when `key` has put one there before.
 
     An e-mail's payload holds `subject`, `text`, `html`, and optionally `headers` (by name) and `attachments` (each
-    with `name`, `type` and `base64`); every attempt carries the same Message-ID. `key` names the fact and the
+    with `name`, `type` and `base64`); every attempt carries the same Message-ID. A webhook's payload is its body, which
+    goes out unsigned. `key` names the fact and the
     recipient (`report:17:2026-03-02:ana@example.com`): the same fact handed in twice is sent once. Workers send it,
     try again and log it like every other delivery.
     """
@@ -45,7 +46,9 @@ def queue_message(
         created_at=now,
         next_at=now,
     )
-    delivery.payload = dict(payload)
+    # Nobody agreed on a secret to sign it with.
+    is_hook = kind == ChannelKind.WEBHOOK
+    delivery.payload = {"event": dict(payload), "unsigned": True} if is_hook else dict(payload)
     if kind == ChannelKind.EMAIL:
         delivery.payload["message_id"] = messages.message_id(delivery.wire_id)
     # Two callers at once: the unique key lets one of them in.

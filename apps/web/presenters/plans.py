@@ -10,6 +10,7 @@ LABELS: dict[Limit, tuple[str, str]] = {
     "projects": ("Projects", "projects"),
     "devicesPerProject": ("Monitors in the fullest project", "devicesMaxInProject"),
     "members": ("Members", "members"),
+    "statusPages": ("Status pages", "statusPages"),
     "apiTokens": ("API tokens", "apiTokens"),
 }
 

@@ -14,6 +14,7 @@ from apps.incidents import services
 from apps.incidents.models import Incident
 from apps.incidents.selectors import count_open, incident_by_public_id, list_incidents, of_subject, timeline
 from apps.notifications.selectors import list_deliveries
+from apps.statuspages.selectors import pages_of
 from apps.web.access import WorkspacePage
 from apps.web.incident_query import FILTERS, read_asked
 from apps.web.paging import read_cursor, write_cursor
@@ -79,6 +80,7 @@ class IncidentDetail(IncidentPage):
         context = {
             "incident": row,
             "name": row.wire_id,
+            "has_status_pages": pages_of(self.workspace, projects=self.actor.projects).exists(),
             "view": presenter.row(row, self.now),
             "moments": [presenter.moment(event) for event in reversed(timeline(row))],
             "device": device,

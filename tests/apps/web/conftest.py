@@ -19,6 +19,7 @@ from apps.pipeline.states import announce
 from apps.projects.models import Project
 from apps.workspaces.models import Workspace
 from tests import factories
+from tests.apps.statuspages.conftest import shop  # noqa: F401  # the same page as in the tests of its rules
 
 INTERVAL_MS = 60_000
 STATES = {"unknown": 0, "up": 1, "warning": 2, "down": 3}

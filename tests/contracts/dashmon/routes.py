@@ -21,6 +21,7 @@ class Target:
     invitation: str = "inv_0000000000000000000001"
     token: str = "tok_0000000000000000000001"
     incident: str = "inc_0000000000000000000001"
+    page: str = "sp_0000000000000000000001"
 
     def path(self, route: str) -> str:
         device = self.device
@@ -35,6 +36,8 @@ class Target:
             return path.replace(":id", self.incident)
         if "percentiles" in route:
             return path.replace(":id", str(device.public_id))
+        if "status-pages" in route:
+            return path.replace(":id", self.page)
         return path.replace(":id", self.token if "api-tokens" in route else self.project)
 
 
@@ -92,6 +95,15 @@ BODIES: Mapping[tuple[str, str], Any] = {
     ("POST", "/api/incidents/:id/note"): {"text": "Looking into it."},
     ("POST", "/api/incidents/:id/resolve"): {"note": "Router replaced."},
     ("GET", "/api/support/summary"): None,
+    ("GET", "/api/status-pages"): None,
+    ("POST", "/api/status-pages"): {"name": "Acme status", "visibility": "private_token", "projectIds": []},
+    ("GET", "/api/status-pages/:id"): None,
+    ("PUT", "/api/status-pages/:id"): {"name": "Renamed", "accentColor": "#2563eb", "showUptimeDays": 30},
+    ("DELETE", "/api/status-pages/:id"): None,
+    ("POST", "/api/status-pages/:id/regenerate-token"): None,
+    ("GET", "/api/status-pages/:id/updates"): None,
+    ("POST", "/api/status-pages/:id/updates"): {"status": "investigating", "title": "Slow checkout", "body": "Soon."},
+    ("GET", "/api/status-pages/:id/subscribers"): None,
     ("GET", "/api/user/permission-foundation"): None,
     ("POST", "/api/user/account-context"): {"ownerUserId": None},
     ("GET", "/api/user/team-invitations"): None,

@@ -65,6 +65,18 @@ KEYS = [
     "config",
     "synthetic",
     "regenerateToken",
+    "slug",
+    "visibility",
+    "customDomain",
+    "accentColor",
+    "locale",
+    "showUptimeDays",
+    "title",
+    "body",
+    "status",
+    "incidentKey",
+    "startsAt",
+    "endsAt",
 ]
 SCALARS = st.one_of(
     st.none(),
@@ -122,6 +134,7 @@ QUERIED = [
     "/api/reports/uptime",
     "/api/metrics/down-events",
     "/api/incidents",
+    "/api/status-pages",
 ]
 
 

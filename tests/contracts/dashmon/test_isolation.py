@@ -12,6 +12,7 @@ from apps.audit.models import AuditEntry
 from apps.devices.models import Device
 from apps.incidents.models import Incident, IncidentEvent
 from apps.projects.models import MaintenanceWindow, Project
+from apps.statuspages.models import StatusPage, StatusUpdate
 from apps.tokens.models import ApiToken
 from apps.workspaces.models import Invitation
 from tests import factories
@@ -24,7 +25,17 @@ NAMED = [key for key in BODIES if ":" in key[1]]
 
 def state() -> dict[str, Any]:
     """Everything a stranger must not be able to change."""
-    models = (Project, Device, MaintenanceWindow, ApiToken, Invitation, Incident, IncidentEvent)
+    models = (
+        Project,
+        Device,
+        MaintenanceWindow,
+        ApiToken,
+        Invitation,
+        Incident,
+        IncidentEvent,
+        StatusPage,
+        StatusUpdate,
+    )
     return {model.__name__: list(model.objects.order_by("pk").values()) for model in models}
 
 

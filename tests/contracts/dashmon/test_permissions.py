@@ -11,6 +11,7 @@ from apps.alerts.models import AlertRule
 from apps.common.ids import encode_uuid
 from apps.incidents.models import Incident
 from apps.projects.models import Project
+from apps.statuspages import services as status_pages
 from apps.workspaces import invitations
 from apps.workspaces.models import Membership, Workspace
 from tests import factories
@@ -66,6 +67,9 @@ def target(workspace: Workspace, project: Project, now: Any) -> Target:
         title="Till 1 is down",
         opened_at=now,
     )
+    page, _ = status_pages.create_page(
+        workspace=workspace, values={"name": "Shop", "visibility": "private_token"}, projects=[project], now=now
+    )
     return Target(
         project.key,
         device,
@@ -74,6 +78,7 @@ def target(workspace: Workspace, project: Project, now: Any) -> Target:
         encode_uuid("inv", offer.public_id),
         encode_uuid("tok", token.public_id),
         incident.wire_id,
+        page.wire_id,
     )
 
 

@@ -1,0 +1,16 @@
+"""When two requests may be given the same kept answer: by host, path, the few queries there are, and language."""
+
+import re
+
+from apps.statuspages.words import preferred
+
+QUERY = re.compile(r"(?:(?:lang|theme|project|v)=[A-Za-z0-9._-]{1,64}(?:&|$)){0,3}")
+LONGEST = 400
+Address = tuple[str, str, str, str]
+
+
+def address_of(*, host: str, path: str, query: str, accept_language: str) -> Address | None:
+    """The request as an address of the shelf; None for one that is never answered from there."""
+    if len(host) + len(path) > LONGEST or not QUERY.fullmatch(query):
+        return None
+    return host.lower(), path, query, preferred(accept_language)

@@ -1,0 +1,1 @@
+"""Status pages: what the public sees, and where a team makes it."""
