@@ -2,7 +2,23 @@
 
 from django.urls import include, path
 
-from apps.web.views import alerts, entry, incidents, manage, monitor, monitor_form, monitors, overview, projects, team
+from apps.web.views import (
+    alert_messages,
+    alerts,
+    channels,
+    deliveries,
+    entry,
+    incidents,
+    manage,
+    monitor,
+    monitor_form,
+    monitors,
+    on_call,
+    overview,
+    projects,
+    routing,
+    team,
+)
 
 app_name = "web"
 workspace_pages = [
@@ -31,8 +47,16 @@ workspace_pages = [
     path("incidents/<str:incident>/note", incidents.IncidentAct.as_view(act="note"), name="incident-note"),
     path("incidents/<str:incident>/resolve", incidents.IncidentAct.as_view(act="resolve"), name="incident-resolve"),
     path("alerts/", alerts.Alerts.as_view(), name="alerts"),
-    path("alerts/<str:kind>/test", alerts.TestAlert.as_view(), name="alert-test"),
-    path("alerts/deliveries/<str:delivery>/retry", alerts.RetryDelivery.as_view(), name="delivery-retry"),
+    path("alerts/workspace/", alert_messages.WorkspaceMessages.as_view(), name="alerts-workspace"),
+    path("alerts/workspace/<str:kind>/test", alert_messages.TestAlert.as_view(), name="alert-test"),
+    path("alerts/routing/<str:key>", routing.EditRouting.as_view(), name="routing"),
+    path("alerts/on-call/", on_call.OnCall.as_view(), name="on-call"),
+    path("alerts/channels/", channels.Channels.as_view(), name="channels"),
+    path("alerts/channels/<str:channel>/test", channels.TestChannel.as_view(), name="channel-test"),
+    path("alerts/channels/<str:channel>/switch", channels.SwitchChannel.as_view(), name="channel-switch"),
+    path("alerts/deliveries/", deliveries.Deliveries.as_view(), name="deliveries"),
+    path("alerts/deliveries/<str:delivery>", deliveries.OneDelivery.as_view(), name="delivery"),
+    path("alerts/deliveries/<str:delivery>/retry", deliveries.RetryDelivery.as_view(), name="delivery-retry"),
     path("projects/", projects.Projects.as_view(), name="projects"),
     path("new-project", projects.NewProject.as_view(), name="project-new"),
     path("projects/<str:key>", projects.EditProject.as_view(), name="project"),

@@ -14,6 +14,11 @@ PAGES = (
     "monitors/new",
     "incidents/",
     "alerts/",
+    "alerts/workspace/",
+    "alerts/routing/berlin",
+    "alerts/on-call/",
+    "alerts/channels/",
+    "alerts/deliveries/",
     "projects/",
     "new-project",
     "projects/berlin",
@@ -22,6 +27,17 @@ PAGES = (
     "settings/",
     "profile/",
     "audit/",
+)
+WRITES = (
+    "New monitor",
+    "/acknowledge",
+    "Send a test",
+    "New project",
+    "Test now",
+    "Set maintenance",
+    "Save routing",
+    "Turn off",
+    "Add stand-in",
 )
 
 
@@ -67,12 +83,24 @@ def test_a_viewer_sees_no_write_controls(scene: Scene) -> None:
         "monitors/",
         "incidents/",
         "alerts/",
+        "alerts/workspace/",
+        "alerts/routing/berlin",
+        "alerts/channels/",
+        "alerts/deliveries/",
         "projects/",
         "members/",
         f"monitors/{scene.device.public_id}",
     ):
         text = client.get(scene.path(page)).content.decode()
-        for word in ("New monitor", "/acknowledge", "Send a test", "New project", "Test now", "Set maintenance"):
+        for word in (
+            "New monitor",
+            "/acknowledge",
+            "Send a test",
+            "New project",
+            "Test now",
+            "Set maintenance",
+            "Save routing",
+        ):
             assert word not in text, (page, word)
 
 
