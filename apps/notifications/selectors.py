@@ -45,6 +45,12 @@ def channels_in(workspace: Workspace, *, projects: Collection[int] | None = None
     return list(rows.order_by("project__name", "project_id", "position", "pk"))
 
 
+def channels_of(incident: Incident) -> Sequence[Channel]:
+    """The channels of the project an incident belongs to."""
+    rows = Channel.objects.of(incident.workspace_id).filter(project=incident.project_id, project__isnull=False)
+    return list(rows.order_by("position", "pk"))
+
+
 def channel_by_public_id(
     workspace: Workspace, public_id: UUID | None, *, projects: Collection[int] | None = None
 ) -> Channel:

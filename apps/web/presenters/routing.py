@@ -97,6 +97,20 @@ def names_of(document: Mapping[str, Any], people: Mapping[str, str]) -> Names:
     )
 
 
+def upcoming_lines(items: Sequence[Notice | Skip], *, opened_at: datetime, names: Names) -> list[Line]:
+    """What is still to come of an incident, in the order given."""
+    return [_line(item, opened_at, names) for item in items]
+
+
+def names_in(channels: Sequence[Channel], people: Mapping[str, str]) -> Names:
+    """Names for stored channels of one project."""
+    return Names(
+        people,
+        {channel.key: channel.name or channel_word(channel.kind) for channel in channels},
+        {channel.key for channel in channels if not channel.enabled},
+    )
+
+
 def project_rows(
     projects: Sequence[Project],
     routings: Mapping[int, Routing],
@@ -134,7 +148,7 @@ def _project_row(
 
 def _hears(steps: Sequence[Mapping[str, Any]], channels: Sequence[Channel], people: Mapping[str, str]) -> str:
     """Everybody whom the steps name, each once; without a step, every channel."""
-    names = Names(people, {channel.key: channel.name or channel_word(channel.kind) for channel in channels})
+    names = names_in(channels, people)
     if not steps:
         return ", ".join(names.of(channel.target) for channel in channels if channel.enabled)
     targets = [f"{target['type']}:{target['id']}" for step in steps for target in step["targets"]]

@@ -11,11 +11,21 @@ from apps.common.ids import decode_uuid
 from apps.devices.selectors import devices_of
 from apps.incidents import services
 from apps.incidents.models import Incident
-from apps.incidents.selectors import count_open, incident_by_public_id, list_incidents, of_device, timeline
+from apps.incidents.selectors import (
+    cause_of,
+    consequences_of,
+    count_open,
+    incident_by_public_id,
+    list_incidents,
+    of_device,
+    timeline,
+)
 from apps.incidents.types import StatusFilter
-from apps.notifications.selectors import list_deliveries
+from apps.notifications.selectors import channels_of, list_deliveries
+from apps.notifications.upcoming import upcoming
 from apps.web.access import WorkspacePage
 from apps.web.paging import read_cursor, write_cursor
+from apps.web.presenters import deliveries, routing
 from apps.web.presenters import incidents as presenter
 
 FILTERS = {"open": "Open", "acknowledged": "Acknowledged", "resolved": "Resolved", "all": "All"}
@@ -67,14 +77,23 @@ class IncidentDetail(IncidentPage):
         row = self.incident(incident)
         device = devices_of(self.workspace, projects=self.actor.projects).filter(pk=row.subject_id).first()
         before = [other for other in of_device(self.workspace, row.subject_id, limit=6) if other.pk != row.pk]
+        people = routing.people_of(self.workspace)
+        names = routing.names_in(channels_of(row), people)
+        ahead = upcoming(row)
+        log = list_deliveries(self.workspace, incident=row, projects=self.actor.projects, limit=10)
         context = {
             "incident": row,
             "name": row.wire_id,
             "view": presenter.row(row, self.now),
-            "moments": [presenter.moment(event) for event in reversed(timeline(row))],
+            "moments": [presenter.moment(event, names) for event in reversed(timeline(row))],
             "device": device,
             "before": presenter.rows(before[:5], self.now),
-            "deliveries": list_deliveries(self.workspace, incident=row, limit=10).items,
+            "deliveries": deliveries.rows(log.items, reveal=self.may("secrets.read")),
+            "more_deliveries": log.total > len(log.items),
+            "cause": cause_of(row, projects=self.actor.projects),
+            "consequences": presenter.rows(consequences_of(row, projects=self.actor.projects), self.now),
+            "next_at": ahead.next_at if ahead is not None else None,
+            "ahead": routing.upcoming_lines(ahead.notices, opened_at=row.opened_at, names=names) if ahead else [],
             "close_reason": presenter.CLOSE_REASONS.get(row.close_reason, ""),
         }
         return self.render("web/incident.html", context)
