@@ -211,7 +211,7 @@ def _rotation(builder: _Builder, index: int, item: Mapping[str, Any]) -> Row:
             "people",
             item.get("members", ()),
             options=builder.choices.people,
-            help="The first has the first shift. Save or add a row for more places.",
+            help="The first has the first shift. A free place follows the last one.",
         ),
         builder.field(f"{path}.startsOn", "First shift begins on", "date", item.get("startsOn", ""), width="third"),
         builder.field(f"{path}.handoffTime", "Handoff at", "time", item.get("handoffTime", ""), width="third"),
