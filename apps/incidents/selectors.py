@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, When, Window
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Value, When, Window
 from django.db.models.functions import RowNumber
 
 from apps.alerts.built_in import DEVICE_STATE
@@ -139,6 +139,22 @@ def incident_by_public_id(
     return incident
 
 
+def cause_of(incident: Incident, *, projects: Collection[int] | None = None) -> Incident | None:
+    """The incident whose trouble this one follows from; None when there is none, or it is out of reach."""
+    if incident.caused_by_id is None:
+        return None
+    row: Incident | None = _visible_in(incident.workspace_id, projects).filter(pk=incident.caused_by_id).first()
+    return row
+
+
+def consequences_of(
+    incident: Incident, *, projects: Collection[int] | None = None, limit: int = 20
+) -> Sequence[Incident]:
+    """What follows from this one, open before closed, within reach."""
+    rows = _visible_in(incident.workspace_id, projects).filter(caused_by=incident)
+    return list(rows.order_by(F("closed_at").desc(nulls_first=True), "-opened_at", "-id")[:limit])
+
+
 def timeline(incident: Incident) -> Sequence[IncidentEvent]:
     """What happened, oldest first; what follows in the same instant keeps the order in which it was written."""
     rows = IncidentEvent.objects.of(incident.workspace_id).filter(incident=incident)
@@ -147,6 +163,10 @@ def timeline(incident: Incident) -> Sequence[IncidentEvent]:
 
 
 def _visible(workspace: Workspace, projects: Collection[int] | None) -> QuerySet[Incident]:
+    return _visible_in(workspace.pk, projects)
+
+
+def _visible_in(workspace: int, projects: Collection[int] | None) -> QuerySet[Incident]:
     rows: QuerySet[Incident] = Incident.objects.of(workspace).select_related("project", "acknowledged_by", "caused_by")
     return rows if projects is None else rows.filter(project_id__in=projects)
 

@@ -1,6 +1,7 @@
-"""Reads of notifications: the delivery log, and what waits."""
+"""Reads of notifications: routings, channels, the delivery log, and what waits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -9,29 +10,85 @@ from django.db.models import Count, Min, Q
 from apps.common.errors import NotFoundError
 from apps.incidents.models import Incident, IncidentEvent
 from apps.incidents.types import Cursor, Page
-from apps.notifications.models import Delivery, DeliveryAttempt
+from apps.notifications.models import Channel, Delivery, DeliveryAttempt, Route
 from apps.notifications.queue import heads
 from apps.notifications.types import Backlog
+from apps.projects.models import Project
 from apps.workspaces.models import Workspace
 
 PAGE = 50
 LONGEST_LIST = 200
 
 
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """What one project's routing consists of; `route` is None where nobody has saved any."""
+
+    route: Route | None
+    channels: Sequence[Channel]
+
+
+def routings(workspace: Workspace) -> Mapping[int, Routing]:
+    """The routing of every project that has any, by the project's primary key. Two queries."""
+    routes = {route.project_id: route for route in Route.objects.of(workspace).filter(scope=Route.Scope.PROJECT)}
+    channels: dict[int | None, list[Channel]] = {}
+    for channel in channels_in(workspace):
+        channels.setdefault(channel.project_id, []).append(channel)
+    return {key: Routing(routes.get(key), channels.get(key, [])) for key in {*routes, *channels} if key is not None}
+
+
+def channels_in(workspace: Workspace, *, projects: Collection[int] | None = None) -> Sequence[Channel]:
+    """The channels of projects, by project and in their order; `projects` limits them, None means all."""
+    rows = Channel.objects.of(workspace).filter(project__isnull=False).select_related("project")
+    if projects is not None:
+        rows = rows.filter(project__in=projects)
+    return list(rows.order_by("project__name", "project_id", "position", "pk"))
+
+
+def channels_of(incident: Incident) -> Sequence[Channel]:
+    """The channels of the project an incident belongs to."""
+    rows = Channel.objects.of(incident.workspace_id).filter(project=incident.project_id, project__isnull=False)
+    return list(rows.order_by("position", "pk"))
+
+
+def channel_by_public_id(
+    workspace: Workspace, public_id: UUID | None, *, projects: Collection[int] | None = None
+) -> Channel:
+    """One channel of a project; NotFoundError when it is unknown, of another workspace or out of reach, all alike."""
+    channel: Channel | None = None
+    if public_id is not None:
+        rows = Channel.objects.of(workspace).filter(project__isnull=False).select_related("project")
+        if projects is not None:
+            rows = rows.filter(project__in=projects)
+        channel = rows.filter(public_id=public_id).first()
+    if channel is None:
+        raise NotFoundError("There is no such channel.")
+    return channel
+
+
 def list_deliveries(
     workspace: Workspace,
     *,
     status: str | None = None,
+    kind: str | None = None,
+    project: Project | None = None,
     incident: Incident | None = None,
+    projects: Collection[int] | None = None,
     after: Cursor | None = None,
     limit: int = PAGE,
 ) -> Page[Delivery]:
-    """The delivery log, newest first; `after` is the end of the page before."""
-    rows = Delivery.objects.of(workspace).select_related("incident")
-    if status is not None:
-        rows = rows.filter(status=status)
-    if incident is not None:
-        rows = rows.filter(incident=incident)
+    """The delivery log, newest first; `after` is the end of the page before.
+
+    `projects` limits it to what concerns some projects, by their primary keys; None means everything.
+    """
+    rows = Delivery.objects.of(workspace).select_related("incident__project", "channel__project")
+    for name, value in (("status", status), ("kind", kind), ("incident", incident)):
+        if value is not None:
+            rows = rows.filter(**{name: value})
+    if project is not None:
+        rows = rows.filter(_concerns([project.pk]))
+    if projects is not None:
+        rows = rows.filter(_concerns(projects))
     total = rows.count()
     if after is not None:
         rows = rows.filter(Q(created_at__lt=after.at) | Q(created_at=after.at, pk__lt=after.id))
@@ -42,11 +99,20 @@ def list_deliveries(
     return Page(items=items, next=end, total=total)
 
 
-def delivery_by_public_id(workspace: Workspace, public_id: UUID | None) -> Delivery:
-    """One delivery; NotFoundError when it is unknown or of another workspace, both alike."""
+def _concerns(projects: Collection[int]) -> Q:
+    return Q(incident__project__in=projects) | Q(channel__project__in=projects)
+
+
+def delivery_by_public_id(
+    workspace: Workspace, public_id: UUID | None, *, projects: Collection[int] | None = None
+) -> Delivery:
+    """One delivery; NotFoundError when it is unknown, of another workspace or out of reach, all alike."""
     delivery: Delivery | None = None
     if public_id is not None:
-        delivery = Delivery.objects.of(workspace).filter(public_id=public_id).first()
+        rows = Delivery.objects.of(workspace).select_related("incident__project", "channel__project")
+        if projects is not None:
+            rows = rows.filter(_concerns(projects))
+        delivery = rows.filter(public_id=public_id).first()
     if delivery is None:
         raise NotFoundError("There is no such delivery.")
     return delivery

@@ -3,18 +3,23 @@
 from django.urls import include, path
 
 from apps.web.views import (
+    alert_messages,
     alert_rules,
     alerts,
     analytics,
+    channels,
+    deliveries,
     entry,
     incidents,
     manage,
     monitor,
     monitor_form,
     monitors,
+    on_call,
     overview,
     projects,
     reports,
+    routing,
     team,
 )
 from apps.web.views.status import components, editor, updates
@@ -52,8 +57,6 @@ workspace_pages = [
     path("alerts/rules/<str:number>", alert_rules.EditRule.as_view(), name="alert-rule"),
     path("alerts/rules/<str:number>/switch", alert_rules.SwitchRule.as_view(), name="alert-rule-switch"),
     path("alerts/rules/<str:number>/delete", alert_rules.DeleteRule.as_view(), name="alert-rule-delete"),
-    path("alerts/<str:kind>/test", alerts.TestAlert.as_view(), name="alert-test"),
-    path("alerts/deliveries/<str:delivery>/retry", alerts.RetryDelivery.as_view(), name="delivery-retry"),
     path("status-pages/", editor.StatusPages.as_view(), name="status-pages"),
     path("status-pages/new", editor.NewStatusPage.as_view(), name="status-page-new"),
     path("status-pages/<str:page>", editor.EditStatusPage.as_view(), name="status-page"),
@@ -65,6 +68,16 @@ workspace_pages = [
         path(f"status-pages/<str:page>/{act}", editor.StatusPageAct.as_view(act=act), name=f"status-{act}")
         for act in ("token", "logo", "domain", "verify", "delete")
     ),
+    path("alerts/workspace/", alert_messages.WorkspaceMessages.as_view(), name="alerts-workspace"),
+    path("alerts/workspace/<str:kind>/test", alert_messages.TestAlert.as_view(), name="alert-test"),
+    path("alerts/routing/<str:key>", routing.EditRouting.as_view(), name="routing"),
+    path("alerts/on-call/", on_call.OnCall.as_view(), name="on-call"),
+    path("alerts/channels/", channels.Channels.as_view(), name="channels"),
+    path("alerts/channels/<str:channel>/test", channels.TestChannel.as_view(), name="channel-test"),
+    path("alerts/channels/<str:channel>/switch", channels.SwitchChannel.as_view(), name="channel-switch"),
+    path("alerts/deliveries/", deliveries.Deliveries.as_view(), name="deliveries"),
+    path("alerts/deliveries/<str:delivery>", deliveries.OneDelivery.as_view(), name="delivery"),
+    path("alerts/deliveries/<str:delivery>/retry", deliveries.RetryDelivery.as_view(), name="delivery-retry"),
     path("projects/", projects.Projects.as_view(), name="projects"),
     path("new-project", projects.NewProject.as_view(), name="project-new"),
     path("projects/<str:key>", projects.EditProject.as_view(), name="project"),

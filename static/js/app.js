@@ -4,9 +4,11 @@ import { startCopy } from "./copy.js";
 import { startKeyboard } from "./keyboard.js";
 import { startLive } from "./live.js";
 import { startMenus } from "./menus.js";
+import { startPlaces } from "./places.js";
 
 startBars();
 startCopy();
 startKeyboard();
 startLive();
 startMenus();
+startPlaces();

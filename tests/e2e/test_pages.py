@@ -10,6 +10,8 @@ from apps.alerts import services
 from apps.alerts.conditions import Condition
 from apps.alerts.documents import RuleDraft
 from apps.alerts.windows import Streak
+from apps.notifications.models import Channel, Delivery
+from apps.notifications.services import add_override, deliver_due, fan_out, set_alert_settings
 from apps.pipeline.lifecycle import set_paused
 from apps.pipeline.windows import set_maintenance
 from apps.projects.windows import Target
@@ -42,6 +44,14 @@ PAGES = (
     "alerts/rules/new",
     "alerts/rules/new?kind=node",
     "RULE",
+    "alerts/workspace/",
+    "alerts/routing/berlin",
+    "alerts/routing/berlin?preview.severity=critical",
+    "alerts/on-call/",
+    "alerts/channels/",
+    "alerts/deliveries/",
+    "alerts/deliveries/?status=dropped",
+    "DELIVERY",
     "projects/",
     "projects/berlin",
     "new-project",
@@ -57,6 +67,7 @@ PAGES = (
     "profile/",
     "audit/",
 )
+EMPTY = ("alerts/", "alerts/workspace/", "alerts/on-call/", "alerts/channels/", "alerts/deliveries/")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 ENTRY = ("/", "/accounts/login/", "/accounts/password/reset/", "/accounts/signup/", "/nothing-here")
 ACCOUNT = (
@@ -93,13 +104,54 @@ def full(scene: Scene) -> dict[str, str]:
         name="Weekly for the board", frequency="weekly", recipients=["board@example.com"], timezone="Asia/Tokyo"
     )
     schedule = create_schedule(workspace=scene.workspace, wish=wish, actor="ana@example.com", now=now)
+    delivery = tell(scene)
     return {
+        "DELIVERY": f"alerts/deliveries/{delivery.wire_id}",
         "MONITOR": f"monitors/{scene.device.public_id}",
         "HEARTBEAT": f"monitors/{heartbeat.public_id}",
         "INCIDENT": f"incidents/{incident.wire_id}",
         "RULE": f"alerts/rules/{rule.number}",
         "SCHEDULE": f"reports/schedules/{schedule.wire_id}",
     }
+
+
+def tell(scene: Scene) -> Delivery:
+    """A routing with one of everything, and what it made of the incident."""
+    everybody = [str(scene.owner.public_id), str(scene.viewer.public_id)]
+    hours = {"days": ["mon", "tue"], "start": "08:00", "end": "18:00"}
+    document = {
+        "channels": [
+            {"id": "ch_mail", "type": "email", "name": "Night shift of the warehouse", "to": ["ops@example.com"]},
+            {"id": "ch_hook", "type": "webhook", "url": "https://hooks.example/in"},
+            {"id": "ch_sms", "type": "sms", "to": ["+491511234567"], "enabled": False},
+        ],
+        "quietHours": {"enabled": True, "windows": [hours]},
+        "onCall": [{"id": "main", "members": everybody, "startsOn": "2026-01-05", "coverage": [hours]}],
+        "escalation": {
+            "steps": [
+                {
+                    "afterMinutes": 0,
+                    "targets": [{"type": "oncall", "id": "main"}, {"type": "channel", "id": "ch_mail"}],
+                },
+                {"afterMinutes": 15, "targets": [{"type": "user", "id": everybody[0]}]},
+            ]
+        },
+    }
+    set_alert_settings(project=scene.project, document=document, actor="test", now=scene.now)
+    add_override(
+        project=scene.project,
+        rotation_id="main",
+        member=everybody[1],
+        start=scene.now,
+        end=scene.now + timedelta(days=1),
+        actor="test",
+        now=scene.now,
+    )
+    fan_out(now=scene.now, limit=50)
+    deliver_due(now=scene.now, limit=50)
+    Channel.objects.filter(key="ch_hook").update(failing_since=scene.now, last_error="503 Service Unavailable")
+    delivery: Delivery = Delivery.objects.of(scene.workspace).earliest("pk")
+    return delivery
 
 
 def path_of(scene: Scene, page: str, named: dict[str, str]) -> str:
@@ -162,9 +214,11 @@ def test_a_quiet_workspace_and_an_empty_one_are_sound(visit: Visit, scene: Scene
     measure(scene.device, "up", "up", now=scene.now)
     page = visit(scene.path(), user=scene.viewer)
     told = unsound(page, "quiet overview of a viewer")
+    page.goto(scene.path("alerts/routing/berlin?preview.severity=warning"))
+    told += unsound(page, "routing in words")
     slug = scene.stranger.memberships.get().workspace.slug
     page = visit(f"/app/w/{slug}/", user=scene.stranger)
-    for tail in ("", "monitors/", "incidents/", "alerts/", "projects/", "tokens/"):
+    for tail in ("", "monitors/", "incidents/", *EMPTY, "projects/", "tokens/"):
         page.goto(f"/app/w/{slug}/{tail}")
         told += unsound(page, f"empty {tail or 'overview'}")
     assert told == []

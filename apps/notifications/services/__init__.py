@@ -4,7 +4,12 @@ from apps.notifications.services.deliveries import deliver_due, give_back, retry
 from apps.notifications.services.escalations import advance_due
 from apps.notifications.services.outbox import fan_out
 from apps.notifications.services.queued import queue_message
-from apps.notifications.services.routing import alert_settings, check_alert_settings, set_alert_settings
+from apps.notifications.services.routing import (
+    alert_settings,
+    check_alert_settings,
+    policy_of_draft,
+    set_alert_settings,
+)
 from apps.notifications.services.rules import (
     email_rule,
     set_email_rule,
@@ -13,9 +18,11 @@ from apps.notifications.services.rules import (
     sms_rule,
     webhook_rule,
 )
+from apps.notifications.services.switching import add_override, remove_override, set_channel_enabled
 from apps.notifications.services.trials import queue_test, send_channel_test, send_test
 
 __all__ = [
+    "add_override",
     "advance_due",
     "alert_settings",
     "check_alert_settings",
@@ -23,12 +30,15 @@ __all__ = [
     "email_rule",
     "fan_out",
     "give_back",
+    "policy_of_draft",
     "queue_message",
     "queue_test",
+    "remove_override",
     "retry",
     "send_channel_test",
     "send_test",
     "set_alert_settings",
+    "set_channel_enabled",
     "set_email_rule",
     "set_sms_rule",
     "set_webhook_rule",

@@ -13,7 +13,8 @@ from apps.notifications import channels
 from apps.notifications.kinds import ChannelKind
 from apps.notifications.models import Channel, Route
 from apps.notifications.people import members
-from apps.notifications.routing.document import ID, normalise
+from apps.notifications.routing import Policy
+from apps.notifications.routing.document import ID, normalise, policy_of
 from apps.projects.models import Project
 from apps.workspaces.plans import ensure_room
 from apps.workspaces.services import next_number
@@ -83,6 +84,13 @@ def set_alert_settings(*, project: Project, document: Mapping[str, Any], actor: 
 def check_alert_settings(document: Any) -> None:
     """Refuse what is wrong whichever project it is for: types, spellings, ranges, targets that are not there."""
     _read(document, {}, members=_Anybody(), timezone="UTC")
+
+
+def policy_of_draft(*, project: Project, document: Mapping[str, Any]) -> Policy:
+    """The rules a document would set, saving nothing; InvalidInputError lists every fault by path, as saving would."""
+    known = {channel.key: channel for channel in channels_of(project)}
+    read, policy = _read(document, known, members=_nameable(project), timezone=project.workspace.timezone)
+    return policy_of(policy, channels=[channel.key for channel in read if channel.enabled])
 
 
 class _Anybody(frozenset[str]):

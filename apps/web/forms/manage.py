@@ -113,35 +113,3 @@ class MaintenanceForm(forms.Form):
         if ends is None and data["lasts"]:
             ends = starts + timedelta(minutes=int(data["lasts"]))
         return starts, ends
-
-
-class EmailRuleForm(forms.Form):
-    """Who gets e-mail when a monitor goes down or comes back."""
-
-    enabled = forms.BooleanField(label="Send e-mail when a monitor goes down and when it is up again", required=False)
-    to = forms.CharField(
-        label="Recipients",
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="Addresses with commas between them. Empty: the owner of the workspace.",
-    )
-    cooldown = forms.IntegerField(
-        label="At most one message per monitor and event every",
-        min_value=1,
-        max_value=10080,
-        help_text="Minutes, 1 to 10080.",
-    )
-
-
-class WebhookForm(forms.Form):
-    """Where programs hear of incidents."""
-
-    enabled = forms.BooleanField(label="Send every change to this address", required=False)
-    url = forms.CharField(label="Address", max_length=2048, help_text="https://hooks.example/dashmon")
-    secret = forms.CharField(
-        label="Secret",
-        max_length=200,
-        required=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
-        help_text="Signs every message (HMAC-SHA256). Empty: the stored one stays; the first one is made for you.",
-    )

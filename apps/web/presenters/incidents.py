@@ -1,12 +1,13 @@
 """Incidents as lists and timelines show them: a shape, a sentence, a span."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from apps.incidents.models import Incident, IncidentEvent
 from apps.web.presenters import words
+from apps.web.presenters.routing import Names, channel_word
 from apps.web.presenters.status import Shape, StatusView
 
 SHAPES: dict[str, Shape] = {"critical": "down", "warning": "degraded", "info": "unknown"}
@@ -34,6 +35,7 @@ CAUSES = {
     "overrun": "The job ran too long",
     "missed": "No heartbeat in time",
 }
+UNNAMED = Names({})
 Form = Literal["shape", "icon"]
 
 
@@ -100,19 +102,21 @@ def rows(incidents: Sequence[Incident], now: datetime) -> list[IncidentRow]:
     return [replace(item, lead=index == lead) for index, item in enumerate(found)]
 
 
-def moment(event: IncidentEvent) -> Moment:
-    """One event as a sentence a person would say."""
+def moment(event: IncidentEvent, names: Names = UNNAMED) -> Moment:
+    """One event as a sentence a person would say; `names` are what ids of the project's routing are called."""
     detail = event.detail
     if event.kind == IncidentEvent.Kind.NOTE:
         return Moment(event.at, "message-square", "icon", event.actor, "added a note", note=detail.get("text", ""))
     if event.kind == IncidentEvent.Kind.ACKNOWLEDGED:
         return Moment(event.at, "check", "icon", event.actor, "acknowledged it")
     if event.kind == IncidentEvent.Kind.NOTIFIED:
-        return _notified(event)
+        return _notified(event, names)
     if event.kind == IncidentEvent.Kind.CLOSED:
         return _closed(event)
     if detail.get("metric"):
         return _value(event)
+    if event.kind in SPECIAL:
+        return SPECIAL[event.kind](event)
     after = str(detail.get("after", ""))
     return Moment(
         event.at,
@@ -135,9 +139,52 @@ def _verb(event: IncidentEvent) -> str:
     return {"opened": "Went", "worsened": "Got worse:", "eased": "Eased:"}.get(event.kind, "Became")
 
 
-def _notified(event: IncidentEvent) -> Moment:
+def _flapping(event: IncidentEvent) -> Moment:
+    return Moment(
+        event.at,
+        "degraded",
+        "shape",
+        "",
+        "Keeps changing between well and not",
+        more="Said once; then nothing is sent until it has settled.",
+    )
+
+
+def _released(event: IncidentEvent) -> Moment:
+    after = str(event.detail.get("after", ""))
+    state = STATE_WORDS.get(after, after)
+    settled = event.detail.get("reason") != "parent_resolved"
+    sentence = f"Settled, still {state}" if settled else f"Still {state} although what it depends on is well again"
+    return Moment(event.at, STATE_SHAPES.get(after, "unknown"), "shape", "", sentence, more="People hear of it now.")
+
+
+SPECIAL: Mapping[str, Callable[[IncidentEvent], Moment]] = {
+    IncidentEvent.Kind.FLAPPING: _flapping,
+    IncidentEvent.Kind.RELEASED: _released,
+}
+
+
+def _not_told(event: IncidentEvent, names: Names) -> Moment:
+    """Why the routing left somebody out."""
+    target, reason = str(event.detail.get("recipient", "")), str(event.detail.get("result", ""))
+    kind, _, name = target.partition(":")
+    if reason == "quiet_hours":
+        said = f"{target.capitalize()} was left out: quiet hours" if target else "Nobody was told: quiet hours"
+    elif reason == "no_one_on_call":
+        said = f"Nobody was on call in {name}"
+    elif reason == "gone":
+        gone = "has no address here any more" if kind == "user" else "is switched off or gone"
+        said = f"{names.of(target)} was not told: it {gone}" if kind != "user" else f"{names.of(target)} {gone}"
+    else:
+        said = f"{names.of(target)} was not told: {reason}"
+    return Moment(event.at, "bell-off", "icon", "", f"{said[:1].upper()}{said[1:]}")
+
+
+def _notified(event: IncidentEvent, names: Names) -> Moment:
     detail = event.detail
-    channel = {"email": "E-mail", "webhook": "Webhook"}.get(str(detail.get("channel")), "Notice")
+    if detail.get("channel") == "routing":
+        return _not_told(event, names)
+    channel = channel_word(str(detail.get("channel") or "Notice"))
     delivered = detail.get("result") == "delivered"
     ending = "was delivered" if delivered else f"was given up: {detail.get('result', '')}"
     return Moment(event.at, "send", "icon", "", f"{channel} to {detail.get('recipient', '')} {ending}")

@@ -12,12 +12,22 @@ from apps.devices.querysets import DeviceQuerySet
 from apps.devices.selectors import devices_of
 from apps.incidents import services
 from apps.incidents.models import Incident
-from apps.incidents.selectors import count_open, incident_by_public_id, list_incidents, of_subject, timeline
-from apps.notifications.selectors import list_deliveries
+from apps.incidents.selectors import (
+    cause_of,
+    consequences_of,
+    count_open,
+    incident_by_public_id,
+    list_incidents,
+    of_subject,
+    timeline,
+)
+from apps.notifications.selectors import channels_of, list_deliveries
+from apps.notifications.upcoming import upcoming
 from apps.statuspages.selectors import pages_of
 from apps.web.access import WorkspacePage
 from apps.web.incident_query import FILTERS, read_asked
 from apps.web.paging import read_cursor, write_cursor
+from apps.web.presenters import deliveries, routing
 from apps.web.presenters import incidents as presenter
 from apps.web.views.projects import visible_projects
 
@@ -77,16 +87,25 @@ class IncidentDetail(IncidentPage):
         monitors = devices_of(self.workspace, projects=self.actor.projects)
         device = monitors.filter(pk=row.subject_id).first() if row.subject_kind == "device" else None
         before = [other for other in of_subject(self.workspace, row.ref, limit=6) if other.pk != row.pk]
+        people = routing.people_of(self.workspace)
+        names = routing.names_in(channels_of(row), people)
+        ahead = upcoming(row)
+        log = list_deliveries(self.workspace, incident=row, projects=self.actor.projects, limit=10)
         context = {
             "incident": row,
             "name": row.wire_id,
             "has_status_pages": pages_of(self.workspace, projects=self.actor.projects).exists(),
             "view": presenter.row(row, self.now),
-            "moments": [presenter.moment(event) for event in reversed(timeline(row))],
+            "moments": [presenter.moment(event, names) for event in reversed(timeline(row))],
             "device": device,
             "noun": presenter.NOUNS[row.subject_kind],
             "before": presenter.rows(before[:5], self.now),
-            "deliveries": list_deliveries(self.workspace, incident=row, limit=10).items,
+            "deliveries": deliveries.rows(log.items, reveal=self.may("secrets.read")),
+            "more_deliveries": log.total > len(log.items),
+            "cause": cause_of(row, projects=self.actor.projects),
+            "consequences": presenter.rows(consequences_of(row, projects=self.actor.projects), self.now),
+            "next_at": ahead.next_at if ahead is not None else None,
+            "ahead": routing.upcoming_lines(ahead.notices, opened_at=row.opened_at, names=names) if ahead else [],
             "close_reason": presenter.CLOSE_REASONS.get(row.close_reason, ""),
         }
         return self.render("web/incident.html", context)

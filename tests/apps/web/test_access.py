@@ -16,6 +16,11 @@ PAGES = (
     "alerts/",
     "alerts/rules/",
     "alerts/rules/new",
+    "alerts/workspace/",
+    "alerts/routing/berlin",
+    "alerts/on-call/",
+    "alerts/channels/",
+    "alerts/deliveries/",
     "projects/",
     "new-project",
     "projects/berlin",
@@ -24,6 +29,17 @@ PAGES = (
     "settings/",
     "profile/",
     "audit/",
+)
+WRITES = (
+    "New monitor",
+    "/acknowledge",
+    "Send a test",
+    "New project",
+    "Test now",
+    "Set maintenance",
+    "Save routing",
+    "Turn off",
+    "Add stand-in",
 )
 
 
@@ -70,6 +86,10 @@ def test_a_viewer_sees_no_write_controls(scene: Scene) -> None:
         "incidents/",
         "alerts/",
         "alerts/rules/",
+        "alerts/workspace/",
+        "alerts/routing/berlin",
+        "alerts/channels/",
+        "alerts/deliveries/",
         "projects/",
         "members/",
         f"monitors/{scene.device.public_id}",
@@ -83,6 +103,7 @@ def test_a_viewer_sees_no_write_controls(scene: Scene) -> None:
             "New rule",
             "Test now",
             "Set maintenance",
+            "Save routing",
         ):
             assert word not in text, (page, word)
 
