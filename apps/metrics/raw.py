@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Max
@@ -102,14 +103,20 @@ def load_runs(
     end = max(last for stretches in wanted.values() for _, last in stretches)
     blocks: dict[int, dict[int, Table]] = {}
     for source_id, t0, payload in _payloads(workspace_id, _chosen_days(workspace_id, wanted, start, end, carry=carry)):
-        table = decode(payload, keys)
         # Of the days before the first run only what carries in.
-        carried = t0 + DAY <= start and table.ts
-        blocks.setdefault(source_id, {})[t0] = cut(table, table.ts[-1], start) if carried else table
+        table = _last_row(payload, tuple(sorted(keys))) if t0 + DAY <= start else decode(payload, keys)
+        blocks.setdefault(source_id, {})[t0] = table
     heads = head_rows(workspace_id, list(wanted), 0 if carry else start, end)
     return {
         source_id: _joined(blocks.get(source_id, {}), _chosen(heads.get(source_id, {}), keys)) for source_id in wanted
     }
+
+
+@lru_cache(maxsize=1024)
+def _last_row(payload: bytes, keys: tuple[int, ...]) -> Table:
+    """The last row of a sealed day. Such a day hardly ever changes, and its end is asked for all day long."""
+    table = decode(payload, keys)
+    return cut(table, table.ts[-1], table.ts[-1] + 1) if table.ts else table
 
 
 def _chosen_days(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 
 from apps.statuspages.shelf import Headers, Kept
 
@@ -53,6 +54,7 @@ def too_many(wait_s: int) -> Wire:
     return Wire(429, headers, TOO_MANY)
 
 
+@lru_cache(maxsize=256)
 def accepts_gzip(header: str) -> bool:
     """Whether an Accept-Encoding header takes gzip."""
     for part in header.lower().split(","):

@@ -83,6 +83,10 @@ class Shelf:
         finally:
             making.release()
             self._claims.pop(key, None)
+            with self._lock:
+                # Names that lead to nothing are as many as strangers can think of.
+                if key not in self._entries:
+                    self._making.pop(key, None)
 
     def _made(self, key: Key, make: Callable[[], Kept]) -> Kept:
         before = self._entries.get(key)

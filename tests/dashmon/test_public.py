@@ -79,6 +79,7 @@ def door(behind: Behind) -> PublicPages:
 
 # What only Django's own middleware adds, and what belongs to one answer.
 APART = {"x-request-id", "x-frame-options", "cross-origin-opener-policy", "referrer-policy", "allow"}
+APART |= {f"access-control-{name}" for name in ("allow-methods", "allow-headers", "expose-headers")}
 SAME = (
     "/status/acme",
     "/status/acme?lang=de",

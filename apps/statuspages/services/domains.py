@@ -8,7 +8,7 @@ import dns.exception
 import dns.resolver
 import idna
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from dns.nameserver import Do53Nameserver
 
@@ -44,7 +44,7 @@ def set_domain(*, page: StatusPage, hostname: str, now: datetime) -> Domain:
     if taken is not None:
         taken.delete()
     drop_domain(page=page)
-    domain: Domain = Domain.objects.create(
+    domain = Domain(
         workspace_id=page.workspace_id,
         hostname=host,
         use=Domain.Use.STATUS_PAGE,
@@ -53,6 +53,12 @@ def set_domain(*, page: StatusPage, hostname: str, now: datetime) -> Domain:
         verified_at=now if settings.PROFILE == "self_hosted" else None,
         created_at=now,
     )
+    try:
+        # A savepoint: of two claims at once the later one is told, and its caller's transaction goes on to say so.
+        with transaction.atomic():
+            domain.save()
+    except IntegrityError:
+        raise ConflictError(f"The name {host} is in use.") from None
     shelf.drop_page(page.pk)
     return domain
 

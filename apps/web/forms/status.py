@@ -119,13 +119,13 @@ class UpdateForm(forms.Form):
         label="From",
         required=False,
         help_text="For maintenance.",
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         input_formats=MINUTES,
     )
     ends_at = forms.DateTimeField(
         label="Until",
         required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         input_formats=MINUTES,
     )
     notify = forms.BooleanField(label="Tell subscribers", required=False, help_text="Each of them once.")

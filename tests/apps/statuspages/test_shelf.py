@@ -155,6 +155,17 @@ def test_the_door_sends_one_caller_to_the_renderer_and_answers_the_rest(shelf: S
     assert shelf.peek(ADDRESS) is None
 
 
+def test_names_that_lead_to_nothing_leave_nothing_behind(shelf: Shelf) -> None:
+    def missing() -> Kept:
+        raise LookupError
+
+    for number in range(50):
+        with pytest.raises(LookupError):
+            shelf.serve(Key(1, f"thread:{number}"), missing)
+
+    assert shelf._making == shelf._entries == {}
+
+
 def test_the_shelf_is_bounded(shelf: Shelf) -> None:
     for number in range(MOST_ENTRIES + 20):
         shelf.serve(Key(number, "html"), kept)

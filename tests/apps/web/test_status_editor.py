@@ -122,6 +122,26 @@ def test_a_post_is_composed_continued_and_resolved(scene: Scene, page: StatusPag
     assert StatusUpdate.objects.get() == first
 
 
+def test_a_planned_maintenance_is_continued_with_its_times(scene: Scene, page: StatusPage) -> None:
+    client, path = scene.client(scene.owner), at(scene, page, "/updates")
+    client.post(
+        path,
+        {"status": "maintenance", "title": "Upgrade", "starts_at": "2030-01-02T10:00", "ends_at": "2030-01-02T11:00"},
+    )
+    first = StatusUpdate.objects.get()
+
+    body = client.get(f"{path}?thread={first.thread}").content.decode()
+
+    assert 'value="2030-01-02T10:00"' in body
+    assert 'value="2030-01-02T11:00"' in body
+    assert (
+        client.post(
+            path, {"status": "info", "title": "x", "starts_at": "2030-01-02T10:00", "ends_at": "2029-01-01T00:00"}
+        ).status_code
+        == 400
+    )
+
+
 def test_an_incident_is_told_in_words_for_visitors(scene: Scene, page: StatusPage) -> None:
     incident = break_down(scene.device, at=scene.now, text="connect 10.0.0.7 refused")
     client = scene.client(scene.owner)

@@ -386,6 +386,15 @@ def test_the_public_answer_can_be_kept_for_fifteen_seconds(api) -> None:
     assert (head.status_code, head.content) == (200, b"")
 
 
+def test_pages_elsewhere_may_ask_with_the_token_as_a_header(api) -> None:
+    make(api)
+
+    asked = Client().options("/api/public/status-pages/acme")
+
+    assert (asked.status_code, asked["Access-Control-Allow-Origin"]) == (204, "*")
+    assert "X-Status-Token" in asked["Access-Control-Allow-Headers"]
+
+
 def test_the_tag_changes_when_something_shown_does(api, project, device) -> None:
     made = make(api, projectIds=["berlin-01"])
     before = public()["ETag"]

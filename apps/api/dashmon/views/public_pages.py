@@ -5,8 +5,10 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from apps.api.dashmon import throttling
 from apps.api.dashmon.errors import ApiError
@@ -21,6 +23,12 @@ from apps.statuspages.selectors import opens, public_page
 from apps.statuspages.shelf import Kept
 from apps.statuspages.visits import visits
 
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD",
+    "Access-Control-Allow-Headers": "X-Status-Token, If-None-Match",
+    "Access-Control-Expose-Headers": "ETag",
+}
 WANTED = ("if-none-match", "if-modified-since", "accept-encoding")
 Shown = wrapped(
     "PublicStatusPage",
@@ -34,6 +42,12 @@ Shown = wrapped(
 
 class PublicStatusPageView(ApiView):
     """What a page shows, for programs; kept for seconds, so that asking costs next to nothing."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if request.method == "OPTIONS":
+            self.now = timezone.now()
+            return
+        super().initial(request, *args, **kwargs)
 
     @described(
         "A status page as it is shown",
@@ -68,6 +82,10 @@ class PublicStatusPageView(ApiView):
 
     head = get
 
+    def options(self, request: Any, *_args: Any, **_kwargs: Any) -> Response:  # noqa: ARG002  # the framework's name
+        """Browsers ask first when a page elsewhere sends the token as a header."""
+        return Response(status=204)
+
     def _made(self, page: StatusPage) -> Kept:
         kept = answer(page, "api", look_of(page), now=self.now)
         assert kept is not None
@@ -85,7 +103,8 @@ class PublicStatusPageView(ApiView):
         self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         response = super().finalize_response(request, response, *args, **kwargs)
-        response["Access-Control-Allow-Origin"] = "*"
+        for name, value in CORS.items():
+            response[name] = value
         return response
 
 
