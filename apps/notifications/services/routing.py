@@ -198,7 +198,12 @@ def _save_channels(project: Project, read: Sequence[Channel], known: Mapping[str
 
 def _shown(channel: Channel, *, reveal: bool) -> dict[str, Any]:
     shown = {"id": channel.key, "type": channel.kind, "name": channel.name, "enabled": channel.enabled}
-    return shown | channels.shown(channel.kind, channel.config or {}, reveal=reveal)
+    # A kind's own setting of one of these names does not hide what the channel is.
+    return shown | {
+        name: value
+        for name, value in channels.shown(channel.kind, channel.config or {}, reveal=reveal).items()
+        if name not in shown
+    }
 
 
 def _audit(project: Project, read: Sequence[Channel], policy: Mapping[str, Any], *, actor: str, at: datetime) -> None:

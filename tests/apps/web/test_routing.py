@@ -7,9 +7,11 @@ import pytest
 from django.test import Client
 
 from apps.audit.models import AuditEntry
+from apps.notifications import channels
 from apps.notifications.models import Channel, Route
 from apps.notifications.services import alert_settings, set_alert_settings
 from apps.projects.services import set_scope
+from apps.web.forms.routing.kinds import offered
 from apps.workspaces.models import Membership, Workspace
 from tests import factories
 from tests.apps.web.conftest import Scene
@@ -132,6 +134,60 @@ def test_saving_what_the_page_shows_changes_nothing(scene: Scene, client: Client
     hook = Channel.objects.of(scene.workspace).get(key="ch_hook")
     assert hook.config is not None
     assert hook.config["secret"] == "keep-me"
+
+
+SECRETS = {
+    "telegram": {"botToken": "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11", "chatId": "@ops_night"},
+    "pushover": {"token": "a" * 30, "user": "u" * 30},
+    "pushbullet": {"accessToken": "o.0123456789abcdef"},
+}
+
+
+@pytest.mark.parametrize("kind", SECRETS)
+def test_keys_of_a_service_are_kept_without_being_shown_and_can_be_replaced(
+    scene: Scene, client: Client, kind: str
+) -> None:
+    page = press(client, scene, form_of(client.get(path(scene))), "add channels", **{"new.channel": kind})
+    refused = press(client, scene, form_of(page), "save")
+    assert refused.status_code == 400
+    assert refused.context["layout"].stray == ()
+    typed = {f"channels[0].{name}": value for name, value in SECRETS[kind].items()}
+    assert press(client, scene, form_of(page), "save", **typed).status_code == 302
+
+    page = client.get(path(scene))
+    hidden = [value for value in SECRETS[kind].values() if value != "@ops_night"]
+    assert all(value not in page.content.decode() for value in hidden)
+    assert "There is one. Empty: it stays." in page.content.decode()
+    assert press(client, scene, form_of(page), "save", **{"channels[0].name": "Night"}).status_code == 302
+    channel = Channel.objects.of(scene.workspace).get()
+    assert (channel.name, channel.config) == ("Night", SECRETS[kind])
+
+
+OTHERS = {
+    "slack": {"url": "https://hooks.slack.example/T/B/x"},
+    "teams": {"url": "https://teams.example/hook"},
+    "discord": {"url": "https://discord.example/api/webhooks/1/x"},
+    "apprise": {"url": "ntfys://topic"},
+    "request": {"url": "https://ops.example/in", "headers": "X-Key: a:b\nX-Two: 2", "body": '{"a": 1}'},
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_every_kind_that_can_be_added_is_saved_and_shown_again(scene: Scene, client: Client, kind: str) -> None:
+    page = press(client, scene, form_of(client.get(path(scene))), "add channels", **{"new.channel": kind})
+    typed = {f"channels[0].{name}": value for name, value in OTHERS[kind].items()}
+    saved = press(client, scene, form_of(page), "save", **typed)
+    assert saved.status_code == 302, saved.context["layout"].blamed
+
+    again = form_of(client.get(path(scene)))
+    assert {name: again[name][0].replace("\r", "").strip() for name in typed} == typed
+    before = alert_settings(scene.project, reveal=True)
+    assert press(client, scene, again, "save").status_code == 302
+    assert alert_settings(scene.project, reveal=True) == before
+
+
+def test_every_kind_that_can_be_sent_can_be_added_or_belongs_to_a_person() -> None:
+    assert {kind for kind, _ in offered()} == set(channels.KINDS) - {"web_push"}
 
 
 def test_a_secret_is_never_on_the_page(scene: Scene, client: Client, full: dict[str, Any]) -> None:

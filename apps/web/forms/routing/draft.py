@@ -77,20 +77,34 @@ def _window(typed: Typed, path: str) -> dict[str, Any]:
 
 def _channel(typed: Typed, path: str, stored: Mapping[str, Any]) -> dict[str, Any]:
     kind, key = typed.text(f"{path}.type"), typed.text(f"{path}.id")
-    own = _settings(typed, path, kind) if kind in ASKS else _by_id(stored.get("channels", ()), key)
+    before = _by_id(stored.get("channels", ()), key)
+    own = _settings(typed, path, kind, before if before.get("type") == kind else {}) if kind in ASKS else before
     common = {"id": key, "type": kind, "name": typed.text(f"{path}.name"), "enabled": typed.flag(f"{path}.enabled")}
     return own | common
 
 
-def _settings(typed: Typed, path: str, kind: str) -> dict[str, Any]:
+def _settings(typed: Typed, path: str, kind: str, before: Mapping[str, Any]) -> dict[str, Any]:
+    """What a kind asks for; a secret that was left empty stays as it is in `before`."""
     found: dict[str, Any] = {}
     for ask in ASKS[kind]:
-        text = typed.text(f"{path}.{ask.name}")
+        name = f"{path}.{ask.name}"
+        text = typed.text(name)
         if ask.shape == "list":
             found[ask.name] = [word.strip() for word in re.split(r"[,\n]", text) if word.strip()]
+        elif ask.shape == "pairs":
+            found[ask.name] = dict(_pair(line) for line in text.splitlines() if line.strip())
+        elif ask.shape == "flag":
+            found[ask.name] = typed.flag(name)
+        elif ask.shape == "secret" and not text:
+            found |= {ask.name: before[ask.name]} if before.get(ask.name) else {}
         elif text or ask.required:
             found[ask.name] = text
     return found
+
+
+def _pair(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(":")
+    return name.strip(), value.strip()
 
 
 def _rotation(typed: Typed, path: str, stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from apps.notifications import channels
+from apps.notifications.channels import request, webhook
 from apps.notifications.kinds import ChannelKind
 
-Shape = Literal["text", "list", "secret", "choice"]
+Shape = Literal["text", "area", "list", "pairs", "secret", "choice", "flag"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Ask:
     options: tuple[tuple[str, str], ...] = ()
 
 
-_WEBHOOK_URL = Ask("url", "Address", help="Begins with https://.", required=True)
+_HOOK_URL = Ask("url", "Address", help="Begins with https://.", required=True)
 
 ASKS: Mapping[str, tuple[Ask, ...]] = {
     ChannelKind.EMAIL: (
@@ -32,13 +33,32 @@ ASKS: Mapping[str, tuple[Ask, ...]] = {
         Ask("to", "Numbers", "list", help="International form: +61400111222. Commas between several.", required=True),
     ),
     ChannelKind.WEBHOOK: (
-        _WEBHOOK_URL,
+        _HOOK_URL,
         Ask("secret", "Secret", "secret", help="Signs every message (HMAC-SHA256). Empty: one is made for you."),
-        Ask("format", "Format", "choice", options=(("dashmon", "Dashmon"),)),
+        Ask("format", "Format", "choice", options=tuple((name, name.capitalize()) for name in webhook.FORMATS)),
+        Ask("template", "Template", "area", help="Only of the custom format."),
     ),
     ChannelKind.SLACK: (Ask("url", "Webhook address", help="From Slack: Incoming Webhooks.", required=True),),
     ChannelKind.TEAMS: (Ask("url", "Webhook address", help="From Teams: Workflows.", required=True),),
     ChannelKind.DISCORD: (Ask("url", "Webhook address", help="From Discord: Integrations.", required=True),),
+    ChannelKind.TELEGRAM: (
+        Ask("botToken", "Bot token", "secret", help="From @BotFather.", required=True),
+        Ask("chatId", "Chat", help="The number of a chat, or the @name of a channel.", required=True),
+    ),
+    ChannelKind.PUSHOVER: (
+        Ask("token", "Application token", "secret", required=True),
+        Ask("user", "User or group key", "secret", required=True),
+    ),
+    ChannelKind.PUSHBULLET: (Ask("accessToken", "Access token", "secret", required=True),),
+    ChannelKind.APPRISE: (Ask("url", "Apprise address", help="For example ntfys://topic.", required=True),),
+    ChannelKind.REQUEST: (
+        _HOOK_URL,
+        Ask("method", "Method", "choice", options=tuple((name, name) for name in request.METHODS)),
+        Ask("headers", "Headers", "pairs", help="One on each line: Name: value."),
+        Ask("body", "Template of the body", "area", help="JSON."),
+        Ask("verifyTls", "Check the certificate of the other side", "flag"),
+        Ask("metricUnits", "Write sizes with units", "flag"),
+    ),
 }
 
 

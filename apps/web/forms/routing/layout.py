@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from apps.notifications.channels import WRITE_ONLY
 from apps.web.forms.manage import zones
 from apps.web.forms.routing.kinds import ASKS, Ask
 from apps.web.presenters.routing import DAY_WORDS, channel_word
@@ -16,7 +17,15 @@ SEVERITIES = (("critical", "Critical (down)"), ("warning", "Warning (degraded)")
 MODES = (("defer", "Wait until they end"), ("suppress", "Be dropped"))
 
 
-CONTROLS: Mapping[str, Control] = {"text": "text", "list": "area", "secret": "secret", "choice": "select"}
+CONTROLS: Mapping[str, Control] = {
+    "text": "text",
+    "area": "area",
+    "list": "area",
+    "pairs": "area",
+    "secret": "secret",
+    "choice": "select",
+    "flag": "check",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +196,10 @@ def _ask(builder: _Builder, path: str, item: Mapping[str, Any], ask: Ask) -> Fie
     text = ask.help
     if ask.shape == "list":
         value = ", ".join(map(str, value or ()))
+    elif ask.shape == "pairs":
+        value = "\n".join(f"{name}: {said}" for name, said in (value or {}).items())
     elif ask.shape == "secret":
-        stored = str(item.get("id", "")) in builder.choices.stored_secrets
+        stored = f"{item.get('id')}.{ask.name}" in builder.choices.stored_secrets
         # What was typed and refused for another reason is typed again: a page never carries a secret.
         value, text = "", "There is one. Empty: it stays." if stored else text
     return builder.field(
@@ -286,5 +297,10 @@ def _quiet(builder: _Builder, item: Mapping[str, Any]) -> list[Field]:
 
 
 def stored_secrets(document: Mapping[str, Any]) -> frozenset[str]:
-    """Ids of channels whose secret is kept."""
-    return frozenset(str(item["id"]) for item in document["channels"] if item.get("hasSecret"))
+    """Which secrets of which channels are kept: `ch_hook.secret`, `ch_telegram.botToken`."""
+    return frozenset(
+        f"{item['id']}.{ask.name}"
+        for item in document["channels"]
+        for ask in ASKS.get(item["type"], ())
+        if ask.shape == "secret" and (item.get(ask.name) or (ask.name == WRITE_ONLY and item.get("hasSecret")))
+    )
