@@ -1,4 +1,4 @@
-"""What a status page costs: `python -m tests.perf.status_page` prints one JSON line for each figure.
+"""What a status page costs (`make bench BENCH=status_page`).
 
 * `statuspage.uncached_cpu_ms`: processor time of rendering a page of 50 monitors and 90 days, the least of many tries:
   what the machine does besides is not the page's doing.
@@ -6,7 +6,6 @@
   that answers the same bytes and does nothing else.
 """
 
-import json
 import multiprocessing
 import os
 import selectors
@@ -14,38 +13,29 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-GOALS = {"statuspage.uncached_cpu_ms": 50.0, "statuspage.cached_share": 0.4}
+from tests.perf.figures import Figure
+
 TRIES, ROUNDS, ROUND_S, CONNECTIONS = 25, 5, 2.0, 32
 PATH = "/status/acme"
 ROOT = Path(__file__).parents[2]
 
 
-def main() -> int:
-    """Measure in a data folder of its own; the exit status tells whether all goals are met."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ.update(
-            DASHMON_DATA_DIR=folder,
-            DASHMON_BACKGROUND="off",
-            DASHMON_RATE_LIMITS="0",
-            DJANGO_SETTINGS_MODULE="dashmon.settings",
-        )
-        body = prepare(Path(folder))
-        results = [
-            told("statuspage.uncached_cpu_ms", uncached_ms()),
-            told("statuspage.cached_share", cached_share(body)),
-        ]
-    return 0 if all(results) else 1
-
-
-def told(bench: str, value: float) -> bool:
-    goal = GOALS[bench]
-    good = value <= goal if bench.endswith("_ms") else value >= goal
-    print(json.dumps({"bench": bench, "value": round(value, 3), "goal": goal, "ok": good}), flush=True)
-    return good
+def figures() -> Iterator[Figure]:
+    """Both figures, in a data folder of their own."""
+    os.environ.update(DASHMON_BACKGROUND="off", DASHMON_RATE_LIMITS="0")
+    body = prepare(Path(os.environ["DASHMON_DATA_DIR"]))
+    yield Figure("statuspage.uncached_cpu_ms", uncached_ms(), "ms of CPU, 50 monitors and 90 days", goal=50.0)
+    yield Figure(
+        "statuspage.cached_share",
+        cached_share(body),
+        "share of a bare ASGI application",
+        goal=0.4,
+        bound="at_least",
+    )
 
 
 def prepare(folder: Path) -> Path:
@@ -164,7 +154,3 @@ def load(port: int, seconds: float) -> float:
                 answered, left[connection] = answered + 1, -1
                 connection.sendall(request)
     return answered / spent
-
-
-if __name__ == "__main__":
-    sys.exit(main())
