@@ -187,7 +187,8 @@ def _notified(event: IncidentEvent, names: Names) -> Moment:
     channel = channel_word(str(detail.get("channel") or "Notice"))
     delivered = detail.get("result") == "delivered"
     ending = "was delivered" if delivered else f"was given up: {detail.get('result', '')}"
-    return Moment(event.at, "send", "icon", "", f"{channel} to {detail.get('recipient', '')} {ending}")
+    recipient = str(detail.get("recipient", ""))
+    return Moment(event.at, "send", "icon", "", f"{channel} to {names.channels.get(recipient, recipient)} {ending}")
 
 
 def _closed(event: IncidentEvent) -> Moment:

@@ -45,6 +45,8 @@ def test_flapping_and_what_follows_are_sentences() -> None:
     released = moment(event("released", after="warning", reason="parent_resolved"))
     assert released.sentence == "Still degraded although what it depends on is well again"
     assert released.more == "People hear of it now."
+    named = event("notified", channel="webhook", recipient="ch_hook", result="delivered")
+    assert moment(named, NAMES).sentence == "Webhook to Pager was delivered"
     slack = event("notified", channel="slack", recipient="https://hooks.slack.example", result="delivered")
     assert moment(slack).sentence == "Slack to https://hooks.slack.example was delivered"
 
