@@ -117,7 +117,7 @@ def _made(document: Case, case: Case) -> Case:
     config = {
         "url": form["url"],
         "method": METHODS.get(form["request_method"], "?"),
-        "type": TYPES.get(form["request_type"], "?"),
+        "bodyType": TYPES.get(form["request_type"], "?"),
         "headers": _headers(form.get("request_header") or ""),
         "body": form.get("request_body", ""),
         "metricUnits": form.get("format_metric_units", False),

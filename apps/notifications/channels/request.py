@@ -78,18 +78,18 @@ def prepare(config: Mapping[str, Any], *, message: str, server: Mapping[str, Any
     url = put(config["url"], quote_plus)
     if method == "GET":
         return Prepared(method, url, "", None, _headers(config))
-    kind = config.get("type", "json")
+    kind = config.get("bodyType", "json")
     body = _body(config.get("body") or "", kind, put) if message else ""
     return Prepared(method, url, body, CONTENT_TYPES[kind], _headers(config))
 
 
 def clean(document: Mapping[str, Any]) -> dict[str, Any]:
-    """`url`, `method`, `type`, `headers` (an object), `body`, `verifyTls`, `metricUnits`."""
+    """`url`, `method`, `bodyType`, `headers` (an object), `body`, `verifyTls`, `metricUnits`."""
     root = Document(document)
     config = {
         "url": read_url(root),
         "method": root.choice("method", METHODS, default="POST") or "POST",
-        "type": root.choice("type", TYPES, default="json") or "json",
+        "bodyType": root.choice("bodyType", TYPES, default="json") or "json",
         "headers": root.raw("headers") or {},
         "body": root.text("body", default="", longest=LONGEST) or "",
         "verifyTls": root.flag("verifyTls", default=True),
@@ -110,7 +110,7 @@ def redact(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_body(config: Mapping[str, Any]) -> None:
-    if config["type"] == "form" and config["body"]:
+    if config["bodyType"] == "form" and config["body"]:
         _fields(config["body"])
 
 

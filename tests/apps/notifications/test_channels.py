@@ -59,7 +59,7 @@ def sent_through(kind: str, sink: HttpSink) -> Envelope:
         ChannelKind.TELEGRAM: envelope("-100123", botToken=BOT),
         ChannelKind.PUSHOVER: envelope(KEY, token="b" * 30),
         ChannelKind.PUSHBULLET: envelope("account", accessToken="o.token-of-somebody"),
-        ChannelKind.REQUEST: envelope(sink.url, url=sink.url, method="POST", type="json", body='{"t":"#NEZHA#"}'),
+        ChannelKind.REQUEST: envelope(sink.url, url=sink.url, method="POST", bodyType="json", body='{"t":"#NEZHA#"}'),
         ChannelKind.APPRISE: envelope(f"gotify://127.0.0.1:{sink.port}/{KEY}"),
     }[ChannelKind(kind)]
 
@@ -285,7 +285,7 @@ def test_a_request_of_ones_own_is_made_as_it_was_written(http_sink: HttpSink) ->
     config = {
         "url": f"{http_sink.url}?t=#NEZHA#",
         "method": "POST",
-        "type": "form",
+        "bodyType": "form",
         "headers": {"X-Token": "abc", "X-N": 5},
         "body": '{"text":"#NEZHA#","a":1}',
     }
