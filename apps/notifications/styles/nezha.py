@@ -3,6 +3,7 @@
 Vectors: nezha_notifications.json.
 """
 
+import ipaddress
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -12,8 +13,7 @@ from typing import Any, Literal
 Escape = Callable[[str], str]
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _PLACEHOLDER = re.compile(r"#([A-Z0-9]+(?:\.[A-Z0-9]+)?)#")
-_IPV4 = re.compile(r"(\d*\.).*(\.\d*)")
-_IPV6 = re.compile(r"(\w*:\w*:).*(:\w*:\w*)")
+HIDDEN = "****"
 
 # What is said when something happened; the first line of every notice.
 SENTENCES: Mapping[str, str] = {
@@ -59,7 +59,19 @@ def message(
 
 def masked(addresses: str) -> str:
     """Addresses without their middle, so that one's own can be told apart: `203.****.7`, `2001:db8:****::7`."""
-    return "/".join((_IPV6 if ":" in address else _IPV4).sub(r"\1****\2", address) for address in addresses.split("/"))
+    return "/".join(_masked(address) for address in addresses.split("/"))
+
+
+def _masked(address: str) -> str:
+    try:
+        version = ipaddress.ip_address(address).version
+    except ValueError:
+        return address
+    if version == 4:
+        first, *_, last = address.split(".")
+        return f"{first}.{HIDDEN}.{last}"
+    groups = address.split(":")
+    return f"{':'.join(groups[:2])}:{HIDDEN}:{':'.join(groups[-2:])}"
 
 
 def instant(at: datetime) -> str:

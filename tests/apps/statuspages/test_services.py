@@ -189,7 +189,7 @@ def ask(shop, address: str = "ana@example.com", *, kind: str = "email", minutes:
 
 
 def token_of(delivery: Delivery) -> str:
-    text = delivery.payload.get("text") or delivery.payload["confirmUrl"]
+    text = delivery.payload.get("text") or delivery.payload["event"]["confirmUrl"]
     return text.split("/confirm/")[1].split()[0]
 
 
@@ -261,7 +261,7 @@ def test_a_webhook_is_asked_as_well(shop) -> None:
 
     (question,) = Delivery.objects.all()
     assert question.kind == "webhook"
-    assert question.payload["event"] == "subscription.confirm"
+    assert question.payload["event"]["event"] == "subscription.confirm"
     assert services.confirm(page=shop.page, token=token_of(question), now=shop.now)
 
 
@@ -384,7 +384,7 @@ def test_a_webhook_is_told_in_its_own_form(shop) -> None:
     update = post(shop, notify=True)
     services.tell_subscribers(now=shop.now, limit=10)
 
-    body = news(shop)[0].payload
+    body = news(shop)[0].payload["event"]
     assert (body["event"], body["update"]["id"], body["update"]["projects"]) == (
         "status.update",
         update.wire_id,
