@@ -7,6 +7,7 @@ from apps.web.views import (
     alert_rules,
     alerts,
     analytics,
+    browsers,
     channels,
     deliveries,
     entry,
@@ -100,10 +101,14 @@ workspace_pages = [
     path("tokens/<str:token>/revoke", manage.RevokeToken.as_view(), name="token-revoke"),
     path("settings/", manage.Settings.as_view(), name="settings"),
     path("profile/", manage.Profile.as_view(), name="profile"),
+    path("profile/browsers", browsers.AddBrowser.as_view(), name="browser-add"),
+    path("profile/browsers/<int:number>/test", browsers.TestBrowser.as_view(), name="browser-test"),
+    path("profile/browsers/<int:number>/remove", browsers.RemoveBrowser.as_view(), name="browser-remove"),
     path("audit/", manage.Audit.as_view(), name="audit"),
 ]
 urlpatterns = [
     path("", entry.Home.as_view(), name="home"),
+    path("push-worker.js", browsers.push_worker, name="push-worker"),
     path("incidents/<str:incident>", overview.short_incident, name="short-incident"),
     path("w/<str:slug>/", include(workspace_pages)),
 ]

@@ -10,6 +10,8 @@ from apps.audit.selectors import newest_entries
 from apps.common.errors import DomainError
 from apps.common.ids import parse_uuid
 from apps.incidents.types import Cursor
+from apps.notifications.channels import web_push
+from apps.notifications.services.browsers import browsers_of
 from apps.tokens.models import ApiToken
 from apps.tokens.selectors import tokens_of
 from apps.tokens.services import create_api_token, revoke_api_token
@@ -132,7 +134,13 @@ class Profile(WorkspacePage):
         return response
 
     def _page(self, form: ProfileForm, *, status: int = 200) -> HttpResponse:
-        return self.render("web/profile.html", {"form": form, "themes": THEMES}, status=status)
+        context = {
+            "form": form,
+            "themes": THEMES,
+            "browsers": browsers_of(self.seat),
+            "push_key": web_push.public_key(),
+        }
+        return self.render("web/profile.html", context, status=status)
 
 
 class Audit(WorkspacePage):
