@@ -54,7 +54,7 @@ def parents_of(device_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
 
 
 def standings(devices: Iterable[Device], *, workspace_id: int, now: datetime) -> dict[int, Standing]:
-    """What each device shows at this instant, by primary key, in two statements for any number of devices."""
+    """What each device shows at this instant, by primary key, in one statement for any number of devices."""
     rows: Sequence[Device] = list(devices)
     windows = windows_between(
         workspace_id=workspace_id,

@@ -85,16 +85,18 @@ def windows_between(
 ) -> dict[int, list[MaintenanceWindow]]:
     """Windows touching [start, end] of each subject, its project's included.
 
-    `subjects` maps a subject's primary key to its project's, None where it is in none. Two statements, however
+    `subjects` maps a subject's primary key to its project's, None where it is in none. One statement, however
     many subjects.
     """
     touching = MaintenanceWindow.objects.of(workspace_id).filter(
         Q(ends_at__isnull=True) | Q(ends_at__gte=start), starts_at__lte=end
     )
-    own = touching.filter(subject_kind=kind, subject_id__in=subjects)
-    shared = touching.filter(project__in={project for project in subjects.values() if project is not None})
-    by_project = _grouped(shared, "project_id")
-    by_subject = _grouped(own, "subject_id")
+    of_subjects = Q(subject_kind=kind, subject_id__in=list(subjects))
+    found = list(
+        touching.filter(of_subjects | Q(project__in={project for project in subjects.values() if project is not None}))
+    )
+    by_project = _grouped((window for window in found if window.project_id is not None), "project_id")
+    by_subject = _grouped((window for window in found if window.project_id is None), "subject_id")
     return {
         subject: sorted(
             [*by_subject.get(subject, []), *(by_project.get(project, []) if project is not None else [])],

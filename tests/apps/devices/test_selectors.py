@@ -71,7 +71,7 @@ def test_paused_covers_maintenance_covers_the_state(
         set_window(target=target, starts_at=NOW, ends_at=NOW + timedelta(hours=1), now=NOW)
     paused.paused = True
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(1):
         shown = selectors.standings([plain, silenced, paused], workspace_id=project.workspace_id, now=NOW)
 
     assert [shown[device.pk].status for device in (plain, silenced, paused)] == ["down", "maintenance", "paused"]
