@@ -33,7 +33,7 @@ def send(envelope: Envelope) -> Receipt:
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "Dashmon",
-        "X-Dashmon-Event": envelope.payload.get("event", {}).get("event") or envelope.event_name,
+        "X-Dashmon-Event": event_of(envelope.payload).get("event") or envelope.event_name,
         "X-Dashmon-Delivery": envelope.id,
     }
     if envelope.secret:
@@ -74,10 +74,16 @@ def body_of(envelope: Envelope) -> bytes:
     """The bytes as they are signed and sent, the same for every attempt."""
     payload, kind = envelope.payload, envelope.config.get("format", "dashmon")
     if kind == "custom":
-        return custom.render(envelope.config.get("template") or "", payload | payload["event"]).encode()
+        return custom.render(envelope.config.get("template") or "", {**payload, **event_of(payload)}).encode()
     if kind in {"slack", "teams"}:
         return encode((slack if kind == "slack" else teams).body(payload))
-    return encode(payload["event"])
+    return encode(event_of(payload))
+
+
+def event_of(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The body of contract 9.1 in a message; a message planned before channels had formats is that body itself."""
+    event = payload.get("event")
+    return event if isinstance(event, Mapping) else payload
 
 
 def encode(payload: Mapping[str, Any]) -> bytes:

@@ -1,6 +1,7 @@
 """Every channel over a real socket: what arrives, what becomes of answers, and that nothing secret is told."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -195,6 +196,14 @@ def test_a_poisoned_template_is_refused(template: str) -> None:
         channels.clean("webhook", given, kept={})
 
     assert "template" in caught.value.fields
+
+
+def test_a_webhook_that_was_planned_before_an_upgrade_says_what_it_would_have_said(http_sink: HttpSink) -> None:
+    old = {"event": "incident.opened", "incident": {"id": "inc_1"}}
+    channels.send("webhook", replace(envelope(http_sink.url, secret="s3cret"), payload=old))
+
+    got = http_sink.requests[0]
+    assert (got.json, got.headers["X-Dashmon-Event"]) == (old, "incident.opened")
 
 
 def test_a_webhook_keeps_its_secret_when_it_is_left_out() -> None:
