@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 from apps.devices.documents import Document
 from apps.notifications.channels.answers import REASONS
@@ -26,6 +27,25 @@ SCHEMAS = frozenset(
     squadcast synology synologys telnyx threema twist victorops voipms vonage webex wecombot whatsapp workflow
     workflows wxpusher wxteams xmatters zoom zulip
     """.split()  # noqa: SIM905  # a hundred quotes read worse than one word list
+)
+# What an address may say after its question mark. Others name files of this machine, other hosts, or waits without end.
+PARAMETERS = frozenset(
+    [
+        "batch",
+        "footer",
+        "format",
+        "from",
+        "image",
+        "mode",
+        "msgtype",
+        "name",
+        "priority",
+        "region",
+        "sound",
+        "tags",
+        "to",
+        "ttl",
+    ]
 )
 TYPES: Mapping[str, str] = {"down": "failure", "warning": "warning", "up": "success"}
 
@@ -53,6 +73,8 @@ def clean(document: Mapping[str, Any]) -> dict[str, Any]:
     url = (root.text("url", default="", longest=LONGEST_URL) or "").strip()
     if _schema(url) not in SCHEMAS:
         root.fault("url", "An Apprise address of a supported service, like ntfys://topic.")
+    elif unknown := _parameters(url) - PARAMETERS:
+        root.fault("url", f"This parameter is not supported: {min(unknown)}.")
     elif _service(url) is None:
         root.fault("url", "Apprise does not understand this address.")
     root.finish()
@@ -77,8 +99,13 @@ def _schema(url: str) -> str:
     return url.partition("://")[0].lower() if "://" in url else ""
 
 
+def _parameters(url: str) -> set[str]:
+    # Apprise takes + - and : in front of a name as a kind of its own.
+    return {name.lower() for name, _ in parse_qsl(url.partition("?")[2], keep_blank_values=True)}
+
+
 def _service(url: str) -> Any:
-    if _schema(url) not in SCHEMAS:
+    if _schema(url) not in SCHEMAS or _parameters(url) - PARAMETERS:
         return None
     # Loaded when somebody uses it: it brings 170 services along.
     import apprise

@@ -1,8 +1,8 @@
 """The egress guard around a library that sends by `requests`, which resolves and follows redirects by itself.
 
 While a message is under way in a thread, every connection that this thread opens is resolved, judged and dialled by
-us instead, so a redirect or a name with an inner address leads nowhere, and no proxy of the environment is asked.
-Elsewhere in the process the library behaves as ever.
+us; redirects are answers and not followed, no proxy of the environment is asked, an answer is read to its bound, and
+whatever is still open at the deadline is cut. Elsewhere in the process the library behaves as ever.
 """
 
 import socket
@@ -16,13 +16,19 @@ from typing import Any
 from apps.common.outbound import OutboundError, judged_address
 
 CONNECT_S = 5.0
+# Of the whole exchange, however slowly the other side speaks.
+DEADLINE_S = 20.0
+LONGEST_ANSWER = 64 * 1024
 
 
 class Watch(threading.local):
-    """Whether this thread is sending one of our messages, and why its last connection failed."""
+    """Whether this thread is sending one of our messages, its open connections, and why the last one failed."""
 
     active = False
     refused = ""
+
+    def __init__(self) -> None:
+        self.lines: list[socket.socket] = []
 
 
 _watch = Watch()
@@ -30,29 +36,57 @@ _watch = Watch()
 
 @contextmanager
 def guarded() -> Iterator[Watch]:
-    """Send through the guard for as long as the block lasts, in this thread."""
+    """Send through the guard for as long as the block lasts, in this thread, and no longer than the deadline."""
     _install()
-    _watch.active, _watch.refused = True, ""
+    lines: list[socket.socket] = []
+    _watch.active, _watch.refused, _watch.lines = True, "", lines
+    clock = threading.Timer(DEADLINE_S, _cut, [lines])
+    clock.daemon = True
+    clock.start()
     try:
         yield _watch
     finally:
         _watch.active = False
+        clock.cancel()
+        for line in lines:
+            line.close()
+
+
+def _cut(lines: list[socket.socket]) -> None:
+    """End every connection, under whatever encryption it is: both directions are shut down below it."""
+    for line in lines:
+        try:
+            line.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            continue
 
 
 @cache
 def _install() -> None:
     """Put our door in front of the library's own, once for the process."""
-    sessions: Any = import_module("requests.sessions")
+    session: Any = import_module("requests.sessions").Session
     door: Any = import_module("urllib3.connection").HTTPConnection
-    open_freely, environment_proxies = door._new_conn, sessions.get_environ_proxies  # noqa: SLF001  # there is no public door
+    open_freely, send_freely = door._new_conn, session.send  # noqa: SLF001  # there is no public door
 
     def new_connection(connection: Any) -> Any:
         return _dial(connection) if _watch.active else open_freely(connection)
 
-    def proxies(*args: Any, **kwargs: Any) -> Any:
-        return {} if _watch.active else environment_proxies(*args, **kwargs)
+    def send(self: Any, request: Any, **options: Any) -> Any:
+        if not _watch.active:
+            return send_freely(self, request, **options)
+        self.trust_env = False
+        bounds = {"stream": True, "allow_redirects": False, "proxies": {}, "timeout": CONNECT_S}
+        return _read(send_freely(self, request, **{**options, **bounds}))
 
-    door._new_conn, sessions.get_environ_proxies = new_connection, proxies  # noqa: SLF001  # as above
+    door._new_conn, session.send = new_connection, send  # noqa: SLF001  # as above
+
+
+def _read(response: Any) -> Any:
+    """The answer up to its bound; what is longer is not waited for."""
+    response._content = response.raw.read(LONGEST_ANSWER, decode_content=True)  # noqa: SLF001  # as the library keeps it
+    response._content_consumed = True  # noqa: SLF001  # likewise
+    response.close()
+    return response
 
 
 def _dial(connection: Any) -> socket.socket:
@@ -60,10 +94,13 @@ def _dial(connection: Any) -> socket.socket:
 
     try:
         address = judged_address(connection.host, connection.port, CONNECT_S)
-        return socket.create_connection((str(address), connection.port), CONNECT_S)
+        line = socket.create_connection((str(address), connection.port), CONNECT_S)
     except OutboundError as error:
         _watch.refused = error.reason
         raise NewConnectionError(connection, error.reason) from error
     except OSError as error:
         _watch.refused = "connect"
         raise NewConnectionError(connection, "connect") from error
+    # A handle of our own: encryption takes the first one away.
+    _watch.lines.append(line.dup())
+    return line

@@ -1,6 +1,7 @@
 """A request of one's own: method, headers and body with placeholders, as Nezha's notifications are (contract 2.6)."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,9 @@ TYPES = ("json", "form")
 CONTENT_TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
 TIMEOUT_S = 15.0
 LONGEST = 16_384
+# RFC 9110, 5.1 and 5.5, but for what is only there for history.
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+HEADER_VALUE = re.compile(r"[\t\x20-\x7e]{0,4096}")
 Put = Callable[[str, nezha.Escape], str]
 # As JSON is written where it may end up inside a page.
 MARKUP = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
@@ -118,7 +122,10 @@ def _headers(config: Mapping[str, Any]) -> dict[str, str]:
     headers = config.get("headers") or {}
     if not isinstance(headers, Mapping):
         raise InvalidInputError(fields={"headers": "wrong type"})
-    return {str(name): value if isinstance(value, str) else json.dumps(value) for name, value in headers.items()}
+    found = {str(name): value if isinstance(value, str) else json.dumps(value) for name, value in headers.items()}
+    if not all(HEADER_NAME.fullmatch(name) and HEADER_VALUE.fullmatch(value) for name, value in found.items()):
+        raise InvalidInputError(fields={"headers": "Names of letters, digits and dashes; values of printable ASCII."})
+    return found
 
 
 def _body(template: str, kind: str, put: Put) -> str:

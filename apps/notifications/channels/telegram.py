@@ -34,7 +34,11 @@ def send(envelope: Envelope) -> Receipt:
     description = said.get("description")
     words = f"Telegram refused it: {description[:200]}" if isinstance(description, str) else ""
     # The token is revoked, the chat is gone, or the bot was put out of it.
-    raise refused(answer, words=words, final=answer.status in {400, 401, 403, 404})
+    error = refused(answer, words=words, final=answer.status in {400, 401, 403, 404})
+    wait = (said.get("parameters") or {}).get("retry_after") if isinstance(said.get("parameters"), dict) else None
+    if isinstance(wait, int) and answer.status == 429:
+        error.retry_after_s = float(wait)
+    raise error
 
 
 def clean(document: Mapping[str, Any]) -> dict[str, Any]:

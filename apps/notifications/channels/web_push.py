@@ -31,7 +31,9 @@ RECORD = 4096
 # What a push service keeps for a browser that is switched off.
 TTL_S = 4 * 3600
 SIGNED_FOR = timedelta(hours=12)
-LONGEST_TEXT = 1000
+LONGEST_TEXT, LONGEST_TITLE = 1000, 200
+# A body of 4096 bytes (RFC 8030, 7.2), less header, tag and delimiter.
+LONGEST_NOTE = 3900
 
 __all__ = ["clean", "encrypted", "public_key", "recipients", "redact", "send", "shown"]
 
@@ -39,14 +41,7 @@ __all__ = ["clean", "encrypted", "public_key", "recipients", "redact", "send", "
 def send(envelope: Envelope) -> Receipt:
     """Hand one note to the browser's push service. 404 and 410 mean that the browser has unsubscribed."""
     payload, config = envelope.payload, envelope.config
-    note = {
-        "title": payload["title"],
-        "body": payload["text"][:LONGEST_TEXT],
-        "url": payload.get("url", ""),
-        "tag": envelope.id,
-        "tone": payload["tone"],
-    }
-    body = encrypted(json.dumps(note, ensure_ascii=False).encode(), p256dh=config["p256dh"], auth=config["auth"])
+    body = encrypted(note_of(payload, tag=envelope.id), p256dh=config["p256dh"], auth=config["auth"])
     headers = {
         "Content-Type": "application/octet-stream",
         "Content-Encoding": "aes128gcm",
@@ -63,15 +58,29 @@ def send(envelope: Envelope) -> Receipt:
     return Receipt("Accepted by the push service.", answer.status)
 
 
+def note_of(payload: Mapping[str, Any], *, tag: str) -> bytes:
+    """What the browser is to show, short enough for one record whatever script it is in."""
+    title, text = payload["title"][:LONGEST_TITLE], payload["text"][:LONGEST_TEXT]
+    while True:
+        note = {"title": title, "body": text, "url": payload.get("url", "")[:500], "tag": tag, "tone": payload["tone"]}
+        spelled = json.dumps(note, ensure_ascii=False).encode()
+        if len(spelled) <= LONGEST_NOTE:
+            return spelled
+        text, title = (text[: len(text) * 3 // 4], title) if text else ("", title[: len(title) * 3 // 4])
+
+
 def clean(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A browser's subscription: `endpoint`, and `keys` with `p256dh` and `auth`."""
-    root = Document({"url": document.get("endpoint"), "keys": document.get("keys")})
+    """A browser's subscription: `endpoint`, and `keys` with `p256dh` and `auth`; or one as it is stored."""
+    stored = {"p256dh": document.get("p256dh"), "auth": document.get("auth")}
+    root = Document({"url": document.get("endpoint", document.get("url")), "keys": document.get("keys", stored)})
     config = {"url": read_url(root)}
     with root.part("keys") as keys:
         for name, size in (("p256dh", 65), ("auth", 16)):
             config[name] = keys.text(name, default="", longest=200) or ""
             if len(_decoded(config[name])) != size:
                 keys.fault(name, "A key as the browser gave it.")
+        if not _is_on_curve(_decoded(config["p256dh"])):
+            keys.fault("p256dh", "A key as the browser gave it.")
     root.finish()
     return config
 
@@ -139,6 +148,14 @@ def _hkdf(secret: bytes, *, salt: bytes, info: bytes, size: int) -> bytes:
 
 def _point(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+
+
+def _is_on_curve(point: bytes) -> bool:
+    try:
+        ec.EllipticCurvePublicKey.from_encoded_point(CURVE, point)
+    except ValueError:
+        return False
+    return True
 
 
 def _encoded(data: bytes) -> str:

@@ -31,7 +31,7 @@ def send(envelope: Envelope) -> Receipt:
         raise ChannelError("The webhook was removed.", final=True)
     body = body_of(envelope)
     headers = {
-        "Content-Type": "application/json",
+        "Content-Type": _content_type(envelope.config),
         "User-Agent": "Dashmon",
         "X-Dashmon-Event": event_of(envelope.payload).get("event") or envelope.event_name,
         "X-Dashmon-Delivery": envelope.id,
@@ -78,6 +78,12 @@ def body_of(envelope: Envelope) -> bytes:
     if kind in {"slack", "teams"}:
         return encode((slack if kind == "slack" else teams).body(payload))
     return encode(event_of(payload))
+
+
+def _content_type(config: Mapping[str, Any]) -> str:
+    template = config.get("template") or ""
+    is_text = config.get("format") == "custom" and not custom.is_json(template)
+    return "text/plain; charset=utf-8" if is_text else "application/json"
 
 
 def event_of(payload: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from apps.common.errors import InvalidInputError
-from apps.notifications import channels
-from apps.notifications.channels import ChannelError, apprise, slack, webhook
+from apps.notifications import channels, custom
+from apps.notifications.channels import ChannelError, apprise, guarded, slack, webhook
 from apps.notifications.kinds import ChannelKind
 from apps.notifications.messages import document
 from apps.notifications.types import Envelope, Message
@@ -311,3 +311,78 @@ def test_a_request_may_be_a_get_without_a_body(http_sink: HttpSink) -> None:
     channels.send("request", envelope(http_sink.url, url=http_sink.url, method="GET", body="ignored"))
 
     assert (http_sink.requests[0].method, http_sink.requests[0].body) == ("GET", b"")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "workflows://127.0.0.1/id/sig/?template=/etc/hostname",
+        f"gotify://127.0.0.1/{KEY}?rto=100000",
+        f"gotify://127.0.0.1/{KEY}?redirect=yes",
+        "ntfys://topic?attach=/etc/hostname",
+        "ntfys://topic?+X=1",
+    ],
+)
+def test_an_apprise_address_names_no_file_no_wait_and_no_header(url: str) -> None:
+    with pytest.raises(InvalidInputError):
+        channels.clean("apprise", {"url": url}, kept={})
+    with pytest.raises(ChannelError):
+        apprise.send(envelope(url))
+
+
+def test_apprise_follows_no_redirect_and_asks_no_proxy(http_sink: HttpSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_http() as proxy, running_http() as elsewhere:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        http_sink.answers, http_sink.location = ["redirect"], f"http://127.0.0.1:{elsewhere.port}/inner"
+        with pytest.raises(ChannelError):
+            apprise.send(envelope(f"gotify://127.0.0.1:{http_sink.port}/{KEY}"))
+
+        assert (len(http_sink.requests), proxy.requests, elsewhere.requests) == (1, [], [])
+
+
+def test_apprise_waits_no_longer_than_its_deadline(http_sink: HttpSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarded, "DEADLINE_S", 0.3)
+    http_sink.answers = ["hang"]
+
+    with pytest.raises(ChannelError):
+        apprise.send(envelope(f"gotify://127.0.0.1:{http_sink.port}/{KEY}"))
+
+
+def test_a_long_answer_is_read_to_its_bound(http_sink: HttpSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarded, "LONGEST_ANSWER", 1000)
+    http_sink.answer_body = b"x" * 5_000_000
+
+    assert apprise.send(envelope(f"gotify://127.0.0.1:{http_sink.port}/{KEY}")).result == "Accepted by the service."
+
+
+@pytest.mark.parametrize(
+    "template",
+    ['{"incident":{"title":"{{title}}"}}', "{{title}} is down", '["{{title}}"]', "plain words", '"{{title}}"'],
+)
+def test_a_template_may_be_nested_json_or_plain_text(template: str) -> None:
+    assert custom.fault_of(template) is None
+
+
+def test_a_plain_template_is_sent_as_plain_text(http_sink: HttpSink) -> None:
+    channels.send("webhook", envelope(http_sink.url, secret="s3cret", format="custom", template="{{title}}!"))
+
+    got = http_sink.requests[0]
+    assert (got.headers["Content-Type"], got.body.decode()) == ("text/plain; charset=utf-8", f"Down: {NASTY}!")
+
+
+@pytest.mark.parametrize("headers", [{"X-Team": "Zürich"}, {"X\r\nY": "1"}, {"X": "a\r\nb"}, {"": "1"}, {"X Y": "1"}])
+def test_a_header_that_cannot_be_sent_is_refused(headers: dict[str, str]) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        channels.clean("request", {"url": "https://ops.example.com/", "headers": headers}, kept={})
+
+    assert "headers" in caught.value.fields
+
+
+def test_telegram_says_in_its_answer_how_long_to_wait(http_sink: HttpSink) -> None:
+    http_sink.status = 429
+    http_sink.answer_body = json.dumps({"ok": False, "parameters": {"retry_after": 35}}).encode()
+
+    with pytest.raises(ChannelError) as caught:
+        channels.send("telegram", sent_through("telegram", http_sink))
+
+    assert (caught.value.retry_after_s, caught.value.final) == (35.0, False)

@@ -131,3 +131,26 @@ def test_a_browser_that_has_unsubscribed_is_not_tried_again(
 def test_keys_that_are_none_are_refused(keys: Any) -> None:
     with pytest.raises(InvalidInputError):
         channels.clean("web_push", {"endpoint": "https://push.example.com/x", "keys": keys}, kept={})
+
+
+def test_a_key_off_the_curve_is_refused() -> None:
+    keys = {"p256dh": encode(b"\x04" + b"7" * 64), "auth": encode(b"0123456789abcdef")}
+
+    with pytest.raises(InvalidInputError):
+        channels.clean("web_push", {"endpoint": "https://push.example.com/x", "keys": keys}, kept={})
+
+
+def test_a_stored_subscription_is_a_good_one(subscribed: tuple[Browser, dict[str, Any]]) -> None:
+    _, config = subscribed
+
+    assert channels.clean("web_push", config, kept={}) == config
+
+
+@pytest.mark.parametrize("character", ["a", "é", "漢", "😀", '"', "\u2028"])
+def test_a_note_fits_into_one_record_whatever_script_it_is_in(character: str) -> None:
+    payload = {"title": character * 300, "text": character * 3000, "url": "https://x.example/" * 40, "tone": "down"}
+    note = web_push.note_of(payload, tag="dlv_1")
+    body = web_push.encrypted(note, **Browser().keys())
+
+    assert len(body) <= 4096
+    assert json.loads(note)["title"]
