@@ -14,7 +14,7 @@ from apps.notifications.types import Envelope, Receipt
 
 LONGEST_URL = 2048
 # Services that speak HTTP to a place on the internet. Left out: what writes to this machine or its neighbours
-# (syslog, desktop, MQTT, IRC, mail, plain forms), and what has a kind of its own here.
+# (syslog, desktop, MQTT, IRC, mail, plain forms), what opens files it is told of, and what has a kind of its own here.
 SCHEMAS = frozenset(
     """
     46elks bark barks betterstack bluesky brevo bulksms burstsms chanify clickatell clicksend d7sms dapnet
@@ -24,8 +24,8 @@ SCHEMAS = frozenset(
     nclouds notica notifiarr notifico ntfy ntfys octopush onesignal opsgenie pagerduty pagertree plivo postmark
     prowl psafer psafers pushdeer pushdeers pushed pushme pushplus pushy resend revolt ringc rocket rockets
     ryver schan sendgrid serwersms ses seven signal signals signl4 simplepush sinch sns sparkpost spike splunk
-    squadcast synology synologys telnyx threema twist victorops voipms vonage webex wecombot whatsapp workflow
-    workflows wxpusher wxteams xmatters zoom zulip
+    squadcast synology synologys telnyx threema twist victorops voipms vonage webex wecombot whatsapp wxpusher
+    wxteams xmatters zoom zulip
     """.split()  # noqa: SIM905  # a hundred quotes read worse than one word list
 )
 # What an address may say after its question mark. Others name files of this machine, other hosts, or waits without end.

@@ -317,6 +317,7 @@ def test_a_request_may_be_a_get_without_a_body(http_sink: HttpSink) -> None:
     "url",
     [
         "workflows://127.0.0.1/id/sig/?template=/etc/hostname",
+        "workflows://127.0.0.1/id/sig/",
         f"gotify://127.0.0.1/{KEY}?rto=100000",
         f"gotify://127.0.0.1/{KEY}?redirect=yes",
         "ntfys://topic?attach=/etc/hostname",
