@@ -53,7 +53,7 @@ def is_silent(news: News) -> bool:
     if detail.get("muted", incident is not None and incident.muted):
         return True
     if news.event.kind == IncidentEvent.Kind.RELEASED:
-        return maintenance.held_until(news.device, news.event.at) is not None
+        return maintenance.held_until(news.windows, news.event.at) is not None
     return bool(detail.get("in_maintenance"))
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from apps.incidents.models import Incident
+from apps.notifications.desk import policy_for
 from apps.notifications.models import Escalation
 from apps.notifications.people import members
 from apps.notifications.routing import Notice, Skip, forecast
-from apps.notifications.services.escalations import policy_for
 
 MOST = 20
 

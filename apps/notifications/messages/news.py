@@ -1,10 +1,11 @@
 """What a message is made of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apps.devices.models import Device
 from apps.incidents.models import Incident, IncidentEvent
-from apps.projects.models import Project
+from apps.projects.models import MaintenanceWindow, Project
 from apps.workspaces.models import Workspace
 
 
@@ -16,6 +17,8 @@ class News:
     event: IncidentEvent
     incident: Incident | None
     device: Device | None
+    # The maintenance windows that touched the device between the event and now.
+    windows: Sequence[MaintenanceWindow] = ()
 
     @property
     def name(self) -> str:

@@ -71,6 +71,9 @@ def deliver_due(*, now: datetime, limit: int, owner: str = "") -> int:
     clock = _Clock(now)
     tried = 0
     errors: list[Exception] = []
+    # Outside of any transaction: on SQLite one that finds nothing would still queue with whoever writes.
+    if not Delivery.objects.filter(status=Delivery.Status.PLANNED, next_at__lte=now).exists():
+        return 0
     under_way: dict[Future[Receipt], Delivery] = {}
     with ThreadPoolExecutor(LANES, thread_name_prefix="deliver") as lanes:
         while True:
@@ -151,8 +154,8 @@ def _next_due(now: datetime) -> QuerySet[Delivery]:
     """Due deliveries that nobody holds, locked; only the first of each recipient's queue can be one."""
     free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
     rows = Delivery.objects.filter(free, pk__in=heads(), status=Delivery.Status.PLANNED, next_at__lte=now)
-    due: QuerySet[Delivery] = rows.select_for_update(skip_locked=True).order_by("next_at", "pk")
-    return due
+    due: QuerySet[Delivery] = rows.select_for_update(skip_locked=True, of=("self",)).order_by("next_at", "pk")
+    return due.select_related("channel", "route", "incident")
 
 
 def _finish(delivery: Delivery, future: Future[Receipt], *, clock: _Clock, final: bool) -> Outcome:

@@ -1,18 +1,18 @@
 """From events to deliveries: each event is planned once, and the events of one subject in their order."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 
 from apps.incidents.models import IncidentEvent
 from apps.notifications import messages, notices
+from apps.notifications.desk import Desk
 from apps.notifications.kinds import ChannelKind
 from apps.notifications.messages import News
 from apps.notifications.models import Delivery, Route
-from apps.notifications.news import news_of
 from apps.notifications.notices import is_silent
 from apps.notifications.reaches import Reach
 from apps.notifications.services import escalations
@@ -21,6 +21,9 @@ from apps.notifications.services.planning import plan_delivery, save_planned
 logger = structlog.get_logger(__name__)
 Kind = IncidentEvent.Kind
 BEGINNINGS = frozenset({Kind.OPENED, Kind.WORSENED, Kind.RELEASED})
+# How many events share a transaction: enough to read what they have in common once, few enough that nobody who
+# writes waits long for SQLite's one lock.
+TOGETHER = 25
 
 
 class _StuckError(Exception):
@@ -34,30 +37,30 @@ class _StuckError(Exception):
 def fan_out(*, now: datetime, limit: int) -> int:
     """Plan the deliveries of up to `limit` waiting events; how many events were planned.
 
-    One transaction for each event: either it is planned and marked, or it waits as before. Any number of workers
-    may run this at once. An event that fails is left waiting, holds back only its own subject, and its error is
-    raised once the others are done.
+    Some at a time share one transaction: either they are planned and marked, or they wait as before. Any number of
+    workers may run this at once. An event that fails is left waiting, holds back only its own subject, and its
+    error is raised once the others are done.
     """
     planned = 0
     stuck: dict[int, _StuckError] = {}
+    # Outside of any transaction: on SQLite one that finds nothing would still queue with whoever writes.
+    if not IncidentEvent.objects.filter(fanned_out_at__isnull=True).exists():
+        return 0
     while planned + len(stuck) < limit:
-        try:
-            with transaction.atomic():
-                event = _claim(stuck)
-                if event is None:
-                    break
-                _plan_or_name(event, now=now)
-        except _StuckError as error:
-            stuck[error.event_id] = error
-        else:
-            planned += 1
+        with transaction.atomic():
+            events = _claim(stuck, room=min(TOGETHER, limit - planned - len(stuck)))
+            failed = _plan_all(events, now=now)
+        if not events:
+            break
+        stuck |= failed
+        planned += len(events) - len(failed)
     if stuck:
         raise next(iter(stuck.values()))
     return planned
 
 
-def _claim(stuck: Iterable[int]) -> IncidentEvent | None:
-    """The oldest waiting event whose subject has no older one waiting, locked until its transaction ends.
+def _claim(stuck: Iterable[int], *, room: int) -> list[IncidentEvent]:
+    """The oldest waiting events whose subjects have no older one waiting, locked until their transaction ends.
 
     Events of one subject take turns because each decides on the notices of those before it. An older one that
     another worker holds still counts as waiting, so its successor stays out of reach until it is committed.
@@ -71,28 +74,36 @@ def _claim(stuck: Iterable[int]) -> IncidentEvent | None:
     )
     rows = waiting.filter(~Exists(older)).exclude(pk__in=list(stuck))
     locked = rows.select_for_update(skip_locked=True, of=("self",)).select_related("incident__project")
-    event: IncidentEvent | None = locked.order_by("pk").first()
-    return event
+    return list(locked.order_by("pk")[:room])
 
 
-def _plan_or_name(event: IncidentEvent, *, now: datetime) -> None:
-    try:
-        _plan(event, now=now)
-        IncidentEvent.objects.of(event.workspace_id).filter(pk=event.pk).update(fanned_out_at=now)
-    except Exception as error:
-        logger.exception("event not planned", event_id=event.pk, workspace_id=event.workspace_id)
-        raise _StuckError(event.pk) from error
+def _plan_all(events: Sequence[IncidentEvent], *, now: datetime) -> dict[int, _StuckError]:
+    """Plan and mark each event; those that failed, which leave nothing behind and are not marked."""
+    desk = Desk(events, now=now)
+    stuck = {}
+    for event in events:
+        try:
+            with transaction.atomic():
+                _plan(event, desk, now=now)
+        except Exception as error:
+            logger.exception("event not planned", event_id=event.pk, workspace_id=event.workspace_id)
+            stuck[event.pk] = _StuckError(event.pk)
+            stuck[event.pk].__cause__ = error
+    done = [event.pk for event in events if event.pk not in stuck]
+    workspaces = {event.workspace_id for event in events}
+    IncidentEvent.objects.filter(workspace_id__in=workspaces, pk__in=done).update(fanned_out_at=now)
+    return stuck
 
 
-def _plan(event: IncidentEvent, *, now: datetime) -> None:
-    routes = _routes_for(event)
+def _plan(event: IncidentEvent, desk: Desk, *, now: datetime) -> None:
+    routes = desk.routes(event)
     if not routes:
         return
-    news = news_of(event)
+    news = desk.news(event)
     planned: list[Delivery] = []
     for route in routes:
         if route.scope == Route.Scope.PROJECT:
-            _follow_routing(route, news, now=now)
+            _follow_routing(route, news, desk, now=now)
         elif route.kind == ChannelKind.WEBHOOK:
             planned += _webhook_calls(route, news, now=now)
         else:
@@ -100,23 +111,14 @@ def _plan(event: IncidentEvent, *, now: datetime) -> None:
     save_planned(planned)
 
 
-def _routes_for(event: IncidentEvent) -> list[Route]:
-    """The workspace's rules, and the routing of the project the subject belongs to."""
-    routes = Route.objects.of(event.workspace_id).filter(enabled=True).select_related("project")
-    of_workspace = Q(scope=Route.Scope.WORKSPACE)
-    if event.incident is not None and event.incident.project_id is not None:
-        return list(routes.filter(of_workspace | Q(project=event.incident.project_id)).order_by("pk"))
-    return list(routes.filter(of_workspace).order_by("pk"))
-
-
-def _follow_routing(route: Route, news: News, *, now: datetime) -> None:
+def _follow_routing(route: Route, news: News, desk: Desk, *, now: datetime) -> None:
     kind = news.event.kind
     if kind in BEGINNINGS:
-        escalations.begin(route, news, now=now)
+        escalations.begin(route, news, desk, now=now)
     elif kind == Kind.CLOSED:
-        escalations.end(route, news, now=now)
+        escalations.end(route, news, desk, now=now)
     elif kind == Kind.FLAPPING:
-        escalations.flap(route, news, now=now)
+        escalations.flap(route, news, desk, now=now)
 
 
 def _notices(route: Route, news: News, *, now: datetime) -> list[Delivery]:

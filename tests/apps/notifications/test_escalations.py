@@ -4,18 +4,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.devices.models import Device
 from apps.incidents import services as incidents
 from apps.incidents.models import Incident, IncidentEvent
 from apps.notifications import services
+from apps.notifications.desk import Desk
 from apps.notifications.kinds import ChannelKind
 from apps.notifications.models import Channel, Delivery, Escalation, Route
 from apps.notifications.routing.document import policy_of
+from apps.notifications.services import turns
 from apps.projects.models import MaintenanceWindow
 from apps.workspaces.models import Workspace
 from apps.workspaces.services import add_seat
-from tests.apps.incidents.scene import T0, change, go_down, minutes, tell
+from tests.apps.incidents.scene import T0, change, go_down, make_device, minutes, tell
 from tests.factories import make_user
 
 STEPS = [
@@ -299,16 +303,14 @@ def test_flapping_is_one_word_to_whoever_was_told(routed: Device) -> None:
     assert at(minutes(32))[2:] == [(32, "ops@example.com", "incident.opened", 0, 0)]
 
 
-@pytest.mark.parametrize("place", ["plan_delivery", "save_planned", "news_of"])
+@pytest.mark.parametrize(("module", "place"), [(turns, "plan_delivery"), (turns, "save_planned"), (Desk, "news")])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_planner_that_dies_anywhere_takes_every_step_once(
-    routed: Device, monkeypatch: pytest.MonkeyPatch, place: str, when: str
+    routed: Device, monkeypatch: pytest.MonkeyPatch, module: Any, place: str, when: str
 ) -> None:
-    from apps.notifications.services import escalations
-
     go_down(routed)
     at(T0)
-    real = getattr(escalations, place)
+    real = getattr(module, place)
 
     def dying(*args: Any, **kwargs: Any) -> Any:
         if when == "after":
@@ -316,7 +318,7 @@ def test_a_planner_that_dies_anywhere_takes_every_step_once(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(escalations, place, dying)
+        patch.setattr(module, place, dying)
         with pytest.raises(KeyboardInterrupt):
             services.advance_due(now=minutes(15), limit=10)
 
@@ -342,3 +344,17 @@ def test_the_policy_of_an_empty_document_tells_every_channel_at_once() -> None:
     policy = policy_of({}, channels=["ch_a", "ch_b"])
 
     assert [target.key for target in policy.steps[0].targets] == ["channel:ch_a", "channel:ch_b"]
+
+
+def test_what_incidents_of_one_outage_have_in_common_is_read_once(routed: Device) -> None:
+    def statements(count: int) -> int:
+        for number in range(count):
+            go_down(make_device(routed.workspace, f"Till {count}-{number}"))
+        with CaptureQueriesContext(connection) as caught:
+            assert services.fan_out(now=T0, limit=100) == count
+        return len(caught)
+
+    few, many = statements(2), statements(22)
+    # Its savepoint, its escalation and its delivery; of the workspace nothing is asked again.
+    assert (many - few) / 20 <= 6
+    assert Delivery.objects.count() == 24

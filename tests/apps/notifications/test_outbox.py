@@ -9,6 +9,7 @@ from apps.devices.models import Device
 from apps.incidents import services as incidents
 from apps.incidents.models import IncidentEvent
 from apps.notifications import messages, services
+from apps.notifications.desk import Desk
 from apps.notifications.models import Delivery
 from apps.notifications.services import outbox
 from apps.workspaces.models import Workspace
@@ -46,7 +47,7 @@ def waiting(workspace: Workspace) -> int:
     ("module", "step"),
     [
         (outbox, "_claim"),
-        (outbox, "news_of"),
+        (Desk, "news"),
         (outbox, "_notices"),
         (messages, "mail"),
         (TenantQuerySet, "bulk_create"),
@@ -79,7 +80,7 @@ def test_a_planned_event_that_is_planned_again_adds_nothing(workspace: Workspace
 
     (event,) = IncidentEvent.objects.of(workspace)
     Delivery.objects.of(workspace).update(event_name="kept")
-    outbox._plan(event, now=minutes(1))
+    outbox._plan(event, Desk([event], now=minutes(1)), now=minutes(1))
 
     kept = Delivery.objects.of(workspace).get()
     assert (kept.public_id, kept.created_at) == (delivery.public_id, T0)
@@ -95,10 +96,10 @@ def test_an_event_that_cannot_be_planned_holds_back_its_own_subject_only(
     go_down(healthy, minutes(2))
     real = outbox._plan
 
-    def fragile(event: IncidentEvent, **kwargs: Any) -> None:
+    def fragile(event: IncidentEvent, desk: Desk, **kwargs: Any) -> None:
         if event.subject_id == device.pk:
             raise RuntimeError("broken event")
-        real(event, **kwargs)
+        real(event, desk, **kwargs)
 
     with monkeypatch.context() as patch:
         patch.setattr(outbox, "_plan", fragile)
