@@ -1,6 +1,6 @@
 """From a target of routing to the recipients it means now: a channel's addresses, a person's e-mail and browsers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from apps.notifications import channels
@@ -25,14 +25,14 @@ def reaches(project: Project, target: str) -> list[Reach]:
     kind, _, name = target.partition(":")
     if kind == "channel":
         rows = Channel.objects.of(project.workspace_id).filter(project=project, key=name, enabled=True)
-        return list(_of_channels(rows, target))
+        return [reach for channel in rows for reach in of_channel(channel)]
     return _of_member(project, name, target)
 
 
-def _of_channels(rows: Iterable[Channel], target: str) -> Iterator[Reach]:
-    for channel in rows:
-        for recipient in channels.recipients(channel.kind, channel.config or {}):
-            yield Reach(channel.kind, recipient, target, channel)
+def of_channel(channel: Channel, target: str = "") -> Iterator[Reach]:
+    """Every recipient of a channel; `target` is whom the routing meant, without one the channel itself."""
+    for recipient in channels.recipients(channel.kind, channel.config or {}):
+        yield Reach(channel.kind, recipient, target or channel.target, channel)
 
 
 def _of_member(project: Project, user_id: str, target: str) -> list[Reach]:
@@ -41,4 +41,4 @@ def _of_member(project: Project, user_id: str, target: str) -> list[Reach]:
         return []
     found = [Reach(ChannelKind.EMAIL, seat.user.email, target)] if seat.user.email else []
     browsers = Channel.objects.of(project.workspace_id).filter(seat=seat, enabled=True).order_by("pk")
-    return [*found, *_of_channels(browsers, target)]
+    return found + [reach for browser in browsers for reach in of_channel(browser, target)]

@@ -8,14 +8,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from apps.notifications.links import base_url, incident_url
 from apps.notifications.messages.news import News
 
-Word = Literal["down", "warning", "up", "flapping"]
+Word = Literal["down", "warning", "up", "flapping", "acknowledged"]
 WORDS: dict[Word, tuple[str, str]] = {
     "down": ("Down", "is down."),
     "warning": ("Degraded", "is degraded."),
     "up": ("Up", "is up again."),
     "flapping": ("Flapping", "changes again and again. You will hear of it once it has settled."),
+    "acknowledged": ("Acknowledged", "is being looked at."),
 }
-OF_EVENT: dict[str, Word] = {"incident.resolved": "up", "incident.flapping": "flapping"}
+OF_EVENT: dict[str, Word] = {
+    "incident.resolved": "up",
+    "incident.flapping": "flapping",
+    "incident.acknowledged": "acknowledged",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ class Words:
 
 
 def word_of(news: News, event_name: str) -> Word:
-    """down, warning, up or flapping: what a message is about, whichever rule sends it."""
+    """down, warning, up, flapping or acknowledged: what a message is about, whichever rule sends it."""
     for word in WORDS:
         if event_name == word:
             return word
