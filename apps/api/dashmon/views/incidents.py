@@ -1,4 +1,8 @@
-"""Incidents: the list, one of them, and what people do to it (contract Dashmon 11)."""
+"""Incidents: the list, one of them, and what people do to it (contract Dashmon 11).
+
+The list says what a device's state opened: at most one open incident a device. What rules about values, nodes and
+containers opened is reached by the id that its messages carry.
+"""
 
 from collections.abc import Collection, Mapping
 from typing import Any, cast
@@ -8,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.alerts.built_in import DEVICE_STATE
 from apps.api.dashmon.errors import ApiError
 from apps.api.dashmon.pagination import Keyset, bad_cursor, instant, listed, wanted
 from apps.api.dashmon.schema import PAGE, described, parameter, wrapped
@@ -61,7 +66,7 @@ class IncidentsView(IncidentsBase):
     """Incidents within reach, newest first."""
 
     @described(
-        "Incidents, newest first",
+        "Incidents of the devices' states, newest first",
         answer=IncidentList,
         query=(
             parameter("status", "all when absent; `open` includes acknowledged ones.", enum=list(STATUSES)),
@@ -86,6 +91,7 @@ class IncidentsView(IncidentsBase):
             status=status,
             projects=self._projects(query.get("projectId")),
             device_id=device,
+            rule=DEVICE_STATE,
             since=since,
             until=until,
             after=_place(page.cursor),
