@@ -13,6 +13,7 @@ from apps.audit import services as audit
 from apps.common.errors import ConflictError, InvalidInputError, NotFoundError
 from apps.common.values import Ref
 from apps.incidents import causes
+from apps.incidents.events import write_event
 from apps.incidents.models import Incident, IncidentEvent
 from apps.incidents.transitions import Step, key_of, step_for, title_of
 from apps.workspaces.services import next_number
@@ -116,11 +117,7 @@ def close_of_rules(
         for incident in rows.select_for_update().order_by("pk")
         if wanted is None or (incident.subject_kind, incident.subject_id) in wanted
     ]
-    for incident in incidents:
-        _close(incident, at=now, reason=reason)
-        _write_act(incident, kind=IncidentEvent.Kind.CLOSED, at=now, detail={"reason": reason}, told_at=now)
-    causes.release(incidents, now=now)
-    return incidents
+    return _end_silently(incidents, reason=reason, now=now)
 
 
 @transaction.atomic
@@ -133,11 +130,7 @@ def close_silently(*, ref: Ref, reason: str, now: datetime) -> list[Incident]:
     # A Ref carries a primary key, which names one row of one workspace.
     rows = Incident.objects.filter(subject_kind=ref.kind, subject_id=ref.id, closed_at__isnull=True)
     incidents = list(rows.select_for_update().order_by("pk"))
-    for incident in incidents:
-        _close(incident, at=now, reason=reason)
-        _write_act(incident, kind=IncidentEvent.Kind.CLOSED, at=now, detail={"reason": reason}, told_at=now)
-    causes.release(incidents, now=now)
-    return incidents
+    return _end_silently(incidents, reason=reason, now=now)
 
 
 @transaction.atomic
@@ -151,7 +144,7 @@ def acknowledge(*, incident: Incident, actor: str, user: User | None, now: datet
     current.acknowledged_at = now
     current.acknowledged_by = user
     current.save(update_fields=["acknowledged_at", "acknowledged_by"])
-    _write_act(current, kind=IncidentEvent.Kind.ACKNOWLEDGED, at=now, actor=actor)
+    write_event(current, kind=IncidentEvent.Kind.ACKNOWLEDGED, at=now, actor=actor)
     _audit(current, actor=actor, verb="incident.acknowledge", at=now)
     return current
 
@@ -163,7 +156,7 @@ def add_note(*, incident: Incident, text: str, actor: str, now: datetime) -> Inc
     body = _note(text)
     if not body:
         raise InvalidInputError(fields={"text": "A note needs some text."})
-    event = _write_act(current, kind=IncidentEvent.Kind.NOTE, at=now, actor=actor, detail={"text": body}, told_at=now)
+    event = write_event(current, kind=IncidentEvent.Kind.NOTE, at=now, actor=actor, detail={"text": body}, told_at=now)
     _audit(current, actor=actor, verb="incident.note", at=now)
     return event
 
@@ -180,7 +173,7 @@ def resolve(*, incident: Incident, actor: str, now: datetime, note: str = "") ->
         raise ConflictError("This incident is already resolved.")
     _close(current, at=now, reason="resolved_by_hand")
     detail = {"reason": "resolved_by_hand", "muted": current.muted} | ({"text": body} if body else {})
-    _write_act(current, kind=IncidentEvent.Kind.CLOSED, at=now, actor=actor, detail=detail)
+    write_event(current, kind=IncidentEvent.Kind.CLOSED, at=now, actor=actor, detail=detail)
     causes.release([current], now=now)
     _audit(current, actor=actor, verb="incident.resolve", at=now)
     return current
@@ -192,7 +185,7 @@ def record_notice(
 ) -> IncidentEvent:
     """Write into the timeline how a notice ended: `result` is `delivered` or the reason it was given up."""
     detail = {"recipient": recipient, "channel": channel, "result": result, "delivery": delivery}
-    return _write_act(incident, kind=IncidentEvent.Kind.NOTIFIED, at=at, detail=detail, told_at=at)
+    return write_event(incident, kind=IncidentEvent.Kind.NOTIFIED, at=at, detail=detail, told_at=at)
 
 
 def _told(verdicts: Iterable[Verdict]) -> set[tuple[int, str]]:
@@ -253,6 +246,14 @@ def _restate(incident: Incident, verdict: Verdict) -> None:
     incident.cause = verdict.cause[:32]
     incident.cause_text = verdict.cause_text[:500]
     incident.save(update_fields=["state", "severity", "title", "cause", "cause_text"])
+
+
+def _end_silently(incidents: list[Incident], *, reason: str, now: datetime) -> list[Incident]:
+    for incident in incidents:
+        _close(incident, at=now, reason=reason)
+        write_event(incident, kind=IncidentEvent.Kind.CLOSED, at=now, detail={"reason": reason}, told_at=now)
+    causes.release(incidents, now=now)
+    return incidents
 
 
 def _close(incident: Incident, *, at: datetime, reason: str, value: float | None = None) -> None:
@@ -321,31 +322,6 @@ def _of_value(verdict: Verdict) -> dict[str, Any]:
         "generation": verdict.generation,
         "notice": verdict.kind == "notice",
     } | {name: at.isoformat() for name, at in instants.items() if at is not None}
-
-
-def _write_act(
-    incident: Incident,
-    *,
-    kind: IncidentEvent.Kind,
-    at: datetime,
-    actor: str = "",
-    detail: dict[str, Any] | None = None,
-    told_at: datetime | None = None,
-) -> IncidentEvent:
-    """One line that no change of state caused; with `told_at` it is born fanned out and announces nothing."""
-    event: IncidentEvent = IncidentEvent.objects.create(
-        workspace_id=incident.workspace_id,
-        incident=incident,
-        subject_kind=incident.subject_kind,
-        subject_id=incident.subject_id,
-        at=at,
-        written_at=at,
-        kind=kind,
-        actor=actor[:160],
-        detail=detail or {},
-        fanned_out_at=told_at,
-    )
-    return event
 
 
 def _current(incident: Incident) -> Incident:
