@@ -17,6 +17,10 @@ USUAL_PATIENCE = timedelta(seconds=60)
 PATIENCE = {"inbox": timedelta(minutes=15), "reports": timedelta(minutes=10)}
 
 
+# The way from a fact to somebody's telephone, in its order.
+MESSAGES = ("events", "escalations", "deliveries")
+
+
 @dataclass(frozen=True, slots=True)
 class Queue:
     """One kind of work: how much waits (at most MOST_COUNTED is counted), is held under a lease, has lost its holder.
