@@ -222,7 +222,7 @@ def test_a_stalled_schedule_is_said_with_what_to_do(scene: Scene) -> None:
 def test_what_is_behind_comes_first_with_its_cure() -> None:
     view = operator_view(seen_as(), [])
 
-    assert [row.name for row in view.queues][0] == "Messages to send"
+    assert view.queues[0].name == "Messages to send"
     assert [name for name, _ in view.cures] == ["Messages to send"]
     assert {row.name: row.leases for row in view.queues}["Due checks"] == "2, 1 expired"
 
