@@ -32,9 +32,15 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
+    from django.utils import timezone
+
+    from apps.operations.models import ProcessReport
     from dashmon.background import runner
+    from dashmon.reporting import Reporter
 
     await receive()
+    reporter = Reporter(ProcessReport.Kind.SERVER, started_at=timezone.now())
+    reporter.start()
     background = await sync_to_async(runner)()
     if background is not None:
         await sync_to_async(background.start)()
@@ -42,4 +48,5 @@ async def _lifespan(receive: Receive, send: Send) -> None:
     await receive()
     if background is not None:
         await sync_to_async(background.close)()
+    await sync_to_async(reporter.close)()
     await send({"type": "lifespan.shutdown.complete"})

@@ -6,21 +6,24 @@ done by the next one. Threads share no connection with the web side; nudges over
 
 import logging
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
+import structlog
 from django.conf import settings
 from django.db import connections
+from django.utils import timezone
 
 from apps.checks import leases, requests
 from apps.checks.pump import Engine, Pump
 from apps.checks.selectors import due_per_second
-from apps.common import bus
+from apps.common import bus, counters
 from dashmon import steps
 
 log = logging.getLogger(__name__)
@@ -71,11 +74,13 @@ def _cores() -> int:
 class Loop:
     """One thread that repeats a step: at once while there is more, else after a pause or a nudge.
 
-    An error is logged and the step repeated later; no error ends the loop.
+    An error is logged and the step repeated later; no error ends the loop. `does` names what the step is made of, as
+    Celery's beat names it (dashmon/celery.py); by itself it is one thing, called like the loop.
     """
 
-    def __init__(self, name: str, step: Step, *, every_s: float) -> None:
+    def __init__(self, name: str, step: Step, *, every_s: float, does: Sequence[str] = ()) -> None:
         self._name, self._step, self._every_s = name, step, every_s
+        self._does = does or (name,)
         self._stopping = threading.Event()
         self._awake = threading.Event()
         self.failures = 0
@@ -104,14 +109,19 @@ class Loop:
         """One step; the seconds until the next one."""
         began = time.monotonic()
         try:
-            more = self._step()
+            with structlog.contextvars.bound_contextvars(step=self._name, run_id=secrets.token_hex(6)):
+                more = self._step()
         except Exception:
             # The edge of the process: the next step finds the same work in the database.
             log.exception("background: a step failed", extra={"loop": self._name})
             connections.close_all()
             self.failures += 1
+            for name in self._does:
+                counters.step_failed(name)
             return min(LONGEST_PAUSE_S, 0.5 * 2.0**self.failures)
         self.failures = 0
+        for name in self._does:
+            counters.step_done(name, at=timezone.now(), seconds=(time.monotonic() - began) / len(self._does))
         return 0.0 if more else max(0.0, self._every_s - (time.monotonic() - began))
 
     def _pause(self, seconds: float) -> None:
@@ -196,10 +206,10 @@ class Background:
             Loop("flapping", steps.settle_flapping, every_s=5.0),
             *notify.values(),
             Loop("subscribers", steps.tell_subscribers, every_s=2.0),
-            Loop("metrics", steps.keep_metrics, every_s=15.0),
+            Loop("metrics", steps.keep_metrics, every_s=15.0, does=("seal", "rebuild")),
             Loop("reports", steps.send_reports, every_s=30.0),
             Loop("terms", steps.lapse_terms, every_s=60.0),
-            Loop("upkeep", steps.upkeep, every_s=300.0),
+            Loop("upkeep", steps.upkeep, every_s=300.0, does=steps.UPKEEP),
         ]
         self._unsubscribe = [bus.subscribe(bus.NOTIFICATIONS, loop.wake) for loop in notify.values()]
 

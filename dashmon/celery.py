@@ -5,12 +5,12 @@ twice finds nothing to do. `celery -A dashmon.celery worker` takes every queue, 
 """
 
 import os
-from typing import Any
 
 from celery import Celery
-from celery.signals import worker_shutting_down
 from django.conf import settings
 from kombu import Queue
+
+from dashmon import lives
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashmon.settings")
 
@@ -43,14 +43,10 @@ app.conf.beat_schedule = {
     "seal": {"task": "apps.metrics.tasks.seal_results", "schedule": 15.0},
     "rebuild": {"task": "apps.metrics.tasks.rebuild_rollups", "schedule": 15.0},
     "expire": {"task": "apps.metrics.tasks.expire_results", "schedule": 600.0},
+    "processes": {"task": "apps.operations.tasks.expire_process_reports", "schedule": 60.0},
+    "measure": {"task": "apps.operations.tasks.measure_tables", "schedule": 600.0},
 }
 app.autodiscover_tasks()
 
 
-@worker_shutting_down.connect
-def stop_pumps(**_: Any) -> None:
-    """Have the pumps of this machine give their leases back now instead of at the end of their minute."""
-    from apps.checks.tasks import stop_topic
-    from apps.common import bus
-
-    bus.publish(stop_topic())
+lives.attach({entry["task"]: name for name, entry in app.conf.beat_schedule.items()})

@@ -18,17 +18,24 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashmon.settings")
     django.setup()
 
+    from django.utils import timezone
+
     from apps.common import bus
+    from apps.operations.models import ProcessReport
     from dashmon import logs
     from dashmon.background import NUDGES, Background
+    from dashmon.reporting import Reporter
 
     logs.configure()
+    reporter = Reporter(ProcessReport.Kind.BACKGROUND, started_at=timezone.now())
+    reporter.start()
     background = Background()
     background.start()
     for line in sys.stdin:
         if (topic := line.strip()) in NUDGES:
             bus.publish(topic)
     background.close()
+    reporter.close()
 
 
 if __name__ == "__main__":

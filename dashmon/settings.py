@@ -29,7 +29,9 @@ PROBE_RESOLVERS = words("DASHMON_PROBE_RESOLVERS")
 PROBE_CA_FILE = text("DASHMON_PROBE_CA_FILE")
 PROBE_RDAP_URL = text("DASHMON_PROBE_RDAP_URL")
 TRUSTED_PROXIES = words("DASHMON_TRUSTED_PROXIES")
-METRICS_TOKEN = text("DASHMON_METRICS_TOKEN")
+# What monitoring of this installation shows to read /metrics from elsewhere.
+OPERATOR_TOKEN = text("DASHMON_OPERATOR_TOKEN")
+LOG_FORMAT = choice("DASHMON_LOG_FORMAT", "auto", frozenset({"auto", "json", "text"}))
 VERSION = __version__
 
 # --- Secrets -------------------------------------------------------------------------------------

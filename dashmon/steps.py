@@ -11,7 +11,9 @@ from apps.common import bus
 from apps.metrics import services as metrics
 from apps.notifications import services as notifications
 from apps.operations.plans import lapse_ended_terms
+from apps.operations.processes import expire_reports
 from apps.operations.retention import prune_stories
+from apps.operations.storage import measure_storage
 from apps.pipeline import windows
 from apps.pipeline.flapping import sweep_flapping
 from apps.reports import services as reports
@@ -19,6 +21,8 @@ from apps.statuspages import services as statuspages
 
 LIMIT = 200
 REPORTS = 20
+# What upkeep is made of, as Celery's beat names it.
+UPKEEP = ("expire", "requests", "stories", "questions", "processes", "measure")
 
 
 def schedule() -> bool:
@@ -90,4 +94,6 @@ def upkeep() -> bool:
     requests.prune(now=timezone.now())
     prune_stories(now=timezone.now())
     statuspages.prune_questions(now=timezone.now(), limit=LIMIT)
+    expire_reports(now=timezone.now())
+    measure_storage(now=timezone.now())
     return False

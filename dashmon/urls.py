@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from apps.api.dashmon import surface as dashmon_api
 from apps.web import urls_status
-from apps.web.views import entry
+from apps.web.views import entry, operator
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include(dashmon_api)),
@@ -13,6 +13,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("invitations/<str:token>", entry.AcceptInvitation.as_view(), name="invitation"),
     path("accounts/", include("allauth.urls")),
     path("app/", include("apps.web.urls")),
+    path("operator/", operator.Operations.as_view(), name="operator"),
+    path("metrics", operator.metrics, name="metrics"),
     path("status/<str:slug>", urls_status.home),
     path("status/<str:slug>/", urls_status.home),
     path("status/<str:slug>/", include(urls_status.tails)),

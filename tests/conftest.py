@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
+from apps.common import counters, kept
 from apps.metrics.sources import forget_remembered
 from apps.statuspages import shelf
 from apps.statuspages.visits import visits
@@ -64,6 +65,8 @@ def _fresh_cache() -> Iterator[None]:
 def _forget() -> None:
     cache.clear()
     forget_remembered()
+    kept.forget_all()
+    counters.reset()
     shelf.pages.clear()
     visits.clear()
 

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 from django.db.models import Q
@@ -17,6 +18,7 @@ from apps.checks.confirmation import follow_up
 from apps.checks.facts import fact_of, missed
 from apps.checks.models import CheckBatch
 from apps.checks.types import CheckResult
+from apps.common import counters
 from apps.common.clock import epoch_ms, from_epoch_ms
 from apps.devices.models import Device
 from apps.pipeline.services import submit
@@ -73,6 +75,7 @@ def take(*, owner: str, now: datetime) -> Leased | None:
         members, stale = _sort_out(row, now=now)
         if stale:
             submit(observations=stale, now=now)
+            transaction.on_commit(partial(counters.count, "checks_not_measured/late", len(stale)))
         if not members:
             row.delete()
             continue

@@ -10,11 +10,13 @@ One thread, one engine, one pump. Only `stop()` and the engine's `wake()` may be
 import heapq
 import itertools
 import logging
-from collections.abc import Callable, Hashable, Mapping
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+import structlog
 from django.db import DatabaseError, connection
 
 from apps.checks import leases, requests
@@ -22,7 +24,7 @@ from apps.checks.leases import Leased, Member, Ran, Slot
 from apps.checks.plans import plan_for, plan_for_draft
 from apps.checks.requests import LeasedRequest
 from apps.checks.types import CheckResult
-from apps.common import bus
+from apps.common import bus, counters
 from apps.common.clock import epoch_ms
 from apps.common.errors import DomainError
 from apps.devices.models import Device
@@ -118,6 +120,11 @@ class Pump:
         self._more = True  # whether batches may be waiting that nobody looked at since the last one was taken
         self._stopping = False
         self._unsubscribe = bus.subscribe(bus.CHECKS, self._nudge)
+        slots = engine.free
+        self._unwatch = (
+            counters.watch("engine_slots", lambda: slots),
+            counters.watch("engine_slots_used", lambda: slots - engine.free),
+        )
 
     @property
     def busy(self) -> bool:
@@ -154,6 +161,8 @@ class Pump:
     def close(self) -> None:
         """Store what is finished, give everything else back at once and drop what is in flight."""
         self._unsubscribe()
+        for unwatch in self._unwatch:
+            unwatch()
         self._engine.close()
         now = self._clock()
         try:
@@ -288,7 +297,8 @@ class Pump:
         batch.stored_at = now
         try:
             rest = list(batch.waiting.values())
-            kept = leases.complete(batch=batch.lease, results=batch.finished, rest=rest, now=now)
+            with structlog.contextvars.bound_contextvars(batch=batch.lease.id):
+                kept = leases.complete(batch=batch.lease, results=batch.finished, rest=rest, now=now)
         except Exception:
             # An edge of the process: what cannot be stored must not keep the other batches from being stored.
             log.exception("pump: a batch could not be stored", extra={"batch": batch.lease.id})
@@ -298,6 +308,8 @@ class Pump:
                 self._forget(batch, "could not be stored")
             return
         batch.failures = 0
+        if kept:
+            _count(ran.result for ran in batch.finished)
         batch.finished.clear()
         if not kept:
             self._forget(batch, "lost its lease")
@@ -315,6 +327,7 @@ class Pump:
         for request, result, run_ms in finished:
             try:
                 requests.complete(request=request, result=result, run_ms=run_ms, now=now)
+                _count([result])
             except Exception:
                 # Likewise; the lease ends by itself and the request is taken again.
                 log.exception("pump: a request could not be stored", extra={"request": str(request.row.public_id)})
@@ -323,6 +336,11 @@ class Pump:
 
 def _belongs(job: _Job, batch: _OpenBatch) -> bool:
     return not isinstance(job.work, LeasedRequest) and job.work[0] == batch.lease.id
+
+
+def _count(results: Iterable[CheckResult]) -> None:
+    for (measured, status), number in Counter((result.measured, result.status) for result in results).items():
+        counters.count(f"checks_executed/{status}" if measured else "checks_not_measured/not_run", number)
 
 
 def _impossible(error: DomainError, *, now: datetime) -> CheckResult:

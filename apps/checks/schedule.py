@@ -15,6 +15,7 @@ from django.db.models import Min, Q
 
 from apps.checks.facts import missed
 from apps.checks.models import CheckBatch, ShardCursor
+from apps.common import counters
 from apps.common.clock import epoch_ms
 from apps.devices.models import SHARDS, Device
 from apps.pipeline.services import submit_in_chunks
@@ -80,7 +81,14 @@ def materialise(*, now: datetime) -> Tick:
     batches = _write_batches(due)
     for window in windows:
         ShardCursor.objects.filter(shard__in=window.shards).update(cursor_ms=window.end_ms)
-    return Tick(len(due), batches, sum(int(fact.values["missed"] or 0) for fact in lost))
+    tick = Tick(len(due), batches, sum(int(fact.values["missed"] or 0) for fact in lost))
+    transaction.on_commit(lambda: _count(tick))
+    return tick
+
+
+def _count(tick: Tick) -> None:
+    counters.count("checks_due", tick.due + tick.missed)
+    counters.count("checks_not_measured/outage", tick.missed)
 
 
 def _claim_windows(*, end_ms: int) -> list[Window]:

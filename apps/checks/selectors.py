@@ -7,6 +7,7 @@ from django.db.models import Count, Min, Q
 
 from apps.checks.models import CheckBatch, CheckRequest, ShardCursor
 from apps.common.clock import epoch_ms
+from apps.common.kept import Kept
 from apps.devices.models import Device
 
 # No tick for this long means that nothing is scheduling.
@@ -65,7 +66,7 @@ def schedule_figures(now: datetime) -> ScheduleFigures:
         retaken=batches["retaken"],
         requests_waiting=asked["due"] - asked["leased"],
         requests_leased=asked["leased"],
-        due_per_second=due_per_second(),
+        due_per_second=_load.get(now),
     )
 
 
@@ -73,3 +74,7 @@ def due_per_second() -> float:
     """How many checks the enabled devices need, on average."""
     rows = Device.objects.filter(enabled=True).values_list("interval_s").annotate(devices=Count("pk"))
     return float(sum(devices / interval for interval, devices in rows))
+
+
+# Reads the index of all devices, and changes only when somebody edits monitors.
+_load = Kept(lambda _: due_per_second(), ttl=timedelta(minutes=1))

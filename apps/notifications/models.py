@@ -40,6 +40,12 @@ class Channel(TenantModel):
                 fields=["project", "key"], condition=models.Q(project__isnull=False), name="channel_key_per_project"
             ),
         ]
+        indexes = [
+            # The few that fail, of all workspaces: for the operator.
+            models.Index(
+                fields=["failing_since"], name="channel_failing", condition=models.Q(failing_since__isnull=False)
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.key
@@ -174,6 +180,8 @@ class Delivery(TenantModel):
                 name="delivery_memory",
             ),
             models.Index(fields=["incident", "route"], name="delivery_told"),
+            # What was given up, of all workspaces: for the operator.
+            models.Index(fields=["created_at"], name="delivery_failed", condition=models.Q(status="failed")),
         ]
 
     def __str__(self) -> str:

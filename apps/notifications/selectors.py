@@ -10,7 +10,7 @@ from django.db.models import Count, Min, Q
 from apps.common.errors import NotFoundError
 from apps.incidents.models import Incident, IncidentEvent
 from apps.incidents.types import Cursor, Page
-from apps.notifications.models import Channel, Delivery, DeliveryAttempt, Route
+from apps.notifications.models import Channel, Delivery, DeliveryAttempt, Escalation, Route
 from apps.notifications.queue import heads
 from apps.notifications.types import Backlog
 from apps.projects.models import Project
@@ -130,13 +130,23 @@ def backlog(now: datetime) -> Backlog:
         count=Count("id"), oldest=Min("written_at")
     )
     planned = Delivery.objects.filter(status=Delivery.Status.PLANNED)
+    held = planned.aggregate(
+        count=Count("id"),
+        leased=Count("id", filter=Q(lease_until__gt=now)),
+        expired=Count("id", filter=Q(lease_until__lte=now)),
+    )
     due = planned.filter(pk__in=heads(), next_at__lte=now).aggregate(count=Count("id"), oldest=Min("next_at"))
+    steps = Escalation.objects.filter(next_at__lte=now).aggregate(count=Count("id"), oldest=Min("next_at"))
     failed = Delivery.objects.filter(status=Delivery.Status.FAILED, created_at__gte=now - timedelta(days=1))
     return Backlog(
         events=events["count"],
         oldest_event_at=events["oldest"],
-        planned=planned.count(),
+        planned=held["count"],
         due=due["count"],
         oldest_due_at=due["oldest"],
         failed_last_day=failed.count(),
+        escalations=steps["count"],
+        oldest_escalation_at=steps["oldest"],
+        leased=held["leased"],
+        leases_expired=held["expired"],
     )

@@ -107,3 +107,7 @@ class Backlog:
     due: int  # recipients whose next message could leave now
     oldest_due_at: datetime | None
     failed_last_day: int
+    escalations: int = 0  # incidents whose next step is due
+    oldest_escalation_at: datetime | None = None
+    leased: int = 0  # deliveries in somebody's hands
+    leases_expired: int = 0

@@ -1,6 +1,7 @@
 """Every page in both themes and on three widths: nothing breaks, nothing scrolls sideways, axe finds nothing."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -10,8 +11,13 @@ from apps.alerts import services
 from apps.alerts.conditions import Condition
 from apps.alerts.documents import RuleDraft
 from apps.alerts.windows import Streak
+from apps.checks.models import ShardCursor
+from apps.common.clock import epoch_ms
+from apps.common.kept import forget_all
 from apps.notifications.models import Channel, Delivery
 from apps.notifications.services import add_override, deliver_due, fan_out, set_alert_settings
+from apps.operations.models import ProcessReport
+from apps.operations.storage import measure_storage
 from apps.pipeline.lifecycle import set_paused
 from apps.pipeline.windows import set_maintenance
 from apps.projects.windows import Target
@@ -235,3 +241,37 @@ def test_pages_stay_within_their_weight(visit: Visit, scene: Scene, full: dict[s
     page.goto(scene.path("incidents/"))
     loaded = page.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name)")
     assert not any("uPlot" in name for name in loaded)
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390), ("light", 320)])
+def test_the_operators_page_is_sound_without_script_fresh_and_in_trouble(
+    visit: Visit, scene: Scene, full: dict[str, str], theme: str, width: int
+) -> None:
+    assert full
+    scene.owner.is_staff = True
+    scene.owner.save()
+    page = visit("/operator/", user=scene.owner, theme=theme, width=width)
+    told = unsound(page, f"operations, fresh {theme} {width}")
+    counts = {f"step_{what}/seal": 1 for what in ("runs", "failures", "seconds")}
+    long = "worker-with-quite-a-long-name-in-rack-17.frankfurt.internal.example"
+    for kind, seen in (("server", scene.now), ("worker", scene.now - timedelta(minutes=2))):
+        ProcessReport.objects.create(
+            id=uuid4(),
+            kind=kind,
+            host=long,
+            pid=4711,
+            version="1.0",
+            started_at=scene.now,
+            seen_at=seen,
+            slots=256,
+            counters=counts,
+        )
+    measure_storage(now=scene.now)
+    ShardCursor.objects.create(shard=0, cursor_ms=epoch_ms(scene.now - timedelta(minutes=5)))
+    forget_all()
+    page.goto("/operator/")
+    told += unsound(page, f"operations, in trouble {theme} {width}")
+    assert page.get_by_text("Checks run late.").count() == 1
+    plain = visit("/operator/", user=scene.owner, theme=theme, width=width, script=False)
+    assert plain.get_by_role("table").count() == 5
+    assert told == []

@@ -1,6 +1,7 @@
 """Transport, errors, headers, cross-site writes, lists and limits (contract Dashmon 1)."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
@@ -8,6 +9,7 @@ from django.test import Client
 
 from apps.api.dashmon.views.projects import ProjectsView
 from apps.common.clock import iso_ms
+from apps.notifications.models import Delivery
 from apps.projects.models import Project
 from tests import factories
 from tests.contracts.dashmon.conftest import refused
@@ -292,7 +294,43 @@ def test_health_answers_without_a_credential(db, clock) -> None:
     body = Client().get("/api/health").json()
 
     assert (body["ok"], body["service"], body["time"]) == (True, "dashmon", iso_ms(clock.now))
-    assert body["checks"]["db"] == "ok"
+    assert body["status"] == "ok"
+    behind = {"lagMs": 0}
+    assert body["checks"] == {
+        "db": "ok",
+        "scheduler": behind,
+        "events": behind,
+        "escalations": behind,
+        "deliveries": behind,
+    }
+
+
+@pytest.mark.parametrize(("late_s", "status"), [(60, "ok"), (61, "degraded")])
+def test_health_says_what_is_late_and_how_late_and_still_serves(device, clock, late_s, status) -> None:
+    Delivery.objects.create(
+        workspace=device.workspace,
+        kind="email",
+        event_name="test",
+        recipient="ana@example.com",
+        recipient_key="a",
+        dedupe_key="a",
+        created_at=clock.now,
+        next_at=clock.now - timedelta(seconds=late_s),
+    )
+
+    response = Client().get("/api/health")
+
+    assert (response.status_code, response.json()["ok"], response.json()["status"]) == (200, True, status)
+    assert response.json()["checks"]["deliveries"] == {"lagMs": late_s * 1000}
+    # Nothing of a workspace is in it, not even how many there are.
+    assert "ana" not in response.content.decode()
+
+
+def test_health_counts_queues_once_for_everybody_who_asks(db, clock, django_assert_max_num_queries) -> None:
+    Client().get("/api/health")
+
+    with django_assert_max_num_queries(2):
+        Client().get("/api/health")
 
 
 def test_health_says_503_when_the_database_is_gone(db, clock, monkeypatch) -> None:

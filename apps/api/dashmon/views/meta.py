@@ -1,5 +1,6 @@
 """Public: is it alive, what can it do, and what is not there."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -15,8 +16,10 @@ from apps.api.dashmon.pagination import MOST, USUAL
 from apps.api.dashmon.schema import OBJECT, described, wrapped
 from apps.api.dashmon.serializers.fields import Instant
 from apps.api.dashmon.views.base import API_VERSION, ApiView
-from apps.checks.selectors import schedule_lag
+from apps.checks.selectors import STALLED, schedule_lag
 from apps.common.clock import iso_ms
+from apps.common.kept import Kept
+from apps.operations.backlog import MESSAGES, message_queues
 from apps.tokens.services import LONGEST_DAYS
 
 HealthAnswer = wrapped(
@@ -25,12 +28,20 @@ HealthAnswer = wrapped(
     service=serializers.CharField(),
     time=Instant(),
     version=serializers.CharField(),
+    status=serializers.ChoiceField(["ok", "degraded"]),
     checks=serializers.DictField(),
 )
+# Anybody may ask at any rate: the statements about queues run once in this time for all of them.
+KEPT_FOR = timedelta(seconds=5)
+_queues = Kept(message_queues, ttl=KEPT_FOR)
 
 
 class HealthView(ApiView):
-    """For load balancers and people in a hurry: answers without a credential, 503 when the database is gone."""
+    """For load balancers and people in a hurry: answers without a credential, 503 when the database is gone.
+
+    Only that: a server whose workers lag still serves, and taking it out of a balancer would make matters worse. That
+    work is late is said by `status`, and how late by milliseconds; how much there is says something about tenants.
+    """
 
     @described("Whether the service works", answer=HealthAnswer, also={503: "`db_unavailable`: the database is gone."})
     def get(self, _: Request) -> Response:
@@ -38,15 +49,21 @@ class HealthView(ApiView):
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
-            checks = {"db": "ok", "scheduler": {"lagMs": _lag_ms(self)}}
+            status, checks = _progress(self.now)
         except DatabaseError:
             body = {"ok": False, "error": "db_unavailable", **facts, "checks": {"db": "unavailable"}}
             return Response(body, status=503, headers={"Retry-After": "5"})
-        return Response({"ok": True, **facts, "checks": checks})
+        return Response({"ok": True, **facts, "status": status, "checks": {"db": "ok", **checks}})
 
 
-def _lag_ms(view: ApiView) -> int:
-    return round(schedule_lag(view.now).total_seconds() * 1000)
+def _progress(now: datetime) -> tuple[str, dict[str, Any]]:
+    """How far the schedule and the way of messages are behind, and whether that is more than usual."""
+    lag = schedule_lag(now)
+    queues = [queue for queue in _queues.get(now) if queue.name in MESSAGES]
+    late = lag > STALLED or any(queue.is_behind for queue in queues)
+    lags = {"scheduler": lag, **{queue.name: queue.lag or timedelta() for queue in queues}}
+    checks = {name: {"lagMs": behind // timedelta(milliseconds=1)} for name, behind in lags.items()}
+    return "degraded" if late else "ok", checks
 
 
 CAPABILITIES: dict[str, Any] = {
