@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from django.conf import settings
 
 from apps.common.outbound import OutboundAnswer, OutboundError, post
-from apps.devices.documents import Document
+from apps.notifications.channels.addressees import named, recipients, redact, shown
 from apps.notifications.channels.answers import document_of, refused, unreachable
 from apps.notifications.channels.errors import ChannelError
 from apps.notifications.types import Envelope, Receipt
@@ -25,6 +25,8 @@ GSM = frozenset(
 GSM_TWICE = frozenset("^{}\\[~]|€")
 # The sender number of test credentials: taken, answered, and never delivered.
 TEST_SENDER = "+15005550006"
+
+__all__ = ["clean", "fitted", "recipients", "redact", "send", "shown", "text_of"]
 
 
 def send(envelope: Envelope) -> Receipt:
@@ -53,33 +55,13 @@ def send(envelope: Envelope) -> Receipt:
 
 def clean(document: Mapping[str, Any]) -> dict[str, Any]:
     """`to`: one or more numbers in E.164."""
-    root = Document(document)
-    numbers: list[str] = []
-    given = root.items("to", most=MOST_NUMBERS)
-    for index, item in enumerate(given):
-        number = number_of(item)
-        if not is_number(number):
-            root.fault(f"to[{index}]", "SMS number must be E.164, e.g. +61400111222")
-        elif number not in numbers:
-            numbers.append(number)
-    if not given:
-        root.fault("to", "Name at least one number.")
-    root.finish()
-    return {"to": numbers}
+    sentence = "SMS number must be E.164, e.g. +61400111222"
+    return named(document, most=MOST_NUMBERS, read=_number, fault=sentence)
 
 
-def redact(config: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG001  # every kind has the same functions
-    """Numbers are people's own."""
-    return {"to": None}
-
-
-def recipients(config: Mapping[str, Any]) -> list[str]:
-    """One delivery for each number."""
-    return list(config.get("to", ()))
-
-
-def shown(recipient: str) -> str:
-    return recipient
+def _number(item: object) -> str:
+    number = number_of(item)
+    return number if is_number(number) else ""
 
 
 def text_of(payload: Mapping[str, Any]) -> str:
