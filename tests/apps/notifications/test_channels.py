@@ -143,25 +143,51 @@ def test_teams_gets_a_card_in_an_envelope(http_sink: HttpSink) -> None:
     assert card["content"]["actions"][0]["url"] == "https://watch.example/app/incidents/inc_1"
 
 
-@given(st.text(alphabet="\\\\*_<@a \U0001f525", max_size=60), st.integers(0, 40))
-def test_discord_never_cuts_an_escape_in_two(text: str, longest: int) -> None:
-    escaped = discord.escape(text, longest)
+@given(st.text(alphabet="\\*_<@a \U0001f525", max_size=60), st.integers(0, 40))
+def test_no_escape_is_cut_in_two(text: str, longest: int) -> None:
+    escaped = texts.cut(text, longest, discord.escape)
 
-    assert len(escaped) <= longest
+    assert texts.size(escaped) <= longest
     shown, marks = "", iter(escaped)
     for mark in marks:
         shown += next(marks) if mark == "\\" else mark
     assert text.startswith(shown)
 
 
+@given(
+    st.text(alphabet="\\*`<>&@a\U0001f525", min_size=1, max_size=3000),
+    st.text(alphabet="*<&a", min_size=1, max_size=3000),
+)
+def test_no_message_is_longer_than_its_service_takes(title: str, text: str) -> None:
+    said = payload(title=title, text=text, facts=(("Cause", text), ("Since", text)))
+
+    embed = discord.body(said)["embeds"][0]
+    assert len(embed["title"]) <= 256
+    assert len(embed["description"]) <= 2000
+    assert all(len(field["value"]) <= 1024 for field in embed["fields"])
+    section = slack.body(said)["attachments"][0]["blocks"][0]["text"]["text"]
+    assert len(section) <= 3000
+    assert section.endswith("|Open in Dashmon>")
+
+    assert "&" not in section.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "")
+    assert texts.size(texts.plain(said, longest=1024)) <= 1024
+
+
 @given(st.lists(st.text(max_size=30), max_size=5), st.integers(60, 100))
-def test_lines_that_do_not_fit_are_left_out_whole_and_the_link_stays(lines: list[str], longest: int) -> None:
+def test_a_line_that_does_not_fit_is_cut_and_the_link_stays(lines: list[str], longest: int) -> None:
     link = "<https://watch.example/app/incidents/inc_1|Open>"
     text = texts.fitted(lines, link, longest=longest)
 
-    assert len(text) <= longest
+    assert texts.size(text) <= longest
     assert text.endswith(link)
-    assert "\n".join([*filter(None, lines), link]).startswith(text.removesuffix(link))
+    assert "\n".join(filter(None, lines)).startswith(text.removesuffix(link).removesuffix("\n"))
+
+
+def test_a_long_sentence_is_told_as_far_as_it_fits() -> None:
+    said = texts.plain(payload(text="x" * 9000), longest=4096)
+
+    assert len(said) == 4096
+    assert "x" * 3000 in said
 
 
 def test_discord_mentions_nobody(http_sink: HttpSink) -> None:
