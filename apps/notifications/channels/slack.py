@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from apps.notifications.channels.answers import accepted, post_json
+from apps.notifications.channels.answers import accepted, document_of, post_json, refused
 from apps.notifications.channels.hooks import clean, recipients, redact, shown
 from apps.notifications.channels.texts import cut, facts_of, fitted, size
 from apps.notifications.types import Envelope, Receipt
@@ -22,8 +22,12 @@ __all__ = ["body", "clean", "recipients", "redact", "send", "shown"]
 
 
 def send(envelope: Envelope) -> Receipt:
-    """POST the message to the incoming webhook."""
-    return accepted(post_json(envelope.recipient, body(envelope.payload)))
+    """POST the message to the incoming webhook. Slack's other addresses answer 200 and say inside that it is none."""
+    answer = post_json(envelope.recipient, body(envelope.payload))
+    said = document_of(answer)
+    if said.get("ok") is False:
+        raise refused(answer, words=f"Slack refused it: {str(said.get('error', ''))[:200]}")
+    return accepted(answer)
 
 
 def body(payload: Mapping[str, Any]) -> dict[str, Any]:

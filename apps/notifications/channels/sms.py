@@ -7,9 +7,9 @@ from urllib.parse import quote, urlencode
 
 from django.conf import settings
 
-from apps.common.outbound import OutboundAnswer, OutboundError, post
+from apps.common.text import is_storable
 from apps.notifications.channels.addressees import named, recipients, redact, shown
-from apps.notifications.channels.answers import document_of, refused, unreachable
+from apps.notifications.channels.answers import PERMANENT, document_of, is_success, posted, refused
 from apps.notifications.channels.errors import ChannelError
 from apps.notifications.types import Envelope, Receipt
 from apps.notifications.workspace_rules import is_number, number_of
@@ -38,17 +38,17 @@ def send(envelope: Envelope) -> Receipt:
     token = base64.b64encode(f"{provider.account}:{provider.token}".encode()).decode()
     headers = {"Authorization": f"Basic {token}", "Content-Type": "application/x-www-form-urlencoded"}
     url = f"{provider.base}/2010-04-01/Accounts/{quote(provider.account, safe='')}/Messages.json"
-    try:
-        answer = post(url, urlencode(form).encode(), headers, TIMEOUT_S)
-    except OutboundError as error:
-        raise unreachable(error, timeout_s=TIMEOUT_S) from error
-    if not 200 <= answer.status < 300:
-        raise _refusal(answer)
-    sid = document_of(answer).get("sid")
+    answer = posted(url, urlencode(form).encode(), headers, timeout_s=TIMEOUT_S)
+    said = document_of(answer)
+    if not is_success(answer) or said.get("error_code") is not None:
+        words = said.get("error_message" if is_success(answer) else "message")
+        told = f"The SMS provider refused it: {words[:200]}" if isinstance(words, str) else ""
+        raise refused(answer, words=told, final=answer.status in PERMANENT)
+    sid = said.get("sid")
     return Receipt(
         "Accepted by the SMS provider.",
         answer.status,
-        reference=sid if isinstance(sid, str) else None,
+        reference=sid if isinstance(sid, str) and is_storable(sid) else None,
         test_mode=provider.sender == TEST_SENDER,
     )
 
@@ -93,12 +93,3 @@ def _cost(text: str) -> int:
     if _is_gsm(text):
         return sum(2 if character in GSM_TWICE else 1 for character in text)
     return len(text.encode("utf-16-be")) // 2
-
-
-def _refusal(answer: OutboundAnswer) -> ChannelError:
-    document = document_of(answer)
-    said = document.get("message")
-    # A 400 names a number that cannot be reached, 401 and 403 credentials: trying again changes nothing.
-    final = answer.status in {400, 401, 403, 404}
-    words = f"The SMS provider refused it: {said[:200]}" if isinstance(said, str) else ""
-    return refused(answer, words=words, final=final)
