@@ -57,22 +57,21 @@ def send(envelope: Envelope) -> Receipt:
     if service is None:
         raise ChannelError("This is no address of a service that is supported.", final=True)
     payload = envelope.payload
+    body, kind = plain({**payload, "title": ""}), TYPES.get(payload["tone"], "info")
     with guarded() as watch:
         service.throttle = _bounded(service.throttle, watch)
         try:
-            taken = service.notify(
-                title=payload["title"],
-                body=plain({**payload, "title": ""}),
-                notify_type=TYPES.get(payload["tone"], "info"),
-            )
+            taken = service.notify(title=payload["title"], body=body, notify_type=kind)
         except Exception as error:
-            # What a service answers is not always what its plugin reckons with.
-            raise ChannelError("The answer of the service was not understood.") from error
-    if not taken and not watch.left_s():
-        raise ChannelError("The service did not answer in time.")
+            # What a service answers, or leaves unsaid, is not always what its plugin reckons with.
+            raise _failure(watch, "The answer of the service was not understood.") from error
     if not taken:
-        raise ChannelError(REASONS.get(watch.refused, "The service did not take the message."))
+        raise _failure(watch, REASONS.get(watch.refused, "The service did not take the message."))
     return Receipt("Accepted by the service.")
+
+
+def _failure(watch: Watch, words: str) -> ChannelError:
+    return ChannelError(words if watch.left_s() else "The service did not answer in time.")
 
 
 def _bounded(throttle: Callable[..., None], watch: Watch) -> Callable[..., None]:

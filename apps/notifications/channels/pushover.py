@@ -12,6 +12,7 @@ from apps.notifications.channels.texts import plain
 from apps.notifications.types import Envelope, Receipt
 
 KEY = re.compile(r"[A-Za-z0-9]{30}")
+LONGEST_URL = 512
 PRIORITIES = {"down": 1, "warning": 0, "up": 0, "info": -1, "test": 0}
 
 
@@ -25,8 +26,9 @@ def send(envelope: Envelope) -> Receipt:
         "message": plain({**payload, "title": "", "url": ""}, longest=1024) or payload["title"],
         "priority": PRIORITIES.get(payload["tone"], 0),
     }
-    if url := payload.get("url"):
-        message |= {"url": url[:512], "url_title": "Open in Dashmon"}
+    url = payload.get("url", "")
+    if 0 < len(url) <= LONGEST_URL:
+        message |= {"url": url, "url_title": "Open in Dashmon"}
     answer = post_json(f"{settings.PUSHOVER_URL}/1/messages.json", message)
     if not is_success(answer) or document_of(answer).get("status", 1) != 1:
         raise refused(answer, final=answer.status in PERMANENT)

@@ -11,6 +11,7 @@ from apps.common.text import is_storable
 from apps.notifications.channels.addressees import named, recipients, redact, shown
 from apps.notifications.channels.answers import PERMANENT, document_of, is_success, posted, refused
 from apps.notifications.channels.errors import ChannelError
+from apps.notifications.channels.texts import size
 from apps.notifications.types import Envelope, Receipt
 from apps.notifications.workspace_rules import is_number, number_of
 
@@ -34,7 +35,7 @@ def send(envelope: Envelope) -> Receipt:
     provider = settings.SMS
     if provider is None:
         raise ChannelError("No SMS provider is configured.", final=True)
-    form = {"To": envelope.recipient, "From": provider.sender, "Body": fitted(text_of(envelope.payload))}
+    form = {"To": envelope.recipient, "From": provider.sender, "Body": text_of(envelope.payload)}
     token = base64.b64encode(f"{provider.account}:{provider.token}".encode()).decode()
     headers = {"Authorization": f"Basic {token}", "Content-Type": "application/x-www-form-urlencoded"}
     url = f"{provider.base}/2010-04-01/Accounts/{quote(provider.account, safe='')}/Messages.json"
@@ -67,29 +68,27 @@ def _number(item: object) -> str:
 def text_of(payload: Mapping[str, Any]) -> str:
     """Title, cause and address: what fits a telephone."""
     cause = next((value for label, value in payload.get("facts", ()) if label == "Cause"), "")
-    return "\n".join(part for part in (payload["title"], cause, payload.get("url", "")) if part)
+    return fitted("\n".join(filter(None, (payload["title"], cause))), payload.get("url", ""))
 
 
-def fitted(text: str) -> str:
-    """The text within three segments; what is cut is marked, and no character is cut in half."""
-    if _cost(text) <= _room(text):
-        return text
-    kept = text
-    while _cost(kept + "...") > _room(text):
+def fitted(text: str, link: str = "") -> str:
+    """Text and link within three segments; what is cut of the text is marked, and no character is cut in half."""
+    end = f"\n{link}" if link else ""
+    if _fits(text + end):
+        return text + end
+    kept, end = text, f"...{end}"
+    while kept and not _fits(kept + end):
         kept = kept[:-1]
-    return kept + "..."
+    # A link that leaves no room for anything else is left out.
+    return kept + end if kept or not link else fitted(text)
 
 
 def _is_gsm(text: str) -> bool:
     return all(character in GSM or character in GSM_TWICE for character in text)
 
 
-def _room(text: str) -> int:
-    return SEGMENTS * (153 if _is_gsm(text) else 67)
-
-
-def _cost(text: str) -> int:
+def _fits(text: str) -> bool:
     """Septets of the GSM alphabet, or UTF-16 units where that does not suffice."""
     if _is_gsm(text):
-        return sum(2 if character in GSM_TWICE else 1 for character in text)
-    return len(text.encode("utf-16-be")) // 2
+        return sum(2 if character in GSM_TWICE else 1 for character in text) <= SEGMENTS * 153
+    return size(text) <= SEGMENTS * 67
