@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -25,9 +25,9 @@ class Received:
 class HttpSink:
     """What came in, and what to answer: `answers` one by one, then `status` for good.
 
-    An answer is a status or a way to misbehave: `hang` (no answer until the sink closes), `drop` (reads the
-    request, then hangs up), `garbage` (not HTTP), `redirect` (302 to `location`). `answer_headers` and `answer_body`
-    go with every status.
+    An answer is a status or a way to misbehave: `hang` (no answer until the sink closes), `drip` (a body byte by byte
+    until then), `flood` (a body without end), `drop` (reads the request, then hangs up), `garbage` (not HTTP),
+    `redirect` (302 to `location`). `answer_headers` and `answer_body` go with every status.
     """
 
     port: int = 0
@@ -61,6 +61,8 @@ def running_http() -> Iterator[HttpSink]:
             answer = sink.take(Received(self.path, dict(self.headers.items()), body, self.command))
             if answer == "hang":
                 sink.closing.wait(30)
+            elif answer in {"drip", "flood"}:
+                self.go_on(answer)
             elif answer == "garbage":
                 self.wfile.write(b"what do you want\r\n\r\n")
             elif answer == "redirect":
@@ -72,8 +74,17 @@ def running_http() -> Iterator[HttpSink]:
                 for name, value in sink.answer_headers.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(sink.answer_body)
+                with suppress(OSError):
+                    self.wfile.write(sink.answer_body)
             self.close_connection = True
+
+        def go_on(self, how: int | str) -> None:
+            """Answer until the sink closes or the other side has had enough of it."""
+            chunk, pause_s = (b"x", 0.02) if how == "drip" else (bytes(64 * 1024), 0)
+            with suppress(OSError):
+                self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+                while not sink.closing.wait(pause_s):
+                    self.wfile.write(chunk)
 
         do_GET = do_PUT = do_POST  # noqa: N815  # the standard library's names
 

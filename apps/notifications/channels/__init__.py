@@ -36,12 +36,22 @@ KINDS: Mapping[str, ModuleType] = {
     ChannelKind.WEB_PUSH.value: web_push,
     ChannelKind.APPRISE.value: apprise,
 }
+# What these need to send is in the channel alone.
+KEPT_IN_CHANNEL = {
+    ChannelKind.TELEGRAM,
+    ChannelKind.PUSHOVER,
+    ChannelKind.PUSHBULLET,
+    ChannelKind.REQUEST,
+    ChannelKind.WEB_PUSH,
+}
 # Never shown again once stored; a configuration that leaves it out keeps it.
 WRITE_ONLY = "secret"
 
 
 def send(kind: str, envelope: Envelope) -> Receipt:
-    """Send one message now; ChannelError when the other side did not take it."""
+    """Send one message now; ChannelError when the other side did not take it, or the channel is gone meanwhile."""
+    if kind in KEPT_IN_CHANNEL and not envelope.config:
+        raise ChannelError("The channel was removed.", final=True)
     receipt: Receipt = KINDS[kind].send(envelope)
     return receipt
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from apps.common.outbound import OutboundAnswer, OutboundError, post
@@ -16,11 +17,18 @@ REASONS = {
     "tls": "The secure connection could not be made.",
     "protocol": "The answer was not valid HTTP.",
 }
+# The key is revoked, the place is gone, or the message is none: the next try would be answered alike.
+PERMANENT = frozenset({400, 401, 403, 404})
+
+
+def is_success(answer: OutboundAnswer) -> bool:
+    """Whether it is any 2xx."""
+    return 200 <= answer.status < 300
 
 
 def accepted(answer: OutboundAnswer) -> Receipt:
-    """Any 2xx is success; ChannelError for everything else. A redirect is a failure: nobody vouched for its target."""
-    if 200 <= answer.status < 300:
+    """The receipt of a success; ChannelError for everything else. A redirect is none: nobody vouched for its target."""
+    if is_success(answer):
         return Receipt(f"Answered {answer.status}.", answer.status)
     raise refused(answer)
 
@@ -52,16 +60,29 @@ def document_of(answer: OutboundAnswer) -> dict[str, Any]:
 
 
 def _retry_after(answer: OutboundAnswer) -> float | None:
-    """Seconds of a Retry-After header (RFC 9110, 10.2.3); its date form is rare, and the usual waits serve."""
+    """Seconds of a Retry-After header (RFC 9110, 10.2.3); a date is reckoned by the other side's own clock."""
+    if answer.status not in {429, 503}:
+        return None
     text = answer.headers.get("retry-after", "")
-    return float(text) if answer.status in {429, 503} and text.isascii() and text.isdigit() else None
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        until, said = (parsedate_to_datetime(answer.headers.get(name, "")) for name in ("retry-after", "date"))
+        return (until - said).total_seconds()
+    except (TypeError, ValueError):
+        return None
 
 
 def post_json(url: str, document: Any, *, headers: Mapping[str, str] | None = None) -> OutboundAnswer:
     """POST a JSON document and return whatever answer comes; ChannelError when none does."""
     body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
     named = {"Content-Type": "application/json", "User-Agent": "Dashmon", **(headers or {})}
+    return posted(url, body, named, timeout_s=TIMEOUT_S)
+
+
+def posted(url: str, body: bytes, headers: Mapping[str, str], *, timeout_s: float) -> OutboundAnswer:
+    """POST and return whatever answer comes; ChannelError when none does."""
     try:
-        return post(url, body, named, TIMEOUT_S)
+        return post(url, body, headers, timeout_s)
     except OutboundError as error:
-        raise unreachable(error, timeout_s=TIMEOUT_S) from error
+        raise unreachable(error, timeout_s=timeout_s) from error

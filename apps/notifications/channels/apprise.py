@@ -1,14 +1,15 @@
 """The services without a sender of our own, through Apprise; its connections pass our egress guard like all others."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
 from apps.devices.documents import Document
 from apps.notifications.channels.answers import REASONS
 from apps.notifications.channels.errors import ChannelError
-from apps.notifications.channels.guarded import guarded
+from apps.notifications.channels.guarded import Watch, guarded
 from apps.notifications.channels.texts import plain
 from apps.notifications.types import Envelope, Receipt
 
@@ -56,15 +57,31 @@ def send(envelope: Envelope) -> Receipt:
     if service is None:
         raise ChannelError("This is no address of a service that is supported.", final=True)
     payload = envelope.payload
+    body, kind = plain({**payload, "title": ""}), TYPES.get(payload["tone"], "info")
     with guarded() as watch:
-        taken = service.notify(
-            title=payload["title"],
-            body=plain({**payload, "title": ""}),
-            notify_type=TYPES.get(payload["tone"], "info"),
-        )
+        service.throttle = _bounded(service.throttle, watch)
+        try:
+            taken = service.notify(title=payload["title"], body=body, notify_type=kind)
+        except Exception as error:
+            # What a service answers, or leaves unsaid, is not always what its plugin reckons with.
+            raise _failure(watch, "The answer of the service was not understood.") from error
     if not taken:
-        raise ChannelError(REASONS.get(watch.refused, "The service did not take the message."))
+        raise _failure(watch, REASONS.get(watch.refused, "The service did not take the message."))
     return Receipt("Accepted by the service.")
+
+
+def _failure(watch: Watch, words: str) -> ChannelError:
+    return ChannelError(words if watch.left_s() else "The service did not answer in time.")
+
+
+def _bounded(throttle: Callable[..., None], watch: Watch) -> Callable[..., None]:
+    """The library's waits between its requests, none beyond the deadline: a service may ask for days."""
+
+    def wait_within(last_io: datetime | None = None, wait: float | None = None) -> None:
+        if left_s := watch.left_s():
+            throttle(last_io, None if wait is None else max(0.0, min(wait, left_s)))
+
+    return wait_within
 
 
 def clean(document: Mapping[str, Any]) -> dict[str, Any]:

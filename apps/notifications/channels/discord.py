@@ -1,11 +1,11 @@
 """Discord: an embed through a channel's webhook; nobody is mentioned, whatever things are called."""
 
 from collections.abc import Mapping
-from itertools import accumulate
 from typing import Any
 
 from apps.notifications.channels.answers import accepted, post_json
 from apps.notifications.channels.hooks import clean, recipients, redact, shown
+from apps.notifications.channels.texts import cut
 from apps.notifications.types import Envelope, Receipt
 
 COLORS: Mapping[str, int] = {"down": 0xC2222D, "warning": 0x946200, "up": 0x167A3C, "info": 0x3B4CCA, "test": 0x626A76}
@@ -22,11 +22,11 @@ def send(envelope: Envelope) -> Receipt:
 def body(payload: Mapping[str, Any]) -> dict[str, Any]:
     """One embed within Discord's limits."""
     embed: dict[str, Any] = {
-        "title": escape(payload["title"], 256),
-        "description": escape(payload["text"], 2000),
+        "title": cut(payload["title"], 256, escape),
+        "description": cut(payload["text"], 2000, escape),
         "color": COLORS.get(payload["tone"], COLORS["info"]),
         "fields": [
-            {"name": escape(label, 256), "value": escape(value, 1024) or "-", "inline": False}
+            {"name": cut(label, 256, escape), "value": cut(value, 1024, escape) or "-", "inline": False}
             for label, value in payload.get("facts", ())
         ][:25],
     }
@@ -35,8 +35,6 @@ def body(payload: Mapping[str, Any]) -> dict[str, Any]:
     return {"embeds": [embed], "allowed_mentions": {"parse": []}}
 
 
-def escape(text: str, longest: int) -> str:
-    """Text that is shown as it is, its end left off where it would be longer; no escape is cut in two."""
-    escaped = [f"\\{character}" if character in MARKS else character for character in text[:longest]]
-    ends = accumulate(map(len, escaped))
-    return "".join(part for part, end in zip(escaped, ends, strict=True) if end <= longest)
+def escape(text: str) -> str:
+    """Text that is shown as it is."""
+    return "".join(f"\\{character}" if character in MARKS else character for character in text)

@@ -9,12 +9,16 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 
 from apps.accounts.addresses import is_address
-from apps.devices.documents import Document
+from apps.notifications.channels.addressees import named, recipients, redact, shown
 from apps.notifications.channels.errors import ChannelError
 from apps.notifications.types import Envelope, Receipt
 
 MOST_RECIPIENTS = 50
+# RFC 4954, section 6: the server wants another password, or one at all. That too is for the operator to mend.
+SIGN_IN = frozenset({530, 534, 535, 538})
 CONSOLE = "django.core.mail.backends.console.EmailBackend"
+
+__all__ = ["clean", "recipients", "redact", "send", "shown"]
 
 
 def send(envelope: Envelope) -> Receipt:
@@ -23,15 +27,17 @@ def send(envelope: Envelope) -> Receipt:
         _message(envelope).send()
     except smtplib.SMTPRecipientsRefused as error:
         code, words = next(iter(error.recipients.values()))
-        said = f"The mail server refused the recipient: {code} {_text(words)}"
-        raise ChannelError(said, final=_is_permanent(code)) from error
+        raise _refused("the recipient", code, words, final=_is_permanent(code)) from error
+    except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
+        code, words = error.smtp_code, error.smtp_error
+        raise _refused("the message", code, words, final=_is_permanent(code)) from error
     except smtplib.SMTPResponseException as error:
-        said = f"The mail server refused the message: {error.smtp_code} {_text(error.smtp_error)}"
-        # A refused greeting, password or sender is ours to mend, and often mended before the last try.
-        final = isinstance(error, smtplib.SMTPDataError) and _is_permanent(error.smtp_code)
-        raise ChannelError(said, final=final) from error
+        # Greeting, encryption and sign-in are before any message: an operator mends them within minutes.
+        raise _refused("to serve", error.smtp_code, error.smtp_error, final=False) from error
     except (OSError, smtplib.SMTPException) as error:
         raise ChannelError(f"The mail server could not be used: {error or type(error).__name__}") from error
+    except UnicodeError as error:
+        raise ChannelError("This address cannot be written as mail servers know addresses.", final=True) from error
     if settings.EMAIL_BACKEND == CONSOLE:
         return Receipt("Written to the server's own output: no mail server is configured.")
     return Receipt("Accepted by the mail server.")
@@ -60,38 +66,19 @@ def _message(envelope: Envelope) -> EmailMultiAlternatives:
 
 def clean(document: Mapping[str, Any]) -> dict[str, Any]:
     """`to`: one or more addresses, stored in lower case without repeats."""
-    root = Document(document)
-    addresses: list[str] = []
-    for index, item in enumerate(root.items("to", most=MOST_RECIPIENTS)):
-        address = item.strip().lower() if isinstance(item, str) else ""
-        if not is_address(address):
-            root.fault(f"to[{index}]", f"Invalid email address: {item}")
-        elif address not in addresses:
-            addresses.append(address)
-    if not root.items("to", most=MOST_RECIPIENTS):
-        root.fault("to", "Name at least one address.")
-    root.finish()
-    return {"to": addresses}
+    return named(document, most=MOST_RECIPIENTS, read=_address, fault="Invalid email address: {item}")
 
 
-def redact(config: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG001  # every kind has the same functions
-    """Addresses are people's own."""
-    return {"to": None}
+def _address(item: object) -> str:
+    address = item.strip().lower() if isinstance(item, str) else ""
+    return address if is_address(address) else ""
 
 
-def recipients(config: Mapping[str, Any]) -> list[str]:
-    """One delivery for each address."""
-    return list(config.get("to", ()))
-
-
-def shown(recipient: str) -> str:
-    return recipient
+def _refused(what: str, code: int, words: bytes | str, *, final: bool) -> ChannelError:
+    said = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+    return ChannelError(f"The mail server refused {what}: {code} {said}", final=final)
 
 
 def _is_permanent(code: int) -> bool:
     """Whether the same message to the same recipient will be refused again (RFC 5321, 4.2.1)."""
-    return 500 <= code <= 599
-
-
-def _text(words: bytes | str) -> str:
-    return words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+    return 500 <= code <= 599 and code not in SIGN_IN

@@ -13,8 +13,9 @@ class ChannelError(Exception):
         final: bool = False,
         retry_after_s: float | None = None,
     ) -> None:
-        super().__init__(reason)
-        self.reason = reason
+        # The other side's words are in it, which may hold what no database keeps and no log should show.
+        self.reason = " ".join("".join(mark if mark.isprintable() else " " for mark in reason).split())
+        super().__init__(self.reason)
         self.http_status = http_status
         self.final = final
         self.retry_after_s = retry_after_s

@@ -7,6 +7,7 @@ whatever is still open at the deadline is cut. Elsewhere in the process the libr
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -22,13 +23,18 @@ LONGEST_ANSWER = 64 * 1024
 
 
 class Watch(threading.local):
-    """Whether this thread is sending one of our messages, its open connections, and why the last one failed."""
+    """Whether this thread is sending one of our messages, until when, by which connections, and why the last failed."""
 
     active = False
     refused = ""
+    until = 0.0
 
     def __init__(self) -> None:
         self.lines: list[socket.socket] = []
+
+    def left_s(self) -> float:
+        """What is left of the time for this message."""
+        return max(0.0, self.until - time.monotonic())
 
 
 _watch = Watch()
@@ -40,6 +46,7 @@ def guarded() -> Iterator[Watch]:
     _install()
     lines: list[socket.socket] = []
     _watch.active, _watch.refused, _watch.lines = True, "", lines
+    _watch.until = time.monotonic() + DEADLINE_S
     clock = threading.Timer(DEADLINE_S, _cut, [lines])
     clock.daemon = True
     clock.start()
@@ -93,8 +100,8 @@ def _dial(connection: Any) -> socket.socket:
     from urllib3.exceptions import NewConnectionError
 
     try:
-        address = judged_address(connection.host, connection.port, CONNECT_S)
-        line = socket.create_connection((str(address), connection.port), CONNECT_S)
+        address = judged_address(connection.host, connection.port, _patience())
+        line = socket.create_connection((str(address), connection.port), _patience())
     except OutboundError as error:
         _watch.refused = error.reason
         raise NewConnectionError(connection, error.reason) from error
@@ -103,4 +110,16 @@ def _dial(connection: Any) -> socket.socket:
         raise NewConnectionError(connection, "connect") from error
     # A handle of our own: encryption takes the first one away.
     _watch.lines.append(line.dup())
+    if not _watch.left_s():
+        # The clock that cuts has run out before this line was on its list.
+        _cut(_watch.lines)
     return line
+
+
+def _patience() -> float:
+    """How long one step may take; OutboundError when the time for the message is over, for a service may have many
+    places to tell, and each would wait anew.
+    """
+    if left_s := _watch.left_s():
+        return min(CONNECT_S, left_s)
+    raise OutboundError("timeout")

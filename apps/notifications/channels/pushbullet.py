@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 
 from apps.devices.documents import Document
-from apps.notifications.channels.answers import post_json, refused
+from apps.notifications.channels.answers import PERMANENT, document_of, is_success, post_json, refused
 from apps.notifications.channels.texts import plain
 from apps.notifications.types import Envelope, Receipt
 
@@ -17,8 +17,8 @@ def send(envelope: Envelope) -> Receipt:
     note = {"type": "note", "title": payload["title"], "body": plain({**payload, "title": ""})}
     headers = {"Access-Token": envelope.config["accessToken"]}
     answer = post_json(f"{settings.PUSHBULLET_URL}/v2/pushes", note, headers=headers)
-    if not 200 <= answer.status < 300:
-        raise refused(answer, final=answer.status in {400, 401, 403, 404})
+    if not is_success(answer) or "error" in document_of(answer):
+        raise refused(answer, final=answer.status in PERMANENT)
     return Receipt("Accepted by Pushbullet.", answer.status)
 
 

@@ -7,11 +7,12 @@ from typing import Any
 from django.conf import settings
 
 from apps.devices.documents import Document
-from apps.notifications.channels.answers import post_json, refused
+from apps.notifications.channels.answers import PERMANENT, document_of, is_success, post_json, refused
 from apps.notifications.channels.texts import plain
 from apps.notifications.types import Envelope, Receipt
 
 KEY = re.compile(r"[A-Za-z0-9]{30}")
+LONGEST_URL = 512
 PRIORITIES = {"down": 1, "warning": 0, "up": 0, "info": -1, "test": 0}
 
 
@@ -25,12 +26,12 @@ def send(envelope: Envelope) -> Receipt:
         "message": plain({**payload, "title": "", "url": ""}, longest=1024) or payload["title"],
         "priority": PRIORITIES.get(payload["tone"], 0),
     }
-    if url := payload.get("url"):
-        message |= {"url": url[:512], "url_title": "Open in Dashmon"}
+    url = payload.get("url", "")
+    if 0 < len(url) <= LONGEST_URL:
+        message |= {"url": url, "url_title": "Open in Dashmon"}
     answer = post_json(f"{settings.PUSHOVER_URL}/1/messages.json", message)
-    if not 200 <= answer.status < 300:
-        # 4xx: a key that does not exist, or an account that is used up.
-        raise refused(answer, final=400 <= answer.status < 500 and answer.status != 429)
+    if not is_success(answer) or document_of(answer).get("status", 1) != 1:
+        raise refused(answer, final=answer.status in PERMANENT)
     return Receipt("Accepted by Pushover.", answer.status)
 
 

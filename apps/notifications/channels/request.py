@@ -11,7 +11,7 @@ from urllib.parse import quote_plus, urlencode
 from apps.common.errors import InvalidInputError
 from apps.common.outbound import OutboundError, request
 from apps.devices.documents import Document
-from apps.notifications.channels.answers import refused, unreachable
+from apps.notifications.channels.answers import accepted, unreachable
 from apps.notifications.channels.errors import ChannelError
 from apps.notifications.channels.hooks import read_url, recipients, shown
 from apps.notifications.channels.texts import plain
@@ -64,9 +64,7 @@ def send(envelope: Envelope) -> Receipt:
         )
     except OutboundError as error:
         raise unreachable(error, timeout_s=TIMEOUT_S) from error
-    if not 200 <= answer.status <= 299:
-        raise refused(answer)
-    return Receipt(f"Answered {answer.status}.", answer.status)
+    return accepted(answer)
 
 
 def prepare(config: Mapping[str, Any], *, message: str, server: Mapping[str, Any] | None, now: datetime) -> Prepared:

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from apps.devices.documents import Document
-from apps.notifications.channels.answers import document_of, post_json, refused
+from apps.notifications.channels.answers import PERMANENT, document_of, is_success, post_json, refused
 from apps.notifications.channels.texts import plain
 from apps.notifications.retries import LONGEST_WAIT_S
 from apps.notifications.types import Envelope, Receipt
@@ -28,15 +28,16 @@ def send(envelope: Envelope) -> Receipt:
     }
     answer = post_json(url, message)
     said = document_of(answer)
-    if 200 <= answer.status < 300 and said.get("ok", True):
+    if is_success(answer) and said.get("ok", True):
         return Receipt("Accepted by Telegram.", answer.status)
     description = said.get("description")
     words = f"Telegram refused it: {description[:200]}" if isinstance(description, str) else ""
-    # The token is revoked, the chat is gone, or the bot was put out of it.
-    error = refused(answer, words=words, final=answer.status in {400, 401, 403, 404})
-    wait = (said.get("parameters") or {}).get("retry_after") if isinstance(said.get("parameters"), dict) else None
+    error = refused(answer, words=words, final=answer.status in PERMANENT)
+    parameters = said.get("parameters")
+    wait = parameters.get("retry_after") if isinstance(parameters, dict) else None
     if isinstance(wait, int) and answer.status == 429:
-        error.retry_after_s = float(min(wait, LONGEST_WAIT_S))
+        # An integer may be too long for a float.
+        error.retry_after_s = float(max(0, min(wait, LONGEST_WAIT_S)))
     raise error
 
 

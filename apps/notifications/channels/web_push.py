@@ -17,9 +17,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
 from apps.common.clock import epoch_ms
-from apps.common.outbound import OutboundError, post
 from apps.devices.documents import Document
-from apps.notifications.channels.answers import refused, unreachable
+from apps.notifications.channels.answers import is_success, posted, refused
 from apps.notifications.channels.hooks import read_url, shown
 from apps.notifications.types import Envelope, Receipt
 
@@ -49,11 +48,8 @@ def send(envelope: Envelope) -> Receipt:
         "Urgency": "high" if payload["tone"] == "down" else "normal",
         "Authorization": f"vapid t={_token(envelope.recipient, envelope.at)}, k={public_key()}",
     }
-    try:
-        answer = post(envelope.recipient, body, headers, TIMEOUT_S)
-    except OutboundError as error:
-        raise unreachable(error, timeout_s=TIMEOUT_S) from error
-    if not 200 <= answer.status < 300:
+    answer = posted(envelope.recipient, body, headers, timeout_s=TIMEOUT_S)
+    if not is_success(answer):
         raise refused(answer, final=answer.status in {404, 410, 413})
     return Receipt("Accepted by the push service.", answer.status)
 

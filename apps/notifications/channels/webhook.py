@@ -9,17 +9,15 @@ from typing import Any
 
 from apps.common.clock import epoch_ms
 from apps.common.ids import new_secret
-from apps.common.outbound import OutboundError, post
 from apps.devices.documents import Document
 from apps.notifications import custom
 from apps.notifications.channels import slack, teams
-from apps.notifications.channels.answers import accepted, unreachable
+from apps.notifications.channels.answers import TIMEOUT_S, accepted, posted
 from apps.notifications.channels.errors import ChannelError
 from apps.notifications.channels.hooks import read_url, recipients, shown
 from apps.notifications.types import Envelope, Receipt
 
 FORMATS = ("dashmon", "slack", "teams", "custom")
-TIMEOUT_S = 10.0
 
 __all__ = ["clean", "recipients", "redact", "send", "shown"]
 
@@ -38,11 +36,7 @@ def send(envelope: Envelope) -> Receipt:
     }
     if envelope.secret:
         headers["X-Dashmon-Signature"] = signature(envelope.secret, body, envelope.at)
-    try:
-        answer = post(envelope.recipient, body, headers, TIMEOUT_S)
-    except OutboundError as error:
-        raise unreachable(error, timeout_s=TIMEOUT_S) from error
-    return accepted(answer)
+    return accepted(posted(envelope.recipient, body, headers, timeout_s=TIMEOUT_S))
 
 
 def clean(document: Mapping[str, Any]) -> dict[str, Any]:

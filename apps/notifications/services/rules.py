@@ -165,7 +165,9 @@ def _cooldown(value: object) -> int:
 
 
 def _clamped(value: object) -> int:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return SmsRule().cooldown_minutes
+    if isinstance(value, float) and not math.isfinite(value):
         return SmsRule().cooldown_minutes
     return max(1, min(int(value), LONGEST_COOLDOWN_MIN))
 

@@ -67,7 +67,12 @@ class TestBrowser(BrowserPage):
 
     def post(self, _: Any, number: int) -> HttpResponse:
         channel = browsers.browser_by_number(self.seat, number)
-        for outcome in services.send_channel_test(channel=channel, now=self.now):
+        try:
+            outcomes = services.send_channel_test(channel=channel, now=self.now)
+        except DomainError as error:
+            messages.error(self.request, error.message)
+            return self.back()
+        for outcome in outcomes:
             say = messages.success if outcome.ok else messages.error
             say(self.request, outcome.result)
         return self.back()

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.http import HttpResponse
 
-from apps.common.errors import DomainError, ForbiddenError, PremiumRequiredError
+from apps.common.errors import DomainError, ForbiddenError, PremiumRequiredError, RateLimitedError
 from apps.common.ids import parse_uuid
 from apps.notifications import services
 from apps.notifications.kinds import ChannelKind
@@ -64,6 +64,8 @@ class TestChannel(ChannelsPage):
             if row.kind == ChannelKind.SMS and plan_of(self.workspace, now=self.now) == "free":
                 raise PremiumRequiredError("SMS needs the Premium plan.")
             outcomes = services.send_channel_test(channel=row, now=self.now)
+        except RateLimitedError as error:
+            return self.page(tested=row, refusal=error.message, status=429)
         except DomainError as error:
             return self.page(tested=row, refusal=error.message, status=400)
         return self.page(tested=row, outcomes=outcomes)

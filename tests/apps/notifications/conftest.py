@@ -6,6 +6,7 @@ import pytest
 from apps.devices.models import Device
 from apps.notifications import services
 from apps.workspaces.models import Workspace
+from dashmon.environment import sms_provider
 from tests.apps.incidents.scene import T0, make_device, make_workspace
 from tests.sinks.http import HttpSink
 
@@ -37,4 +38,13 @@ def hook(workspace: Workspace, http_sink: HttpSink, settings: Any) -> HttpSink:
     services.set_webhook_rule(
         workspace=workspace, enabled=True, url=http_sink.url, secret="s3cret", actor="owner", now=T0
     )
+    return http_sink
+
+
+@pytest.fixture
+def providers(http_sink: HttpSink, settings: Any) -> HttpSink:
+    """Every service with an address of its own is the web server of the test."""
+    base = f"http://127.0.0.1:{http_sink.port}"
+    settings.TELEGRAM_URL = settings.PUSHOVER_URL = settings.PUSHBULLET_URL = base
+    settings.SMS = sms_provider(f"twilio://AC1:t%3Aken@127.0.0.1:{http_sink.port}/?from=%2B15551230000&scheme=http")
     return http_sink

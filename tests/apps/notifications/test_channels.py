@@ -10,74 +10,12 @@ from hypothesis import strategies as st
 
 from apps.common.errors import InvalidInputError
 from apps.notifications import channels, custom
-from apps.notifications.channels import ChannelError, apprise, discord, guarded, slack, texts, webhook
-from apps.notifications.kinds import ChannelKind
-from apps.notifications.messages import document
-from apps.notifications.types import Envelope, Message
+from apps.notifications.channels import ChannelError, discord, slack, texts, webhook
 from tests.apps.incidents.scene import T0
-from tests.sinks.http import HttpSink, running_http
+from tests.apps.notifications.envelopes import BOT, HTTP_KINDS, KEY, NASTY, SECRETS, envelope, payload, sent_through
+from tests.sinks.http import HttpSink
 
-NASTY = '<!channel> *bold* [x](http://evil) @everyone `code` "quoted" \\ {{x}}'
-KEY = "a" * 30
-BOT = "123456:" + "A" * 35
-
-
-def payload(**fields: Any) -> dict[str, Any]:
-    event = {"event": "incident.opened", "incident": {"cause": {"message": 'he said "no"'}, "title": "x"}, "step": 0}
-    message = {
-        "title": f"Down: {NASTY}",
-        "text": f"{NASTY} is down.",
-        "tone": "down",
-        "url": "https://watch.example/app/incidents/inc_1",
-        "facts": (("Cause", NASTY), ("Since", "2026-03-01 10:00:00 UTC")),
-        "event": event,
-    } | fields
-    return document(Message(**message))
-
-
-def envelope(recipient: str, *, secret: str | None = None, **config: Any) -> Envelope:
-    return Envelope(
-        id="dlv_0000000000000000000001",
-        event_name="incident.opened",
-        recipient=recipient,
-        payload=payload(),
-        secret=secret,
-        at=T0,
-        config=config,
-    )
-
-
-@pytest.fixture(autouse=True)
-def _services(http_sink: HttpSink, settings: Any) -> None:
-    base = f"http://127.0.0.1:{http_sink.port}"
-    settings.TELEGRAM_URL = settings.PUSHOVER_URL = settings.PUSHBULLET_URL = base
-
-
-def sent_through(kind: str, sink: HttpSink) -> Envelope:
-    """An envelope that the kind can send to the sink."""
-    urls = {ChannelKind.SLACK, ChannelKind.TEAMS, ChannelKind.DISCORD, ChannelKind.WEBHOOK}
-    if kind in urls:
-        return envelope(sink.url, secret="s3cret" if kind == ChannelKind.WEBHOOK else None)
-    return {
-        ChannelKind.TELEGRAM: envelope("-100123", botToken=BOT),
-        ChannelKind.PUSHOVER: envelope(KEY, token="b" * 30),
-        ChannelKind.PUSHBULLET: envelope("account", accessToken="o.token-of-somebody"),
-        ChannelKind.REQUEST: envelope(sink.url, url=sink.url, method="POST", bodyType="json", body='{"t":"#NEZHA#"}'),
-        ChannelKind.APPRISE: envelope(f"gotify://127.0.0.1:{sink.port}/{KEY}"),
-    }[ChannelKind(kind)]
-
-
-HTTP_KINDS = [
-    "slack",
-    "teams",
-    "discord",
-    "webhook",
-    "telegram",
-    "pushover",
-    "pushbullet",
-    "request",
-]
-SECRETS = (BOT, "b" * 30, "o.token-of-somebody", "s3cret", KEY)
+pytestmark = pytest.mark.usefixtures("providers")
 
 
 @pytest.mark.parametrize("kind", [*HTTP_KINDS, "apprise"])
@@ -118,6 +56,15 @@ def test_a_service_that_asks_for_patience_gets_it(kind: str, http_sink: HttpSink
     assert (caught.value.retry_after_s, caught.value.final) == (120.0, False)
 
 
+@pytest.mark.parametrize("kind", ["telegram", "pushover", "pushbullet", "request", "web_push"])
+def test_what_a_removed_channel_knew_cannot_be_sent_without(kind: str, http_sink: HttpSink) -> None:
+    with pytest.raises(ChannelError) as caught:
+        channels.send(kind, replace(sent_through(kind, http_sink), config={}))
+
+    assert (caught.value.reason, caught.value.final) == ("The channel was removed.", True)
+    assert http_sink.requests == []
+
+
 def test_slack_shows_names_as_they_are(http_sink: HttpSink) -> None:
     channels.send("slack", sent_through("slack", http_sink))
 
@@ -143,25 +90,51 @@ def test_teams_gets_a_card_in_an_envelope(http_sink: HttpSink) -> None:
     assert card["content"]["actions"][0]["url"] == "https://watch.example/app/incidents/inc_1"
 
 
-@given(st.text(alphabet="\\\\*_<@a \U0001f525", max_size=60), st.integers(0, 40))
-def test_discord_never_cuts_an_escape_in_two(text: str, longest: int) -> None:
-    escaped = discord.escape(text, longest)
+@given(st.text(alphabet="\\*_<@a \U0001f525", max_size=60), st.integers(0, 40))
+def test_no_escape_is_cut_in_two(text: str, longest: int) -> None:
+    escaped = texts.cut(text, longest, discord.escape)
 
-    assert len(escaped) <= longest
+    assert texts.size(escaped) <= longest
     shown, marks = "", iter(escaped)
     for mark in marks:
         shown += next(marks) if mark == "\\" else mark
     assert text.startswith(shown)
 
 
+@given(
+    st.text(alphabet="\\*`<>&@a\U0001f525", min_size=1, max_size=3000),
+    st.text(alphabet="*<&a", min_size=1, max_size=3000),
+)
+def test_no_message_is_longer_than_its_service_takes(title: str, text: str) -> None:
+    said = payload(title=title, text=text, facts=(("Cause", text), ("Since", text)))
+
+    embed = discord.body(said)["embeds"][0]
+    assert len(embed["title"]) <= 256
+    assert len(embed["description"]) <= 2000
+    assert all(len(field["value"]) <= 1024 for field in embed["fields"])
+    section = slack.body(said)["attachments"][0]["blocks"][0]["text"]["text"]
+    assert len(section) <= 3000
+    assert section.endswith("|Open in Dashmon>")
+
+    assert "&" not in section.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "")
+    assert texts.size(texts.plain(said, longest=1024)) <= 1024
+
+
 @given(st.lists(st.text(max_size=30), max_size=5), st.integers(60, 100))
-def test_lines_that_do_not_fit_are_left_out_whole_and_the_link_stays(lines: list[str], longest: int) -> None:
+def test_a_line_that_does_not_fit_is_cut_and_the_link_stays(lines: list[str], longest: int) -> None:
     link = "<https://watch.example/app/incidents/inc_1|Open>"
     text = texts.fitted(lines, link, longest=longest)
 
-    assert len(text) <= longest
+    assert texts.size(text) <= longest
     assert text.endswith(link)
-    assert "\n".join([*filter(None, lines), link]).startswith(text.removesuffix(link))
+    assert "\n".join(filter(None, lines)).startswith(text.removesuffix(link).removesuffix("\n"))
+
+
+def test_a_long_sentence_is_told_as_far_as_it_fits() -> None:
+    said = texts.plain(payload(text="x" * 9000), longest=4096)
+
+    assert len(said) == 4096
+    assert "x" * 3000 in said
 
 
 def test_discord_mentions_nobody(http_sink: HttpSink) -> None:
@@ -282,37 +255,6 @@ def test_nonsense_is_refused_with_the_name_of_the_field(kind: str, given: dict[s
     assert caught.value.fields
 
 
-@pytest.mark.parametrize(
-    "url", ["syslog://localhost", "mailto://a:b@example.com", "json://127.0.0.1", "file:///etc/passwd"]
-)
-def test_apprise_has_no_way_to_this_machine(url: str) -> None:
-    with pytest.raises(InvalidInputError):
-        channels.clean("apprise", {"url": url}, kept={})
-    with pytest.raises(ChannelError) as caught:
-        apprise.send(envelope(url))
-    assert caught.value.final
-
-
-def test_apprise_reaches_nothing_that_the_guard_forbids(
-    http_sink: HttpSink, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with running_http() as canary:
-        settings.EGRESS_DENY = [f"127.0.0.1:{canary.port}"]
-        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{canary.port}")
-        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{canary.port}")
-        for host in ("127.0.0.1", "localhost"):
-            with pytest.raises(ChannelError) as caught:
-                apprise.send(envelope(f"gotify://{host}:{canary.port}/{KEY}"))
-            # The name may lead to another address of this machine, where nobody listens.
-            assert host == "localhost" or caught.value.reason == "The address may not be reached from here."
-        http_sink.answers, http_sink.location = ["redirect"], f"http://127.0.0.1:{canary.port}/inner"
-        with pytest.raises(ChannelError):
-            apprise.send(envelope(f"gotify://127.0.0.1:{http_sink.port}/{KEY}"))
-
-        assert len(http_sink.requests) == 1
-        assert canary.requests == []
-
-
 def test_a_request_of_ones_own_is_made_as_it_was_written(http_sink: HttpSink) -> None:
     config = {
         "url": f"{http_sink.url}?t=#NEZHA#",
@@ -334,49 +276,6 @@ def test_a_request_may_be_a_get_without_a_body(http_sink: HttpSink) -> None:
     channels.send("request", envelope(http_sink.url, url=http_sink.url, method="GET", body="ignored"))
 
     assert (http_sink.requests[0].method, http_sink.requests[0].body) == ("GET", b"")
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "workflows://127.0.0.1/id/sig/?template=/etc/hostname",
-        "workflows://127.0.0.1/id/sig/",
-        f"gotify://127.0.0.1/{KEY}?rto=100000",
-        f"gotify://127.0.0.1/{KEY}?redirect=yes",
-        "ntfys://topic?attach=/etc/hostname",
-        "ntfys://topic?+X=1",
-    ],
-)
-def test_an_apprise_address_names_no_file_no_wait_and_no_header(url: str) -> None:
-    with pytest.raises(InvalidInputError):
-        channels.clean("apprise", {"url": url}, kept={})
-    with pytest.raises(ChannelError):
-        apprise.send(envelope(url))
-
-
-def test_apprise_follows_no_redirect_and_asks_no_proxy(http_sink: HttpSink, monkeypatch: pytest.MonkeyPatch) -> None:
-    with running_http() as proxy, running_http() as elsewhere:
-        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
-        http_sink.answers, http_sink.location = ["redirect"], f"http://127.0.0.1:{elsewhere.port}/inner"
-        with pytest.raises(ChannelError):
-            apprise.send(envelope(f"gotify://127.0.0.1:{http_sink.port}/{KEY}"))
-
-        assert (len(http_sink.requests), proxy.requests, elsewhere.requests) == (1, [], [])
-
-
-def test_apprise_waits_no_longer_than_its_deadline(http_sink: HttpSink, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guarded, "DEADLINE_S", 0.3)
-    http_sink.answers = ["hang"]
-
-    with pytest.raises(ChannelError):
-        apprise.send(envelope(f"gotify://127.0.0.1:{http_sink.port}/{KEY}"))
-
-
-def test_a_long_answer_is_read_to_its_bound(http_sink: HttpSink, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guarded, "LONGEST_ANSWER", 1000)
-    http_sink.answer_body = b"x" * 5_000_000
-
-    assert apprise.send(envelope(f"gotify://127.0.0.1:{http_sink.port}/{KEY}")).result == "Accepted by the service."
 
 
 @pytest.mark.parametrize(

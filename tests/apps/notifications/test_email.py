@@ -137,7 +137,15 @@ def test_a_mail_server_that_refuses_or_hangs_is_tried_again(
     assert len(smtp_sink.to("ops@acme.example")) == 1
 
 
-@pytest.mark.parametrize("refusal", [{"refuse_recipient": "550 no such user"}, {"refuse_message": "554 not wanted"}])
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"refuse_sender": "550 sender is not welcome"},
+        {"refuse_recipient": "550 no such user"},
+        {"refuse_recipient": "599 of no known kind"},
+        {"refuse_message": "554 not wanted"},
+    ],
+)
 def test_what_is_refused_for_good_is_given_up_at_once(
     device: Device, smtp_sink: SmtpSink, refusal: dict[str, str]
 ) -> None:
@@ -149,6 +157,55 @@ def test_what_is_refused_for_good_is_given_up_at_once(
     assert (delivery.status, delivery.attempts) == ("failed", 1)
     assert delivery.result.endswith(next(iter(refusal.values())))
     assert [event.kind for event in timeline(incident)] == ["opened", "notified"]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "code"),
+    [
+        ({"refuse_greeting": "554 no service"}, "554"),
+        ({"refuse_login": True}, "535"),
+        ({"refuse_sender": "530 sign in first"}, "530"),
+    ],
+)
+def test_what_the_operator_can_mend_is_tried_again(
+    device: Device, smtp_sink: SmtpSink, settings: Any, refusal: dict[str, Any], code: str
+) -> None:
+    settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "dashmon", "old"
+    go_down(device)
+    vars(smtp_sink).update(refusal)
+    run()
+
+    delivery = Delivery.objects.of(device.workspace_id).get()
+    assert (delivery.status, delivery.attempts) == ("planned", 1)
+    assert f": {code} " in delivery.result
+    vars(smtp_sink).update(refuse_greeting="", refuse_login=False, refuse_sender="")
+    run(1)
+    assert len(smtp_sink.to("ops@acme.example")) == 1
+
+
+def test_one_refused_recipient_keeps_nothing_from_the_others(
+    workspace: Workspace, device: Device, smtp_sink: SmtpSink
+) -> None:
+    mail_to(workspace, "a@acme.example", "gone@acme.example", "z@acme.example")
+    smtp_sink.refusals["gone@acme.example"] = "550 no such user"
+    go_down(device)
+    run()
+
+    assert sorted(address for address, _ in smtp_sink.messages) == ["a@acme.example", "z@acme.example"]
+    rows = Delivery.objects.of(workspace).order_by("recipient").values_list("recipient", "status")
+    assert list(rows) == [("a@acme.example", "sent"), ("gone@acme.example", "failed"), ("z@acme.example", "sent")]
+
+
+def test_an_address_that_no_mail_server_can_be_told_is_given_up(
+    workspace: Workspace, device: Device, smtp_sink: SmtpSink
+) -> None:
+    mail_to(workspace, f"ops@{'ü' * 60}.example")
+    go_down(device)
+    run()
+
+    delivery = Delivery.objects.of(workspace).get()
+    assert (delivery.status, delivery.attempts) == ("failed", 1)
+    assert "cannot be written" in delivery.result
 
 
 def test_no_mail_server_at_all_is_tried_again(device: Device, settings: Any) -> None:

@@ -115,9 +115,9 @@ def test_the_token_is_in_no_log(workspace: Workspace, device: Device, provider: 
     assert not any("t:ken" in words or "AC1" in words for words in told)
 
 
-@given(st.text(max_size=1200))
-def test_no_text_takes_more_than_three_segments(text: str) -> None:
-    fitted = sms.fitted(text.encode("utf-16", "ignore").decode("utf-16"))
+@given(st.text(max_size=1200), st.sampled_from(["", "https://watch.example/app/incidents/inc_1", "x" * 500]))
+def test_no_text_takes_more_than_three_segments(text: str, link: str) -> None:
+    fitted = sms.fitted(text, link)
 
     gsm = all(character in sms.GSM or character in sms.GSM_TWICE for character in fitted)
     if gsm:
@@ -131,6 +131,15 @@ def test_what_fits_is_sent_as_it_is() -> None:
     assert sms.fitted("a" * 459) == "a" * 459
     assert sms.fitted("a" * 460) == "a" * 456 + "..."
     assert sms.fitted("😀" * 101).endswith("...")
+
+
+def test_a_long_cause_is_cut_and_the_link_stays() -> None:
+    cause = "connection refused; " * 25
+    said = sms.text_of({"title": "Down: Till 1", "facts": [("Cause", cause)], "url": "https://watch.example/i/1"})
+
+    assert said.startswith("Down: Till 1\nconnection refused; ")
+    assert said.endswith("...\nhttps://watch.example/i/1")
+    assert len(said) == 3 * 153
 
 
 @pytest.mark.parametrize(

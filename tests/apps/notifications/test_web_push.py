@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from apps.common.errors import InvalidInputError
 from apps.notifications import channels
 from apps.notifications.channels import ChannelError, web_push
-from tests.apps.notifications.test_channels import envelope
+from tests.apps.notifications.envelopes import envelope
 from tests.sinks.http import HttpSink
 
 CURVE = ec.SECP256R1()

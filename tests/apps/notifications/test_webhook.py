@@ -113,6 +113,13 @@ def test_a_whole_incident_is_told_step_by_step(device: Device, hook: HttpSink) -
     assert told[3]["incident"]["resolvedAt"] == "2026-03-01T10:04:00.000Z"
     assert told[3]["incident"]["durationSeconds"] == 240
     assert told[3]["device"]["status"] == "up"
+    said = Delivery.objects.of(device.workspace_id).order_by("pk").values_list("payload__title", "payload__tone")
+    assert list(said) == [
+        ("Degraded: Till 1 (Berlin branch)", "warning"),
+        ("Down: Till 1 (Berlin branch)", "down"),
+        ("Acknowledged: Till 1 (Berlin branch)", "info"),
+        ("Up: Till 1 (Berlin branch)", "up"),
+    ]
 
 
 def test_planning_late_tells_each_event_as_it_was(device: Device, hook: HttpSink) -> None:

@@ -106,3 +106,10 @@ def scene(db: None) -> Scene:
     project = factories.make_project(workspace, "berlin", name="Berlin branch", now=now - timedelta(days=3))
     device = factories.make_device(project, "Till 1", now=now - timedelta(days=3), interval_s=60)
     return Scene(workspace, project, device, owner, viewer, stranger, now)
+
+
+@pytest.fixture
+def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock stands still, so that no minute ends between two requests."""
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now)

@@ -74,6 +74,17 @@ def test_a_test_says_what_really_came_of_it(scene, me, sent, http_sink) -> None:
     assert "Answered 410." in bad.content.decode()
 
 
+def test_tests_of_a_browser_are_limited_and_the_profile_says_so(scene, me, sent, http_sink, still_clock) -> None:
+    me.post(at(scene, "browsers"), sent)
+    number = Channel.objects.get().number
+    for _ in range(5):
+        me.post(at(scene, f"browsers/{number}/test"))
+    page = me.post(at(scene, f"browsers/{number}/test"), follow=True)
+
+    assert "Too many test messages: at most 5 a minute and 50 a day." in page.content.decode()
+    assert len(http_sink.requests) == 5
+
+
 def test_nobody_touches_somebody_elses_browser(scene, me, sent) -> None:
     me.post(at(scene, "browsers"), sent)
     number = Channel.objects.get().number

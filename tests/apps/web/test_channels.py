@@ -95,15 +95,19 @@ def test_viewers_strangers_and_other_seats_reach_no_channel(
 
 
 def test_tests_from_the_page_are_limited_like_the_apis(
-    scene: Scene, client: Client, hook: Channel, http_sink: HttpSink
+    scene: Scene, client: Client, hook: Channel, http_sink: HttpSink, still_clock: None
 ) -> None:
     for _ in range(5):
         assert client.post(act(scene, hook, "test")).status_code == 200
     page = client.post(act(scene, hook, "test"))
 
-    assert page.status_code == 400
-    assert "Too many test messages" in page.content.decode()
+    assert page.status_code == 429
+    assert "Too many test messages: at most 5 a minute and 50 a day." in page.content.decode()
     assert len(http_sink.requests) == 5
+    # Whatever they travel by, and whichever page asks for them.
+    mail = client.post(scene.path("alerts/workspace/email/test"), follow=True)
+    assert "Too many test messages: at most 5 a minute and 50 a day." in mail.content.decode()
+    assert not Delivery.objects.of(scene.workspace).filter(kind="email").exists()
 
 
 def test_an_editor_of_the_project_may_test_and_a_viewer_sees_no_address(

@@ -193,6 +193,7 @@ def test_an_unknown_channel_is_not_there(api, address) -> None:
     assert not Delivery.objects.exists()
 
 
+@pytest.mark.usefixtures("clock")
 def test_five_tests_a_minute_are_enough(api, address) -> None:
     for _ in range(5):
         assert api("POST", f"{address}/test", {"channel": "email"}).status_code == 202
