@@ -95,13 +95,18 @@ def described(
     status: int = 200,
     query: tuple[OpenApiParameter, ...] = (),
     also: dict[int, str] | None = None,
+    files: tuple[str, ...] = (),
 ) -> Any:
-    """Document a handler: what it takes, what it answers, and refusals of its own (status to sentence)."""
+    """Document a handler: what it takes, what it answers, and refusals of its own (status to sentence).
+
+    `files` are the content types it may answer with besides JSON.
+    """
     refusals = ({400: "A bad parameter."} if query else {}) | (also or {})
-    responses: dict[int, Any] = {
+    responses: dict[Any, Any] = {
         code: OpenApiResponse(ErrorSerializer, description=text) for code, text in refusals.items()
     }
     responses[status] = OpenApiResponse(answer, description="" if answer is not None else "Done.")
+    responses.update({(status, kind): OpenApiResponse(OpenApiTypes.BINARY) for kind in files})
 
     def decorate(handler: Any) -> Any:
         # Without this the decorator would build on the framework's schema class instead of ours.

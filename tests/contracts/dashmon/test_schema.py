@@ -125,6 +125,13 @@ def test_a_device_of_another_type_is_a_documented_refusal(part, document, api, d
     assert "422" in document["paths"][f"/api/devices/{{device_id}}/{part}"]["get"]["responses"]
 
 
+@pytest.mark.parametrize("kind", ["json", "csv", "pdf"])
+def test_every_form_of_the_report_is_documented(kind, document, api) -> None:
+    content = api("GET", f"/api/reports/uptime?format={kind}").headers["Content-Type"].partition(";")[0]
+
+    assert content in document["paths"]["/api/reports/uptime"]["get"]["responses"]["200"]["content"]
+
+
 def test_the_reader_needs_nothing_from_elsewhere(api) -> None:
     response = api("GET", "/docs/api/")
 

@@ -103,6 +103,7 @@ class UptimeReportView(ApiView):
             parameter("timezone", "IANA name for dates and for the PDF; UTC when absent."),
         ),
         also={400: f"`{BAD_FORMAT}`, `{BAD_ENDS}`, a bad date or time zone."},
+        files=("text/csv", "application/pdf"),
     )
     def get(self, request: Request) -> HttpResponseBase:
         kind = request.GET.get("format") or "json"
