@@ -27,7 +27,7 @@ def examine(*, now: datetime, send_to: Sequence[str] = ()) -> list[Finding]:
     """Look at everything; nothing is changed, and a mail leaves only when somebody is named."""
     folder = Path(settings.DATA_DIR)
     found = [*machine.look_at_folder(folder), *machine.look_at_keys(folder, settings.SECRET_KEY)]
-    database = stores.look_at_database(now)
+    database = stores.look_at_database()
     found += [*database, *stores.look_at_redis(settings.REDIS_URL)]
     if stores.answers(database):
         found += stores.look_at_background(now, with_workers=bool(settings.REDIS_URL))

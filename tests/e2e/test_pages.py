@@ -244,6 +244,7 @@ def test_pages_stay_within_their_weight(visit: Visit, scene: Scene, full: dict[s
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390), ("light", 320)])
+@pytest.mark.timeout(300)
 def test_the_operators_page_is_sound_without_script_fresh_and_in_trouble(
     visit: Visit, scene: Scene, full: dict[str, str], theme: str, width: int
 ) -> None:

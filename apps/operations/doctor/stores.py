@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError, connection
+from django.utils import timezone
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -20,14 +21,14 @@ LATE_TICK = timedelta(seconds=60)
 PATIENCE_S = 3
 
 
-def look_at_database(now: datetime) -> list[Finding]:
+def look_at_database() -> list[Finding]:
     """Whether the database answers, is up to date, safe against a loss of power, and tells the same time."""
     try:
         if connection.vendor == "postgresql":
             _reach_postgres()
         found = [fine("database", f"{database_version()} answers.")]
         found.append(_migrations())
-        found.append(_journal() if connection.vendor == "sqlite" else _skew(now))
+        found.append(_journal() if connection.vendor == "sqlite" else _skew())
     except DatabaseError as error:
         cure = "See DATABASE_URL, and that the server runs and lets this machine in."
         return [problem("database", f"The database does not answer: {_first_line(error)}", cure)]
@@ -70,10 +71,11 @@ def look_at_journal(mode: str) -> Finding:
     return fine("journal", "SQLite writes ahead (wal).")
 
 
-def _skew(now: datetime) -> Finding:
+def _skew() -> Finding:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
-        return look_at_clocks(ours=now, theirs=cursor.fetchone()[0])
+        # The clock itself is looked at here: the time of the whole examination is seconds old by now.
+        return look_at_clocks(ours=timezone.now(), theirs=cursor.fetchone()[0])
 
 
 def look_at_clocks(*, ours: datetime, theirs: datetime) -> Finding:

@@ -93,10 +93,10 @@ def test_a_key_from_the_environment_needs_no_file_and_must_be_long(tmp_path: Pat
 
 
 @pytest.mark.django_db
-def test_a_sound_database_answers_and_is_up_to_date(now) -> None:
+def test_a_sound_database_answers_and_is_up_to_date() -> None:
     third = "clock" if connection.vendor == "postgresql" else "journal"
 
-    found = look_at_database(now)
+    found = look_at_database()
 
     assert [one.subject for one in found] == ["database", "migrations", third]
     assert levels(found)[:2] == [("database", "ok"), ("migrations", "ok")]
@@ -104,12 +104,12 @@ def test_a_sound_database_answers_and_is_up_to_date(now) -> None:
 
 
 @pytest.mark.django_db
-def test_a_database_that_does_not_answer_is_a_problem(now, monkeypatch) -> None:
+def test_a_database_that_does_not_answer_is_a_problem(monkeypatch) -> None:
     def gone() -> str:
         raise OperationalError("connection refused\nIs the server running?")
 
     monkeypatch.setattr(stores, "database_version", gone)
-    found = look_at_database(now)
+    found = look_at_database()
 
     assert ill(found) == ["problem"]
     assert found[0].said == "The database does not answer: connection refused"
@@ -117,10 +117,10 @@ def test_a_database_that_does_not_answer_is_a_problem(now, monkeypatch) -> None:
 
 
 @pytest.mark.django_db
-def test_tables_of_an_older_release_are_a_problem(now, monkeypatch) -> None:
+def test_tables_of_an_older_release_are_a_problem(monkeypatch) -> None:
     monkeypatch.setattr(stores, "is_behind", lambda: True)
 
-    found = look_at_database(now)
+    found = look_at_database()
 
     assert ("migrations", "problem") in levels(found)
     assert not answers(found)
