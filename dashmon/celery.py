@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_shutting_down
+from celery.signals import celeryd_init, worker_shutting_down
 from django.conf import settings
 from kombu import Queue
 
@@ -49,8 +49,21 @@ app.autodiscover_tasks()
 
 @worker_shutting_down.connect
 def stop_pumps(**_: Any) -> None:
-    """Have the pumps of this machine give their leases back now instead of at the end of their minute."""
-    from apps.checks.tasks import stop_topic
-    from apps.common import bus
+    """Have the pumps of this worker give their leases back at once."""
+    from apps.checks import stations
 
-    bus.publish(stop_topic())
+    stations.leave()
+
+
+@celeryd_init.connect
+def keep_one_connection(**_: Any) -> None:
+    """One connection to the database for each process of the pool.
+
+    A pool of connections serves the threads of a web process. Here it would make every statement wait for its
+    time-out while the database is away, and probes that are under way with it.
+    """
+    from django.db import connections
+
+    database = connections.settings["default"]
+    database["OPTIONS"].pop("pool", None)
+    database["CONN_MAX_AGE"] = None

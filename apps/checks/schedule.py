@@ -6,6 +6,7 @@ them, and moves the cursor, all in one transaction: a tick happens wholly or not
 may run. Creating, resuming or re-timing a device writes nothing here; the next window finds it.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,11 @@ from apps.devices.models import SHARDS, Device
 from apps.pipeline.services import submit_in_chunks
 from apps.pipeline.types import DeviceFact
 
+log = logging.getLogger(__name__)
+
 BATCH = 500
+# A cursor further ahead than this was moved by a clock that was wrong. A lead up to it is waited for.
+AHEAD_MS = 5 * 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +96,26 @@ def _claim_windows(*, end_ms: int) -> list[Window]:
         ShardCursor.objects.bulk_create(fresh, ignore_conflicts=True)
     cursors = ShardCursor.objects.select_for_update(skip_locked=True).order_by("shard")
     by_start: dict[int, list[int]] = {}
+    astray = []
     for cursor in cursors:
         # A clock that was set back must not hand a slot out twice.
         if cursor.cursor_ms < end_ms:
             by_start.setdefault(cursor.cursor_ms, []).append(cursor.shard)
+        elif cursor.cursor_ms > end_ms + AHEAD_MS:
+            astray.append(cursor.shard)
+    if astray:
+        _set_back(astray, end_ms=end_ms)
     return [Window(start, end_ms, tuple(shards)) for start, shards in sorted(by_start.items())]
+
+
+def _set_back(shards: list[int], *, end_ms: int) -> None:
+    """Begin anew from now on: waiting for a clock that was a year ahead would mean a year without checks.
+
+    Slots that were handed out too early and are not stored yet come again when their time comes.
+    """
+    log.error("schedule: the clock was far ahead, the schedule begins anew", extra={"shards": len(shards)})
+    CheckBatch.objects.filter(first_slot__gte=end_ms).delete()
+    ShardCursor.objects.filter(shard__in=shards).update(cursor_ms=end_ms)
 
 
 def _intervals() -> Iterator[int]:
