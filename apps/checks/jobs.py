@@ -6,6 +6,7 @@ from typing import Any
 
 from apps.checks.leases import Leased, Member, Ran, Slot
 from apps.checks.requests import LeasedRequest
+from apps.devices.models import Device
 
 LOOK = timedelta(seconds=1)
 PART = timedelta(seconds=2)  # how long a finished check may wait for the rest of its batch
@@ -39,6 +40,10 @@ class Job:
     started_ms: int = 0
     doubtful: bool = False  # this process was frozen or blocked while it ran
     again: bool = False  # it runs for the second time because of that
+
+    @property
+    def device(self) -> Device | None:
+        return self.work.row.device if isinstance(self.work, LeasedRequest) else self.work[1].device
 
     def belongs_to(self, batch: OpenBatch) -> bool:
         return not isinstance(self.work, LeasedRequest) and self.work[0] == batch.lease.id

@@ -18,6 +18,7 @@ from django.db import Error, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from apps.checks import leases, requests
+from apps.checks.hosts import HostLines
 from apps.checks.jobs import LOOK, Job, OpenBatch
 from apps.checks.leases import Member, Ran
 from apps.checks.plans import plan_for, plan_for_draft
@@ -26,11 +27,12 @@ from apps.checks.types import CheckResult
 from apps.common import bus
 from apps.common.clock import epoch_ms
 from apps.common.errors import DomainError
+from apps.devices.crowds import gather
 from apps.devices.models import Device
 
 log = logging.getLogger(__name__)
 
-ROOM = 128  # a further batch is taken while more places than this are free
+ROOM = 64  # a further batch is taken while more places than this are free
 RESERVE = 16  # places that routine leaves to checks that people wait for
 AHEAD = 500  # checks that may wait for their instant in memory
 GROUP = 16  # checks that start in one pass; the rest of a backlog follows 10 ms later
@@ -94,6 +96,7 @@ class Pump:
         self._jobs: dict[Hashable, Job] = {}
         self._batches: dict[int, OpenBatch] = {}
         self._asked: list[tuple[LeasedRequest, CheckResult, int]] = []
+        self._hosts = HostLines()
         self._order = itertools.count()
         self._look_at: datetime | None = None
         self._served_at = clock()
@@ -121,9 +124,9 @@ class Pump:
         if not self._is_away(now):
             try:
                 self._take(now)
-            except Error:
+            except Error as error:
                 # What is in flight goes on being served while the database is away.
-                self._notice_absence(now)
+                self._notice_absence(error, now)
         self._start_due()
         self._serve(self._patience(timeout_s))
         self._store_all()
@@ -147,6 +150,7 @@ class Pump:
         finally:
             self._agenda.clear()
             self._jobs.clear()
+            self._hosts = HostLines()
             self._batches.clear()
             requests.give_back(owner=self._owner)
             leases.give_back(owner=self._owner)
@@ -157,9 +161,9 @@ class Pump:
         self._served_at, self._look_at, self._away_until = now, None, None
         try:
             self._let_go(now)
-        except Error:
+        except Error as error:
             # Then the leases end by themselves.
-            self._notice_absence(now)
+            self._notice_absence(error, now)
 
     def _nudge(self) -> None:
         self._look_at = None
@@ -170,9 +174,9 @@ class Pump:
     def _is_away(self, now: datetime) -> bool:
         return self._away_until is not None and now < self._away_until
 
-    def _notice_absence(self, now: datetime) -> None:
+    def _notice_absence(self, error: Error, now: datetime) -> None:
         """Leave the database alone for a moment: each vain try holds up the checks that are under way."""
-        log.exception("pump: the database cannot be used")
+        log.error("pump: the database cannot be used", exc_info=error)
         connection.close_if_unusable_or_obsolete()
         self._failures += 1
         self._away_until = now + min(LONGEST_AWAY, LOOK * 2 ** min(self._failures - 1, 10))
@@ -184,9 +188,16 @@ class Pump:
         if self._look_at is None or now >= self._look_at:
             self._look_at, self._more = now + LOOK, True
             self._renew(now)
+            self._tidy_lines(now)
             self._take_requests(now)
         if self._more:
             self._take_batches(now)
+
+    def _tidy_lines(self, now: datetime) -> None:
+        for job in self._hosts.take_late(epoch_ms(now)):
+            self._conclude(job, _not_run(LATE, now=now), run_ms=0)
+        for crowd in list(self._hosts.crowds()):
+            gather(workspace_id=crowd.workspace_id, device_ids=crowd.device_ids, crowd=crowd.number)
 
     def _take_requests(self, now: datetime) -> None:
         taken = requests.take(owner=self._owner, limit=min(self._engine.free, ROOM), now=now)
@@ -250,6 +261,8 @@ class Pump:
             if not self._has_place(job):
                 return
             heapq.heappop(self._agenda)
+            if not self._hosts.admit(job):
+                continue
             job.started_ms, left = now_ms, left - 1
             self._jobs[order] = job
             self._engine.start(job.plan, order)
@@ -290,6 +303,8 @@ class Pump:
         if job is None:
             return
         now = self._clock()
+        if (following := self._hosts.release(job)) is not None:
+            self._schedule(following, start_ms=following.started_ms)
         if job.doubtful and not job.again:
             job.doubtful, job.again = False, True
             self._schedule(job, start_ms=epoch_ms(now))
@@ -324,9 +339,9 @@ class Pump:
         try:
             rest = list(batch.waiting.values())
             kept = leases.complete(batch=batch.lease, results=batch.finished, rest=rest, now=now)
-        except (OperationalError, InterfaceError):
+        except (OperationalError, InterfaceError) as error:
             # Nothing is wrong with the batch; it is ours until somebody else has taken it.
-            self._notice_absence(now)
+            self._notice_absence(error, now)
             return
         except Exception:
             # An edge of the process: what cannot be stored must not keep the other batches from being stored.
@@ -346,6 +361,7 @@ class Pump:
     def _forget(self, batch: OpenBatch, why: str) -> None:
         log.warning("pump: a batch %s", why, extra={"batch": batch.lease.id})
         self._batches.pop(batch.lease.id, None)
+        self._hosts.forget(batch)
         self._agenda = [entry for entry in self._agenda if not entry[2].belongs_to(batch)]
         heapq.heapify(self._agenda)
 
@@ -354,9 +370,9 @@ class Pump:
         for request, result, run_ms in finished:
             try:
                 requests.complete(request=request, result=result, run_ms=run_ms, now=now)
-            except (OperationalError, InterfaceError):
+            except (OperationalError, InterfaceError) as error:
                 self._asked.append((request, result, run_ms))
-                self._notice_absence(now)
+                self._notice_absence(error, now)
             except Exception:
                 # Likewise; the lease ends by itself and the request is taken again.
                 log.exception("pump: a request could not be stored", extra={"request": str(request.row.public_id)})

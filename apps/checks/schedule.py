@@ -54,6 +54,12 @@ class Window:
     start_ms: int
     end_ms: int
     shards: tuple[int, ...]
+    # Shards of crowded hosts that move with those cursors.
+    crowded: tuple[int, ...] = ()
+
+    @property
+    def reach(self) -> tuple[int, ...]:
+        return self.shards + self.crowded
 
 
 def slot_of(*, phase_ms: int, interval_ms: int, start_ms: int) -> int:
@@ -105,7 +111,17 @@ def _claim_windows(*, end_ms: int) -> list[Window]:
             astray.append(cursor.shard)
     if astray:
         _set_back(astray, end_ms=end_ms)
-    return [Window(start, end_ms, tuple(shards)) for start, shards in sorted(by_start.items())]
+    crowded = _crowded() if by_start else []
+    return [
+        Window(start, end_ms, tuple(shards), tuple(shard for shard in crowded if shard % SHARDS in shards))
+        for start, shards in sorted(by_start.items())
+    ]
+
+
+def _crowded() -> list[int]:
+    """The shards of crowded hosts that are in use: one index probe when there are none."""
+    devices = Device.objects.filter(enabled=True, shard__gte=SHARDS)
+    return sorted(devices.values_list("shard", flat=True).distinct())
 
 
 def _set_back(shards: list[int], *, end_ms: int) -> None:
@@ -136,7 +152,7 @@ def _due_in(window: Window, *, interval_s: int) -> Iterator[Due]:
     if window.end_ms - start_ms < interval_ms:
         reach = Q(phase_ms__gte=low), Q(phase_ms__lt=high)
         phases = reach[0] & reach[1] if low < high else reach[0] | reach[1]
-    devices = Device.objects.filter(phases, shard__in=window.shards, enabled=True, interval_s=interval_s)
+    devices = Device.objects.filter(phases, shard__in=window.reach, enabled=True, interval_s=interval_s)
     for device_id, shard, phase_ms in devices.values_list("pk", "shard", "phase_ms"):
         slot = slot_of(phase_ms=phase_ms, interval_ms=interval_ms, start_ms=start_ms)
         yield Due(slot, device_id, shard, interval_ms)
@@ -148,7 +164,7 @@ def _lost_in(window: Window, *, interval_s: int) -> Iterator[DeviceFact]:
     end_ms = window.end_ms - interval_ms
     if window.start_ms >= end_ms:
         return
-    devices = Device.objects.filter(shard__in=window.shards, enabled=True, interval_s=interval_s)
+    devices = Device.objects.filter(shard__in=window.reach, enabled=True, interval_s=interval_s)
     columns = ("pk", "workspace_id", "phase_ms", "created_at")
     for device_id, workspace_id, phase_ms, created_at in devices.values_list(*columns):
         # Nothing was due before the device was there.
@@ -161,15 +177,20 @@ def _lost_in(window: Window, *, interval_s: int) -> Iterator[DeviceFact]:
 
 
 def _write_batches(due: Iterable[Due]) -> int:
-    in_order = sorted(due, key=lambda item: (item.slot_ms, item.device_id))
-    batches = [_batch(in_order[start : start + BATCH]) for start in range(0, len(in_order), BATCH)]
+    groups: dict[int, list[Due]] = {}
+    for item in sorted(due, key=lambda item: (item.slot_ms, item.device_id)):
+        groups.setdefault(item.shard // SHARDS, []).append(item)
+    batches = [
+        _batch(group[start : start + BATCH]) for group in groups.values() for start in range(0, len(group), BATCH)
+    ]
     CheckBatch.objects.bulk_create(batches)
     return len(batches)
 
 
 def _batch(part: list[Due]) -> CheckBatch:
     return CheckBatch(
-        shard=part[0].shard,
+        # All batches of a crowd have one shard, by which they are known.
+        shard=part[0].shard if part[0].shard < SHARDS else part[0].shard // SHARDS * SHARDS,
         device_ids=[item.device_id for item in part],
         slots=[item.slot_ms for item in part],
         first_slot=part[0].slot_ms,

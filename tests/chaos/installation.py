@@ -139,7 +139,7 @@ class ScaledOut(Installation):
     WORKERS = 3
 
     def __init__(self, folder: Path) -> None:
-        self.postgres, self.redis = Postgres(folder.parent / "postgres"), RedisServer()
+        self.postgres, self.redis = Postgres(), RedisServer()
         super().__init__(folder, self.postgres.url, self.redis.url)
         self.parent: subprocess.Popen[bytes] | None = None
         self.second_beat: subprocess.Popen[bytes] | None = None
@@ -180,6 +180,6 @@ class ScaledOut(Installation):
             if process is not None and process.poll() is None:
                 process.terminate()
                 process.wait(30)
-        self.postgres.stop("immediate")
+        self.postgres.remove()
         self.redis.stop()
         self.log.close()

@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -35,19 +36,20 @@ def postgres_folder() -> Path | None:
 
 
 class Postgres:
-    """A cluster in a folder of its own on a free port; made and started by the first `start`."""
+    """A cluster in a folder of its own on a free port."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         binaries = postgres_folder()
         assert binaries is not None, "no PostgreSQL here: install postgresql, or the wheel of the dev group"
-        self.binaries, self.folder, self.port = binaries, folder, free_port()
+        # Not below a folder that only its owner may enter: PostgreSQL runs as somebody else.
+        self.folder = Path(tempfile.mkdtemp(prefix="dashmon-chaos-"))
+        self.binaries, self.port = binaries, free_port()
         # PostgreSQL refuses to run as root.
         self.user = "postgres" if os.geteuid() == 0 else None
         self.url = f"postgres://postgres@127.0.0.1:{self.port}/{DATABASE}"
         self.admin = f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres"
 
     def create(self) -> None:
-        self.folder.mkdir(parents=True, mode=0o700)
         if self.user:
             shutil.chown(self.folder, self.user, self.user)
         self._run("initdb", "-U", "postgres", "-A", "trust", "--no-sync", "-D", str(self.folder))
@@ -66,11 +68,12 @@ class Postgres:
             time.sleep(0.5)
 
     def stop(self, how: str = "fast") -> None:
+        """`fast`: what is under way is broken off; `immediate`: a crash, nothing is written back."""
         self._run("pg_ctl", "stop", "-w", "-m", how, "-D", str(self.folder), check=False)
 
-    def crash(self) -> None:
-        """The postmaster and all backends gone at once, nothing written back."""
+    def remove(self) -> None:
         self.stop("immediate")
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def terminate_backends(self) -> None:
         with psycopg.connect(self.admin, autocommit=True) as connection:
@@ -102,13 +105,15 @@ class RedisServer:
         command = [str(program), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         client = redis.Redis.from_url(self.url)
-        for _ in range(100):
+        end = time.monotonic() + 10
+        while True:
             try:
                 client.ping()
-                return
             except redis.RedisError:
+                assert time.monotonic() < end, "Redis did not start"
                 time.sleep(0.05)
-        raise AssertionError("Redis did not start")
+            else:
+                return
 
     def stop(self) -> None:
         if self.process is not None:

@@ -1,15 +1,14 @@
 """The pump in virtual time: an engine that knows how long each target takes, and the real database."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
 
 from apps.checks import leases, services
-from apps.checks.models import CheckBatch, CheckRequest
 from apps.checks.jobs import PART
-from apps.checks.pump import DELAY_MS, Pump
-from apps.checks.schedule import materialise
+from apps.checks.models import CheckBatch, CheckRequest
+from apps.checks.pump import DELAY_MS
 from apps.common import bus
 from apps.common.clock import epoch_ms, from_epoch_ms
 from apps.common.errors import UnsupportedError
