@@ -11,7 +11,7 @@ from apps.projects.models import Project, Tag
 from apps.workspaces.models import Membership, TenantModel
 
 SHARDS = 16
-# `shard % SHARDS` is the cursor, `shard // SHARDS` the crowd: monitors of one host that are scheduled together; 0: none.
+# `shard % SHARDS` is the cursor, `shard // SHARDS` the crowd (monitors of one host, scheduled together), 0 is none.
 CROWDS = 2046
 
 

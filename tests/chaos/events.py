@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -112,71 +113,66 @@ def full(folder: Path, pid: int):
 # --- Many processes ----------------------------------------------------------------------------------
 
 
-def _killed(process: psutil.Process) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.kill()
+def _kill(*processes: psutil.Process) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def _kill_pool_processes(house: ScaledOut, scene: Scene) -> None:
+    children = scene.dice.choice(house.workers()).children()
+    _kill(*scene.dice.sample(children, min(2, len(children))))
+
+
+def _stop_worker(house: ScaledOut, scene: Scene) -> None:
+    """As orchestrators do it: ask, wait, kill. What counts is that its leases do not wait for the kill."""
+    process = scene.dice.choice(house.workers())
+    process.terminate()
+    with contextlib.suppress(psutil.TimeoutExpired):
+        process.wait(10)
+    _kill(process)
+
+
+def _freeze_worker(house: ScaledOut, scene: Scene) -> None:
+    group = scene.dice.choice(house.workers()).pid
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGSTOP)
+        time.sleep(FROZEN_S)
+        os.killpg(group, signal.SIGCONT)
+
+
+def _kill_beats(house: ScaledOut, scene: Scene) -> None:
+    _kill(*house.members("beat"))
+    house.second_beat.kill()
+    house.second_beat.wait()
+    time.sleep(scene.dice.uniform(0, 3))
+    house.start_beat()
+
+
+def _restart_postgres(house: ScaledOut, scene: Scene, how: str) -> None:
+    house.postgres.stop(how)
+    time.sleep(scene.dice.uniform(0, 8))
+    house.postgres.start()
+
+
+def _restart_redis(house: ScaledOut, scene: Scene) -> None:
+    house.redis.stop()
+    time.sleep(scene.dice.uniform(5, 12))
+    house.redis.start()
 
 
 def _of_scaled_out(house: ScaledOut) -> dict[str, Event]:
-    def worker_killed(scene: Scene) -> None:
-        _killed(scene.dice.choice(house.workers()))
-
-    def pool_process_killed(scene: Scene) -> None:
-        children = scene.dice.choice(house.workers()).children()
-        for child in scene.dice.sample(children, min(2, len(children))):
-            _killed(child)
-
-    def worker_stopped(scene: Scene) -> None:
-        process = scene.dice.choice(house.workers())
-        began = time.monotonic()
-        process.terminate()
-        with contextlib.suppress(psutil.TimeoutExpired):
-            process.wait(15)
-        scene.stops_s.append(time.monotonic() - began)
-
-    def worker_frozen(scene: Scene) -> None:
-        group = scene.dice.choice(house.workers()).pid
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGSTOP)
-            time.sleep(FROZEN_S)
-            os.killpg(group, signal.SIGCONT)
-
-    def web_killed(scene: Scene) -> None:
-        for process in house.members("dashmon.server"):
-            _killed(process)
-
-    def beats_killed(scene: Scene) -> None:
-        for process in house.members("beat"):
-            _killed(process)
-        house.second_beat.kill()
-        house.second_beat.wait()
-        time.sleep(scene.dice.uniform(0, 3))
-        house.start_beat()
-
-    def postgres_restarted(how: str) -> Event:
-        def happens(scene: Scene) -> None:
-            house.postgres.stop(how)
-            time.sleep(scene.dice.uniform(0, 8))
-            house.postgres.start()
-
-        return happens
-
-    def redis_restarted(scene: Scene) -> None:
-        house.redis.stop()
-        time.sleep(scene.dice.uniform(5, 12))
-        house.redis.start()
-
     return {
-        "worker killed": worker_killed,
-        "pool processes killed": pool_process_killed,
-        "worker stopped": worker_stopped,
-        "worker frozen past its lease": worker_frozen,
-        "web killed": web_killed,
-        "both beats killed": beats_killed,
+        "worker killed": lambda scene: _kill(scene.dice.choice(house.workers())),
+        "pool processes killed": partial(_kill_pool_processes, house),
+        "worker stopped": partial(_stop_worker, house),
+        "worker frozen past its lease": partial(_freeze_worker, house),
+        "web killed": lambda scene: _kill(*house.members("dashmon.server")),
+        "both beats killed": partial(_kill_beats, house),
         "connections terminated": lambda scene: house.postgres.terminate_backends(),
-        "PostgreSQL restarted": postgres_restarted("fast"),
-        "PostgreSQL crashed": postgres_restarted("immediate"),
+        "PostgreSQL restarted": partial(_restart_postgres, house, how="fast"),
+        "PostgreSQL crashed": partial(_restart_postgres, house, how="immediate"),
         "Redis emptied": lambda scene: house.redis.flush(),
-        "Redis gone for a while": redis_restarted,
+        "Redis gone for a while": partial(_restart_redis, house),
         "nobody answers": lambda scene: scene.nobody_answers(),
     }

@@ -1,4 +1,4 @@
-"""Monitors straight into the tables, placed as the product places them: `python -m tests.chaos.monitors PORT COUNT HOLES`."""
+"""Monitors straight into the tables, placed as the product does: `python -m tests.chaos.monitors PORT COUNT HOLES`."""
 
 import random
 import sys

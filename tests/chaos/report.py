@@ -64,40 +64,30 @@ def told_slots(monitor: dict[str, Any], start_ms: int, end_ms: int) -> list[tupl
 
 
 def compare(
-    told: dict[str, Any], seen: dict[str, list[int]], start_ms: int, end_ms: int, *, silent: list[tuple[int, int]]
+    told: dict[str, Any], seen: dict[str, list[int]], span: tuple[int, int], *, silent: list[tuple[int, int]]
 ) -> Report:
-    """Judge all monitors; `silent` are the stretches in which nobody answered, with room for time-outs."""
+    """Judge all monitors over a span; `silent` are the stretches in which nobody answered, with room for time-outs."""
     report = Report()
     for name, monitor in told["monitors"].items():
-        _judge(report, name, monitor, seen.get(name, []), (start_ms, end_ms), silent)
+        rows = told_slots(monitor, *span)
+        _count(report, name, due_slots(monitor, *span), Counter(slot for slot, _ in rows))
+        report.measured += sum(state != UNKNOWN for _, state in rows)
+        report.not_measured += sum(state == UNKNOWN for _, state in rows)
+        if not monitor["hole"]:
+            report.untrue += [(name, slot) for slot, state in rows if state == DOWN and not _within(slot, silent)]
+        measured = [slot for slot, state in rows if state != UNKNOWN]
+        asked = seen.get(name, [])
+        report.requests += len(asked)
+        report.unasked += [name] if len(measured) > len(asked) else []
+        report.lags_ms += _lags(measured, asked, monitor["interval_ms"])
     return report
 
 
-def _judge(
-    report: Report,
-    name: str,
-    monitor: dict[str, Any],
-    asked: list[int],
-    span: tuple[int, int],
-    silent: list[tuple[int, int]],
-) -> None:
-    due = due_slots(monitor, *span)
-    told = told_slots(monitor, *span)
-    counts = Counter(slot for slot, _ in told)
+def _count(report: Report, name: str, due: range, told: Counter[int]) -> None:
     report.due += len(due)
-    report.measured += sum(state != UNKNOWN for _, state in told)
-    report.not_measured += sum(state == UNKNOWN for _, state in told)
-    report.doubled += [(name, slot) for slot, count in counts.items() if count > 1]
-    report.lost += [(name, slot) for slot in due if slot not in counts]
-    report.invented += [(name, slot) for slot in counts if slot not in due]
-    report.requests += len(asked)
-    measured = [slot for slot, state in told if state != UNKNOWN]
-    if len(measured) > len(asked):
-        report.unasked.append(name)
-    if not monitor["hole"]:
-        excused = [slot for slot, state in told if state == DOWN and not _within(slot, silent)]
-        report.untrue += [(name, slot) for slot in excused]
-    report.lags_ms += _lags(measured, asked, monitor["interval_ms"])
+    report.doubled += [(name, slot) for slot, count in told.items() if count > 1]
+    report.lost += [(name, slot) for slot in due if slot not in told]
+    report.invented += [(name, slot) for slot in told if slot not in due]
 
 
 def _within(slot: int, stretches: list[tuple[int, int]]) -> bool:

@@ -76,11 +76,13 @@ def test_a_pump_ends_with_its_worker(transactional_db, monkeypatch) -> None:
         if len(steps) == 3:
             stop_pumps()
 
+    called = []
     monkeypatch.setattr(Pump, "step", step)
+    monkeypatch.setattr(tasks.pump_checks, "apply_async", lambda **_: called.append(1))
 
     tasks.pump_checks()
 
-    assert len(steps) == 3
+    assert (len(steps), len(called)) == (3, 1)
     with stations.manned() as name:
         assert name is not None
 
