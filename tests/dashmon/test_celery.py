@@ -2,12 +2,18 @@
 
 import contextlib
 import os
+import uuid
+from datetime import timedelta
 
 import pytest
 from django.db import connections
+from django.utils import timezone
+from kombu.exceptions import OperationalError
 
-from apps.checks import stations, tasks
+from apps.checks import schedule, stations, tasks
+from apps.checks.models import CheckBatch
 from apps.checks.pump import Pump
+from apps.checks.selectors import schedule_lag
 from dashmon.celery import QUEUES, app, keep_one_connection, stop_pumps
 
 
@@ -95,3 +101,37 @@ def test_a_worker_holds_one_connection_without_a_pool(monkeypatch) -> None:
 
     assert connections.settings["default"]["OPTIONS"] == {"connect_timeout": 5}
     assert connections.settings["default"]["CONN_MAX_AGE"] is None
+
+
+@pytest.mark.parametrize(("silent_s", "ticked"), [(4, False), (6, True)])
+def test_a_pump_ticks_when_nobody_else_has_for_a_while(transactional_db, monkeypatch, silent_s, ticked) -> None:
+    schedule.materialise(now=timezone.now() - timedelta(seconds=silent_s))
+    before = schedule_lag(timezone.now())
+    monkeypatch.setattr(Pump, "step", lambda *_: stop_pumps())
+    monkeypatch.setattr(tasks.pump_checks, "apply_async", lambda **_: None)
+
+    tasks.pump_checks()
+
+    assert (schedule_lag(timezone.now()) < before) == ticked
+
+
+def test_a_successor_that_cannot_be_called_is_no_failure(monkeypatch) -> None:
+    def away(**_) -> None:
+        raise OperationalError("the broker is away")
+
+    monkeypatch.setattr(tasks.pump_checks, "apply_async", away)
+
+    tasks._call_successor()
+
+
+def test_a_pump_gives_back_what_a_killed_one_of_its_station_held(transactional_db, monkeypatch) -> None:
+    with stations.manned() as name:
+        CheckBatch.objects.create(
+            shard=0, device_ids=[1], slots=[0], first_slot=0, expires_ms=1, owner=name, token=uuid.uuid4()
+        )
+    monkeypatch.setattr(Pump, "step", lambda *_: stop_pumps())
+    monkeypatch.setattr(tasks.pump_checks, "apply_async", lambda **_: None)
+
+    tasks.pump_checks()
+
+    assert CheckBatch.objects.get().token is None

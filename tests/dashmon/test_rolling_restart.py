@@ -14,8 +14,10 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.checks.models import CheckBatch
+from apps.checks.schedule import materialise
 from apps.common.clock import epoch_ms
 from apps.devices.models import Device
+from dashmon.celery import app
 from tests.apps.checks.simulation import slots_between
 from tests.apps.checks.stored import rows_of, slots_told
 from tests.apps.pipeline.scene import make_device, make_project
@@ -110,9 +112,21 @@ def test_workers_that_are_stopped_in_turn_lose_no_check(workers: Workers, target
     assert not any(row.missed for device in devices for row in rows_of(device))
 
 
-def test_a_worker_that_is_told_to_stop_waits_for_no_target(workers: Workers, black_hole: str) -> None:
-    watched(10, black_hole, interval_s=600)
-    Device.objects.update(phase_ms=(epoch_ms(timezone.now()) + 20_000) % 600_000)
+@pytest.fixture
+def hung(shared_database: str, black_hole: str) -> list[Device]:
+    """Monitors that are due in a moment and whose target will keep a worker waiting for a minute and a half."""
+    devices = watched(10, black_hole, interval_s=600, synthetic={"request": {"timeoutMs": 90_000}})
+    materialise(now=timezone.now())
+    Device.objects.update(phase_ms=(epoch_ms(timezone.now()) + 1000) % 600_000)
+    return devices
+
+
+def answers(name: str) -> bool:
+    replies = app.control.ping(timeout=1.0)
+    return any(node.startswith(f"{name}@") for reply in replies for node in reply)
+
+
+def test_a_worker_that_is_told_to_stop_waits_for_no_target(workers: Workers, hung: list[Device]) -> None:
     workers.start("one")
     held = CheckBatch.objects.filter(token__isnull=False)
     assert eventually(held.exists, STARTED_S)
@@ -120,18 +134,18 @@ def test_a_worker_that_is_told_to_stop_waits_for_no_target(workers: Workers, bla
     workers.stop("one")
 
     assert eventually(lambda: not held.exists(), GIVEN_BACK_S)
-    assert CheckBatch.objects.exists()
+    assert sum(len(batch.slots) for batch in CheckBatch.objects.all()) == len(hung)
 
 
-def test_what_a_killed_worker_held_is_taken_over_before_its_lease_ends(workers: Workers, black_hole: str) -> None:
-    watched(10, black_hole, interval_s=600)
-    Device.objects.update(phase_ms=(epoch_ms(timezone.now()) + 20_000) % 600_000)
+def test_what_a_killed_worker_held_is_taken_over_before_its_lease_ends(workers: Workers, hung: list[Device]) -> None:
     workers.start("one")
     assert eventually(CheckBatch.objects.filter(token__isnull=False).exists, STARTED_S)
-    token = CheckBatch.objects.get().token
+    workers.start("two")
+    assert eventually(lambda: answers("two"), STARTED_S)
+    before = CheckBatch.objects.get()
 
     workers.processes["one"].kill()
-    workers.start("two")
 
-    # The station is free and has a name, so nobody waits for the minute of a lease.
-    assert eventually(lambda: CheckBatch.objects.exclude(token=token).filter(token__isnull=False).exists(), 55)
+    # Its station is free at once and keeps its name, so nobody waits for the end of the lease.
+    taken = CheckBatch.objects.filter(token__isnull=False).exclude(token=before.token)
+    assert eventually(taken.exists, (before.lease_until - timezone.now()).total_seconds())
