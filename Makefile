@@ -6,9 +6,11 @@ BIN := $(VENV)/bin
 TEST_DATA ?= $(VENV)/test-data
 PYTEST := DASHMON_DATA_DIR=$(TEST_DATA) $(BIN)/python -m pytest
 VECTORS ?= tests/vectors
+WORKERS ?= 2
+QUEUES ?= checks,metrics,notifications,default
 export DJANGO_SETTINGS_MODULE = dashmon.settings
 
-.PHONY: help setup setup-dev run test services-test e2e lint format types imports schema vectors bench demo worker beat lock nightly clean
+.PHONY: help setup setup-dev run test services-test e2e lint format types imports schema vectors bench demo worker beat scale chaos lock nightly clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
@@ -70,11 +72,17 @@ bench: setup-dev ## the benchmarks (BENCH=group for one): one JSON line per figu
 demo: setup ## a workspace full of live data, in a data folder of its own
 	@DASHMON_DATA_DIR="$${DASHMON_DATA_DIR:-data/demo}" $(BIN)/python -m dashmon.demo
 
-worker: setup ## one Celery worker in the foreground (scale-out)
-	@exec $(BIN)/celery -A dashmon worker --loglevel info -Q checks,metrics,notifications,default
+scale: setup ## web, WORKERS Celery workers and the beat in the foreground (DATABASE_URL, REDIS_URL)
+	@exec $(BIN)/python -m dashmon.scale --workers $(WORKERS)
+
+worker: setup ## one Celery worker in the foreground (QUEUES; every one unless said otherwise)
+	@exec $(BIN)/celery -A dashmon worker --loglevel info -Q $(QUEUES)
 
 beat: setup ## the beat in the foreground (scale-out)
 	@exec $(BIN)/celery -A dashmon beat --loglevel info --schedule "$${DASHMON_DATA_DIR:-data}/beat"
+
+chaos: setup-dev ## kills, freezes and failing stores on both databases (CHAOS_MINUTES, CHAOS_MONITORS, CHAOS_SEED)
+	$(PYTEST) -s -m chaos tests/chaos
 
 nightly: setup-dev ## what is too long for CI
 	$(PYTEST) -m nightly

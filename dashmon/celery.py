@@ -5,8 +5,10 @@ twice finds nothing to do. `celery -A dashmon.celery worker` takes every queue, 
 """
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import celeryd_init, worker_shutting_down
 from django.conf import settings
 from kombu import Queue
 
@@ -27,7 +29,7 @@ app.conf.worker_prefetch_multiplier = 1
 app.conf.beat_schedule_filename = str(settings.DATA_DIR / "beat-schedule")
 app.conf.beat_schedule = {
     "schedule": {"task": "apps.checks.tasks.schedule_checks", "schedule": 1.0},
-    "pump": {"task": "apps.checks.tasks.pump_checks", "schedule": 5.0},
+    "pump": {"task": "apps.checks.tasks.pump_checks", "schedule": 2.0},
     "heartbeats": {"task": "apps.checks.tasks.sweep_silent_heartbeats", "schedule": 1.0},
     "windows": {"task": "apps.checks.tasks.sweep_ended_windows", "schedule": 5.0},
     "flapping": {"task": "apps.checks.tasks.settle_flapping", "schedule": 5.0},
@@ -47,6 +49,26 @@ app.conf.beat_schedule = {
     "measure": {"task": "apps.operations.tasks.measure_tables", "schedule": 600.0},
 }
 app.autodiscover_tasks()
-
-
 lives.attach({entry["task"]: name for name, entry in app.conf.beat_schedule.items()})
+
+
+@worker_shutting_down.connect
+def stop_pumps(**_: Any) -> None:
+    """Have the pumps of this worker give their leases back at once."""
+    from apps.checks import stations
+
+    stations.leave()
+
+
+@celeryd_init.connect
+def keep_one_connection(**_: Any) -> None:
+    """One connection to the database for each process of the pool.
+
+    A pool of connections serves the threads of a web process. Here it would make every statement wait for its
+    time-out while the database is away, and probes that are under way with it.
+    """
+    from django.db import connections
+
+    database = connections.settings["default"]
+    database["OPTIONS"].pop("pool", None)
+    database["CONN_MAX_AGE"] = None

@@ -141,7 +141,13 @@ def database(url: str) -> dict[str, Any]:
         }
     else:
         config["CONN_HEALTH_CHECKS"] = True
-        config["OPTIONS"] = {"pool": {"min_size": 0, "max_size": 16, "timeout": 10}}
+        config["OPTIONS"] = {
+            "pool": {"min_size": 0, "max_size": 16, "timeout": 10},
+            # A server that vanished without a word is noticed in seconds, not in the quarter of an hour of TCP.
+            "connect_timeout": 5,
+            "keepalives_idle": 30,
+            "tcp_user_timeout": 20_000,
+        }
     return config
 
 

@@ -10,36 +10,43 @@ One thread, one engine, one pump. Only `stop()` and the engine's `wake()` may be
 import heapq
 import itertools
 import logging
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Hashable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
-from django.db import DatabaseError, connection
+from django.db import Error, InterfaceError, OperationalError, connection
+from django.utils import timezone
 
 from apps.checks import leases, requests
-from apps.checks.leases import Leased, Member, Ran, Slot
+from apps.checks.counts import count_results
+from apps.checks.hosts import HostLines
+from apps.checks.jobs import LOOK, Job, OpenBatch
+from apps.checks.leases import Member, Ran
 from apps.checks.plans import plan_for, plan_for_draft
 from apps.checks.requests import LeasedRequest
 from apps.checks.types import CheckResult
 from apps.common import bus, counters
 from apps.common.clock import epoch_ms
 from apps.common.errors import DomainError
+from apps.devices.crowds import gather
 from apps.devices.models import Device
 
 log = logging.getLogger(__name__)
 
-ROOM = 128  # a further batch is taken while more places than this are free
+ROOM = 64  # a further batch is taken while more places than this are free
 RESERVE = 16  # places that routine leaves to checks that people wait for
 AHEAD = 500  # checks that may wait for their instant in memory
 GROUP = 16  # checks that start in one pass; the rest of a backlog follows 10 ms later
 GROUP_S = 0.010
-LOOK = timedelta(seconds=1)
-PART = timedelta(seconds=2)  # how long a finished check may wait for the rest of its batch
 DELAY_MS = 1000  # a slot starts this long after its instant: the tick that found it is that late at most
 MOST_FAILURES = 5  # with growing pauses, half a minute in all
+LONGEST_AWAY = timedelta(seconds=8)  # between two looks for a database that is away
+STALL = timedelta(seconds=2)  # longer than this without attention, and checks under way have measured us
+
+
+LATE = "The next check was due before there was a place for this one."
+HELD_UP = "The checks were held up while this one ran."
 
 
 class Engine(Protocol):
@@ -70,30 +77,6 @@ class StoredPlans:
         return plan_for_draft(config)
 
 
-@dataclass(slots=True)
-class _Job:
-    """One check between being taken and being filed; `work` says whose result it is."""
-
-    work: tuple[int, Member] | LeasedRequest
-    started_ms: int = 0
-
-
-@dataclass(slots=True)
-class _OpenBatch:
-    """A batch in our hands: what still runs, what is finished and not stored yet."""
-
-    lease: Leased
-    until: datetime
-    stored_at: datetime
-    waiting: dict[Slot, Member]
-    finished: list[Ran] = field(default_factory=list)
-    failures: int = 0
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Pump:
     """Runs due checks on an engine until told to stop."""
 
@@ -102,7 +85,7 @@ class Pump:
         engine: Engine,
         *,
         owner: str,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime] = timezone.now,
         planner: Planner | None = None,
         delay_ms: int = DELAY_MS,
     ) -> None:
@@ -111,12 +94,16 @@ class Pump:
         self._clock = clock
         self._planner = planner or StoredPlans()
         self._delay_ms = delay_ms
-        self._agenda: list[tuple[int, int, _Job, Any]] = []  # start in epoch ms, order, job, plan
-        self._jobs: dict[Hashable, _Job] = {}
-        self._batches: dict[int, _OpenBatch] = {}
+        self._agenda: list[tuple[int, int, Job]] = []  # start in epoch ms, order, job
+        self._jobs: dict[Hashable, Job] = {}
+        self._batches: dict[int, OpenBatch] = {}
         self._asked: list[tuple[LeasedRequest, CheckResult, int]] = []
+        self._hosts = HostLines()
         self._order = itertools.count()
         self._look_at: datetime | None = None
+        self._served_at = clock()
+        self._away_until: datetime | None = None
+        self._failures = 0
         self._more = True  # whether batches may be waiting that nobody looked at since the last one was taken
         self._stopping = False
         self._unsubscribe = bus.subscribe(bus.CHECKS, self._nudge)
@@ -136,22 +123,20 @@ class Pump:
         while not self._stopping and (until is None or self._clock() < until):
             self.step(LOOK.total_seconds())
 
-    def drain(self, until: datetime) -> None:
-        """Finish what is in hand and take nothing more."""
-        while self.busy and not self._stopping and self._clock() < until:
-            self._advance(LOOK.total_seconds())
-
     def step(self, timeout_s: float) -> None:
         """Take what there is room for, start what is due, wait for results at most `timeout_s`, store them."""
         now = self._clock()
-        try:
-            self._take(now)
-        except DatabaseError:
-            # What is in flight goes on being served while the database is away.
-            log.exception("pump: nothing could be taken")
-            connection.close_if_unusable_or_obsolete()
-            self._more = False
-        self._advance(timeout_s)
+        if now < self._served_at - STALL:
+            self._start_over(now)
+        if not self._is_away(now):
+            try:
+                self._take(now)
+            except Error as error:
+                # What is in flight goes on being served while the database is away.
+                self._notice_absence(error, now)
+        self._start_due()
+        self._serve(self._patience(timeout_s))
+        self._store_all()
 
     def stop(self) -> None:
         """End `run` soon; from any thread."""
@@ -164,31 +149,47 @@ class Pump:
         for unwatch in self._unwatch:
             unwatch()
         self._engine.close()
-        now = self._clock()
+        self._let_go(self._clock())
+
+    def _let_go(self, now: datetime) -> None:
         try:
             self._store_requests(now)
-            for batch in list(self._batches.values()):
-                if batch.finished:
-                    self._store(batch, now)
+            for batch in [batch for batch in self._batches.values() if batch.finished]:
+                self._store(batch, now)
         finally:
-            requests.give_back(owner=self._owner)
-            leases.give_back(owner=self._owner)
             self._agenda.clear()
             self._jobs.clear()
+            self._hosts = HostLines()
             self._batches.clear()
+            requests.give_back(owner=self._owner)
+            leases.give_back(owner=self._owner)
+
+    def _start_over(self, now: datetime) -> None:
+        """The clock was set back: what is in hand lies in the future now, and is taken when its time comes."""
+        log.warning("pump: the clock was set back", extra={"seconds": (self._served_at - now).total_seconds()})
+        self._served_at, self._look_at, self._away_until = now, None, None
+        try:
+            self._let_go(now)
+        except Error as error:
+            # Then the leases end by themselves.
+            self._notice_absence(error, now)
 
     def _nudge(self) -> None:
         self._look_at = None
         self._engine.wake()
 
-    def _advance(self, timeout_s: float) -> None:
-        self._start_due()
-        for ticket, result in self._engine.wait(self._patience(timeout_s)):
-            self._file(ticket, result)
-        now = self._clock()
-        self._store_requests(now)
-        for batch in [batch for batch in self._batches.values() if self._is_ripe(batch, now)]:
-            self._store(batch, now)
+    # --- The database ----------------------------------------------------------------------------
+
+    def _is_away(self, now: datetime) -> bool:
+        return self._away_until is not None and now < self._away_until
+
+    def _notice_absence(self, error: Error, now: datetime) -> None:
+        """Leave the database alone for a moment: each vain try holds up the checks that are under way."""
+        log.error("pump: the database cannot be used", exc_info=error)
+        connection.close_if_unusable_or_obsolete()
+        self._failures += 1
+        self._away_until = now + min(LONGEST_AWAY, LOOK * 2 ** min(self._failures - 1, 10))
+        self._look_at, self._more = None, False
 
     # --- Taking ----------------------------------------------------------------------------------
 
@@ -196,9 +197,16 @@ class Pump:
         if self._look_at is None or now >= self._look_at:
             self._look_at, self._more = now + LOOK, True
             self._renew(now)
+            self._tidy_lines(now)
             self._take_requests(now)
         if self._more:
             self._take_batches(now)
+
+    def _tidy_lines(self, now: datetime) -> None:
+        for job in self._hosts.take_late(epoch_ms(now)):
+            self._conclude(job, _not_run(LATE, now=now), run_ms=0)
+        for crowd in list(self._hosts.crowds()):
+            gather(workspace_id=crowd.workspace_id, device_ids=crowd.device_ids, crowd=crowd.number)
 
     def _take_requests(self, now: datetime) -> None:
         taken = requests.take(owner=self._owner, limit=min(self._engine.free, ROOM), now=now)
@@ -208,22 +216,26 @@ class Pump:
     def _take_batches(self, now: datetime) -> None:
         while self._engine.free > ROOM and len(self._agenda) < AHEAD:
             leased = leases.take(owner=self._owner, now=now)
+            self._failures = 0
             if leased is None:
                 self._more = False
                 return
             waiting = {member.key: member for member in leased.members}
-            self._batches[leased.id] = _OpenBatch(leased, leased.until, now, waiting)
+            self._batches[leased.id] = OpenBatch(leased, leased.until, now, waiting)
             for member in leased.members:
                 self._enlist((leased.id, member), start_ms=member.slot_ms + self._delay_ms, now=now)
 
     def _enlist(self, work: tuple[int, Member] | LeasedRequest, *, start_ms: int, now: datetime) -> None:
-        job = _Job(work)
+        job = Job(work)
         try:
-            plan = self._plan(work)
+            job.plan = self._plan(work)
         except DomainError as error:
-            self._conclude(job, _impossible(error, now=now), run_ms=0)
+            self._conclude(job, _not_run(error.message, now=now, error="unsupported"), run_ms=0)
             return
-        heapq.heappush(self._agenda, (start_ms, next(self._order), job, plan))
+        self._schedule(job, start_ms=start_ms)
+
+    def _schedule(self, job: Job, *, start_ms: int) -> None:
+        heapq.heappush(self._agenda, (start_ms, next(self._order), job))
 
     def _plan(self, work: tuple[int, Member] | LeasedRequest) -> Any:
         if isinstance(work, LeasedRequest):
@@ -247,23 +259,48 @@ class Pump:
     # --- Running ---------------------------------------------------------------------------------
 
     def _start_due(self) -> None:
-        now_ms = epoch_ms(self._clock())
-        for _ in range(GROUP):
-            if not self._agenda or self._agenda[0][0] > now_ms or not self._has_place(self._agenda[0][2]):
+        now = self._clock()
+        now_ms, left = epoch_ms(now), GROUP
+        while left and self._agenda and self._agenda[0][0] <= now_ms:
+            _, order, job = self._agenda[0]
+            if job.is_late(now_ms):
+                heapq.heappop(self._agenda)
+                self._conclude(job, _not_run(LATE, now=now), run_ms=0)
+                continue
+            if not self._has_place(job):
                 return
-            _, order, job, plan = heapq.heappop(self._agenda)
-            job.started_ms = now_ms
+            heapq.heappop(self._agenda)
+            if not self._hosts.admit(job):
+                continue
+            job.started_ms, left = now_ms, left - 1
             self._jobs[order] = job
-            self._engine.start(plan, order)
+            self._engine.start(job.plan, order)
 
-    def _has_place(self, job: _Job) -> bool:
+    def _serve(self, patience_s: float) -> None:
+        """Wait for results. What was under way while this process was frozen or blocked is run again."""
+        began = self._clock()
+        if began - self._served_at > STALL:
+            self._doubt()
+        results = self._engine.wait(patience_s)
+        self._served_at = self._clock()
+        if self._served_at - began > timedelta(seconds=patience_s) + STALL:
+            self._doubt()
+        for ticket, result in results:
+            self._file(ticket, result)
+
+    def _doubt(self) -> None:
+        for job in self._jobs.values():
+            job.doubtful = True
+
+    def _has_place(self, job: Job) -> bool:
         reserve = 0 if isinstance(job.work, LeasedRequest) else RESERVE
         return self._engine.free > reserve
 
     def _patience(self, timeout_s: float) -> float:
         """How long to wait: until the next start, but never less than the length of a group."""
         now = self._clock()
-        if self._asked or any(self._is_ripe(batch, now) for batch in self._batches.values()):
+        ripe = self._asked or any(batch.is_ripe(now) for batch in self._batches.values())
+        if ripe and not self._is_away(now):
             return 0.0
         if not self._agenda:
             return timeout_s
@@ -272,10 +309,20 @@ class Pump:
 
     def _file(self, ticket: Hashable, result: CheckResult) -> None:
         job = self._jobs.pop(ticket, None)
-        if job is not None:
-            self._conclude(job, result, run_ms=max(0, epoch_ms(self._clock()) - job.started_ms))
+        if job is None:
+            return
+        now = self._clock()
+        if (following := self._hosts.release(job)) is not None:
+            self._schedule(following, start_ms=following.started_ms)
+        if job.doubtful and not job.again:
+            job.doubtful, job.again = False, True
+            self._schedule(job, start_ms=epoch_ms(now))
+            return
+        if job.doubtful and result.status != "up":
+            result = _not_run(HELD_UP, now=now)
+        self._conclude(job, result, run_ms=max(0, epoch_ms(now) - job.started_ms))
 
-    def _conclude(self, job: _Job, result: CheckResult, *, run_ms: int) -> None:
+    def _conclude(self, job: Job, result: CheckResult, *, run_ms: int) -> None:
         if isinstance(job.work, LeasedRequest):
             self._asked.append((job.work, result, run_ms))
             return
@@ -287,18 +334,25 @@ class Pump:
 
     # --- Storing ---------------------------------------------------------------------------------
 
-    def _is_ripe(self, batch: _OpenBatch, now: datetime) -> bool:
-        since = now - batch.stored_at
-        if batch.failures:
-            return since >= LOOK * (1 << batch.failures)
-        return not batch.waiting or (len(batch.finished) > 0 and since >= PART)
+    def _store_all(self) -> None:
+        now = self._clock()
+        if self._is_away(now):
+            return
+        self._store_requests(now)
+        for batch in [batch for batch in self._batches.values() if batch.is_ripe(now)]:
+            if not self._is_away(now):
+                self._store(batch, now)
 
-    def _store(self, batch: _OpenBatch, now: datetime) -> None:
+    def _store(self, batch: OpenBatch, now: datetime) -> None:
         batch.stored_at = now
         try:
             rest = list(batch.waiting.values())
             with structlog.contextvars.bound_contextvars(batch=batch.lease.id):
                 kept = leases.complete(batch=batch.lease, results=batch.finished, rest=rest, now=now)
+        except (OperationalError, InterfaceError) as error:
+            # Nothing is wrong with the batch; it is ours until somebody else has taken it.
+            self._notice_absence(error, now)
+            return
         except Exception:
             # An edge of the process: what cannot be stored must not keep the other batches from being stored.
             log.exception("pump: a batch could not be stored", extra={"batch": batch.lease.id})
@@ -307,19 +361,20 @@ class Pump:
             if batch.failures >= MOST_FAILURES:
                 self._forget(batch, "could not be stored")
             return
-        batch.failures = 0
+        batch.failures = self._failures = 0
         if kept:
-            _count(ran.result for ran in batch.finished)
+            count_results(ran.result for ran in batch.finished)
         batch.finished.clear()
         if not kept:
             self._forget(batch, "lost its lease")
         elif not batch.waiting:
             del self._batches[batch.lease.id]
 
-    def _forget(self, batch: _OpenBatch, why: str) -> None:
+    def _forget(self, batch: OpenBatch, why: str) -> None:
         log.warning("pump: a batch %s", why, extra={"batch": batch.lease.id})
         self._batches.pop(batch.lease.id, None)
-        self._agenda = [entry for entry in self._agenda if not _belongs(entry[2], batch)]
+        self._hosts.forget(batch)
+        self._agenda = [entry for entry in self._agenda if not entry[2].belongs_to(batch)]
         heapq.heapify(self._agenda)
 
     def _store_requests(self, now: datetime) -> None:
@@ -327,24 +382,16 @@ class Pump:
         for request, result, run_ms in finished:
             try:
                 requests.complete(request=request, result=result, run_ms=run_ms, now=now)
-                _count([result])
+                count_results([result])
+            except (OperationalError, InterfaceError) as error:
+                self._asked.append((request, result, run_ms))
+                self._notice_absence(error, now)
             except Exception:
                 # Likewise; the lease ends by itself and the request is taken again.
                 log.exception("pump: a request could not be stored", extra={"request": str(request.row.public_id)})
                 connection.close_if_unusable_or_obsolete()
 
 
-def _belongs(job: _Job, batch: _OpenBatch) -> bool:
-    return not isinstance(job.work, LeasedRequest) and job.work[0] == batch.lease.id
-
-
-def _count(results: Iterable[CheckResult]) -> None:
-    for (measured, status), number in Counter((result.measured, result.status) for result in results).items():
-        counters.count(f"checks_executed/{status}" if measured else "checks_not_measured/not_run", number)
-
-
-def _impossible(error: DomainError, *, now: datetime) -> CheckResult:
-    """A monitor whose configuration cannot be run says nothing about its target."""
-    return CheckResult(
-        status="down", started_at=now, message=error.message, detail={"error": "unsupported"}, measured=False
-    )
+def _not_run(message: str, *, now: datetime, error: str = "late") -> CheckResult:
+    """A check that did not happen says nothing about its target."""
+    return CheckResult(status="down", started_at=now, message=message, detail={"error": error}, measured=False)

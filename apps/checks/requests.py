@@ -36,7 +36,9 @@ def take(*, owner: str, limit: int, now: datetime) -> list[LeasedRequest]:
     """Requests that are due and that nobody holds, oldest first."""
     if limit < 1:
         return []
-    free = CheckRequest.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
+    # A lease that ends later than any can was reckoned by a clock that was wrong.
+    astray = Q(lease_until__gt=now + 2 * LEASE)
+    free = CheckRequest.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now) | astray)
     due = free.filter(done_at__isnull=True, due_at__lte=now).select_related("device")
     rows = list(due.select_for_update(skip_locked=True, of=("self",)).order_by("due_at", "pk")[:limit])
     leased = []

@@ -6,6 +6,7 @@ them, and moves the cursor, all in one transaction: a tick happens wholly or not
 may run. Creating, resuming or re-timing a device writes nothing here; the next window finds it.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +22,11 @@ from apps.devices.models import SHARDS, Device
 from apps.pipeline.services import submit_in_chunks
 from apps.pipeline.types import DeviceFact
 
+log = logging.getLogger(__name__)
+
 BATCH = 500
+# A cursor further ahead than this was moved by a clock that was wrong. A lead up to it is waited for.
+AHEAD_MS = 5 * 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,12 @@ class Window:
     start_ms: int
     end_ms: int
     shards: tuple[int, ...]
+    # Shards of crowded hosts that move with those cursors.
+    crowded: tuple[int, ...] = ()
+
+    @property
+    def reach(self) -> tuple[int, ...]:
+        return self.shards + self.crowded
 
 
 def slot_of(*, phase_ms: int, interval_ms: int, start_ms: int) -> int:
@@ -99,11 +110,36 @@ def _claim_windows(*, end_ms: int) -> list[Window]:
         ShardCursor.objects.bulk_create(fresh, ignore_conflicts=True)
     cursors = ShardCursor.objects.select_for_update(skip_locked=True).order_by("shard")
     by_start: dict[int, list[int]] = {}
+    astray = []
     for cursor in cursors:
         # A clock that was set back must not hand a slot out twice.
         if cursor.cursor_ms < end_ms:
             by_start.setdefault(cursor.cursor_ms, []).append(cursor.shard)
-    return [Window(start, end_ms, tuple(shards)) for start, shards in sorted(by_start.items())]
+        elif cursor.cursor_ms > end_ms + AHEAD_MS:
+            astray.append(cursor.shard)
+    if astray:
+        _set_back(astray, end_ms=end_ms)
+    crowded = _crowded() if by_start else []
+    return [
+        Window(start, end_ms, tuple(shards), tuple(shard for shard in crowded if shard % SHARDS in shards))
+        for start, shards in sorted(by_start.items())
+    ]
+
+
+def _crowded() -> list[int]:
+    """The shards of crowded hosts that are in use: one index probe when there are none."""
+    devices = Device.objects.filter(enabled=True, shard__gte=SHARDS)
+    return sorted(devices.values_list("shard", flat=True).distinct())
+
+
+def _set_back(shards: list[int], *, end_ms: int) -> None:
+    """Begin anew from now on: waiting for a clock that was a year ahead would mean a year without checks.
+
+    Slots that were handed out too early and are not stored yet come again when their time comes.
+    """
+    log.error("schedule: the clock was far ahead, the schedule begins anew", extra={"shards": len(shards)})
+    CheckBatch.objects.filter(first_slot__gte=end_ms).delete()
+    ShardCursor.objects.filter(shard__in=shards).update(cursor_ms=end_ms)
 
 
 def _intervals() -> Iterator[int]:
@@ -124,7 +160,7 @@ def _due_in(window: Window, *, interval_s: int) -> Iterator[Due]:
     if window.end_ms - start_ms < interval_ms:
         reach = Q(phase_ms__gte=low), Q(phase_ms__lt=high)
         phases = reach[0] & reach[1] if low < high else reach[0] | reach[1]
-    devices = Device.objects.filter(phases, shard__in=window.shards, enabled=True, interval_s=interval_s)
+    devices = Device.objects.filter(phases, shard__in=window.reach, enabled=True, interval_s=interval_s)
     for device_id, shard, phase_ms in devices.values_list("pk", "shard", "phase_ms"):
         slot = slot_of(phase_ms=phase_ms, interval_ms=interval_ms, start_ms=start_ms)
         yield Due(slot, device_id, shard, interval_ms)
@@ -136,7 +172,7 @@ def _lost_in(window: Window, *, interval_s: int) -> Iterator[DeviceFact]:
     end_ms = window.end_ms - interval_ms
     if window.start_ms >= end_ms:
         return
-    devices = Device.objects.filter(shard__in=window.shards, enabled=True, interval_s=interval_s)
+    devices = Device.objects.filter(shard__in=window.reach, enabled=True, interval_s=interval_s)
     columns = ("pk", "workspace_id", "phase_ms", "created_at")
     for device_id, workspace_id, phase_ms, created_at in devices.values_list(*columns):
         # Nothing was due before the device was there.
@@ -149,15 +185,20 @@ def _lost_in(window: Window, *, interval_s: int) -> Iterator[DeviceFact]:
 
 
 def _write_batches(due: Iterable[Due]) -> int:
-    in_order = sorted(due, key=lambda item: (item.slot_ms, item.device_id))
-    batches = [_batch(in_order[start : start + BATCH]) for start in range(0, len(in_order), BATCH)]
+    groups: dict[int, list[Due]] = {}
+    for item in sorted(due, key=lambda item: (item.slot_ms, item.device_id)):
+        groups.setdefault(item.shard // SHARDS, []).append(item)
+    batches = [
+        _batch(group[start : start + BATCH]) for group in groups.values() for start in range(0, len(group), BATCH)
+    ]
     CheckBatch.objects.bulk_create(batches)
     return len(batches)
 
 
 def _batch(part: list[Due]) -> CheckBatch:
     return CheckBatch(
-        shard=part[0].shard,
+        # All batches of a crowd have one shard, by which they are known.
+        shard=part[0].shard if part[0].shard < SHARDS else part[0].shard // SHARDS * SHARDS,
         device_ids=[item.device_id for item in part],
         slots=[item.slot_ms for item in part],
         first_slot=part[0].slot_ms,

@@ -1,30 +1,31 @@
 """Doors for Celery: each calls the function the embedded background calls, and is safe to run twice."""
 
-import os
-import socket
-import uuid
+import logging
+import signal
+import time
 from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
-from django.core.cache import cache
+from django.db import Error, connection
 from django.utils import timezone
+from kombu.exceptions import OperationalError as BrokerError
 
-from apps.checks import heartbeats, requests
+from apps.checks import heartbeats, leases, requests, stations
+from apps.checks.jobs import LOOK
 from apps.checks.pump import Pump
 from apps.checks.schedule import materialise
+from apps.checks.selectors import schedule_lag
 from apps.common import bus
 from apps.pipeline.flapping import sweep_flapping
 from apps.pipeline.windows import sweep_windows
 
-PUMP_TIME = timedelta(seconds=50)
-DRAIN_TIME = timedelta(seconds=20)
-PUMP_LIMIT_S = 90
+log = logging.getLogger(__name__)
 
-
-def stop_topic() -> str:
-    """What the pumps of this machine listen to for the end of their worker."""
-    return f"stop-pumps:{socket.gethostname()}"
+# A pump that does not come back from a step for so long hangs: its process ends, and the next one takes over.
+HUNG_S = 120
+# With the beat or the broker away nobody ticks; then pumps that are running do.
+NOBODY_TICKS = timedelta(seconds=5)
 
 
 @shared_task(queue="checks", ignore_result=True, expires=5, time_limit=60)
@@ -34,34 +35,64 @@ def schedule_checks(**_: Any) -> None:
         bus.publish(bus.CHECKS)
 
 
-@shared_task(queue="checks", ignore_result=True, expires=15, time_limit=PUMP_LIMIT_S)
+@shared_task(queue="checks", ignore_result=True, expires=15)
 def pump_checks(**_: Any) -> None:
-    """Probe what is due for about a minute; one pump per core of a machine, further nudges return at once."""
+    """Probe what is due until the worker leaves; one pump per core of a machine, further nudges return at once.
+
+    There is no time limit: a pump that ended by the clock would drop its slowest targets or let everybody wait for
+    them. One that hangs is ended by an alarm.
+    """
+    with stations.manned() as owner:
+        if owner is None:
+            return
+        try:
+            _pump(owner)
+        finally:
+            signal.alarm(0)
+    _call_successor()
+
+
+def _call_successor() -> None:
+    """Have another worker man the station now instead of at the next nudge of the beat."""
+    try:
+        pump_checks.apply_async(retry=False)
+    except (BrokerError, OSError):
+        log.warning("pump: the broker does not answer, the beat will find a successor")
+
+
+def _pump(owner: str) -> None:
     from apps.checks.engine.engine import Engine
 
-    place = _free_place()
-    if place is None:
-        return
+    # Left over from a process that was killed: the station is ours, so nobody else has this name.
+    leases.give_back(owner=owner)
+    requests.give_back(owner=owner)
+    pump = Pump(Engine(), owner=owner)
+    stand_in = _StandIn()
     try:
-        pump = Pump(Engine(), owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4()}")
-        unsubscribe = bus.subscribe(stop_topic(), pump.stop)
-        try:
-            pump.run(timezone.now() + PUMP_TIME)
-            pump.drain(timezone.now() + DRAIN_TIME)
-        finally:
-            unsubscribe()
-            pump.close()
+        while not stations.is_leaving():
+            signal.alarm(HUNG_S)
+            stand_in.look()
+            pump.step(LOOK.total_seconds())
     finally:
-        cache.delete(place)
+        pump.close()
 
 
-def _free_place() -> str | None:
-    """A place among this machine's pumps, so that they never take every process of a worker."""
-    for number in range(os.cpu_count() or 1):
-        place = f"pump:{socket.gethostname()}:{number}"
-        if cache.add(place, os.getpid(), timeout=PUMP_LIMIT_S):
-            return place
-    return None
+class _StandIn:
+    """Ticks in place of those who should, as long as they do not."""
+
+    def __init__(self) -> None:
+        self._look_at = 0.0
+
+    def look(self) -> None:
+        if time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + LOOK.total_seconds()
+        try:
+            if schedule_lag(timezone.now()) > NOBODY_TICKS:
+                materialise(now=timezone.now())
+        except Error:
+            log.exception("pump: could not tick")
+            connection.close_if_unusable_or_obsolete()
 
 
 @shared_task(queue="checks", ignore_result=True, expires=5, time_limit=60)

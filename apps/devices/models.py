@@ -11,6 +11,8 @@ from apps.projects.models import Project, Tag
 from apps.workspaces.models import Membership, TenantModel
 
 SHARDS = 16
+# `shard % SHARDS` is the cursor, `shard // SHARDS` the crowd (monitors of one host, scheduled together), 0 is none.
+CROWDS = 2046
 
 
 class Device(TenantModel):

@@ -120,11 +120,12 @@ class _Fetch:
     async def _first_answer(self, target: Target, addresses: Sequence[Address]) -> HopAnswer:
         """Connect to each address in turn until one takes the connection."""
         for address in addresses:
-            self.budget.grant(await self.tools.places.take(address))
+            place = await self.tools.places.take(address)
+            self.budget.grant(place.waited_s)
             try:
                 answer = await self.tools.lane.send(self._spelled(target, address))
             finally:
-                self.tools.places.give(address)
+                self.tools.places.give(place)
             self.sums.add(answer)
             if answer.fault is None or answer.fault.failure.reason not in NEXT_ADDRESS:
                 break

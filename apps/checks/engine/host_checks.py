@@ -6,6 +6,7 @@ from typing import Any
 from apps.checks.engine.clock import Clock
 from apps.checks.engine.faults import NEXT_ADDRESS, Fault, blocked
 from apps.checks.engine.icmp import NoIcmpError, Pinger
+from apps.checks.engine.places import Place
 from apps.checks.engine.reactor import TimedOutError
 from apps.checks.engine.stream import Stream
 from apps.checks.engine.tools import Budget, Tools, tried
@@ -36,7 +37,7 @@ class HostProbe:
         self.connect_us: int | None = None
         self.ttfb_us: int | None = None
         self._stream: Stream | None = None
-        self._held: Address | None = None
+        self._held: Place | None = None
 
     async def addresses(self, host: str, port: int | None) -> tuple[Address, ...]:
         """Allowed addresses of a host; Fault when there is none."""
@@ -53,8 +54,8 @@ class HostProbe:
         """The first address that takes the connection; its place is held until `hang_up`."""
         fault: Fault | None = None
         for address in tried(await self.addresses(host, port)):
-            self.budget.grant(await self.tools.places.take(address))
-            self._held = address
+            self._held = await self.tools.places.take(address)
+            self.budget.grant(self._held.waited_s)
             started = self.tools.reactor.now()
             try:
                 self._stream = await Stream.open(self.tools.reactor, address, port, self.budget.deadline)

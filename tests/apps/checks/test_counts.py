@@ -9,8 +9,8 @@ from django.db import transaction
 from apps.checks import leases
 from apps.checks.schedule import materialise
 from apps.common import counters
+from tests.apps.checks.house import House
 from tests.apps.checks.simulation import Doing, Targets, answer
-from tests.apps.checks.test_pump import House
 from tests.apps.pipeline.scene import make_device
 
 SECOND = timedelta(seconds=1)
@@ -21,7 +21,7 @@ def test_results_are_counted_by_their_state_when_they_are_stored(project, now) -
     house = House(now, Targets({ill.pk: Doing(status="down")}))
 
     house.run(89)
-    house.pump.drain(house.clock.now + 10 * SECOND)
+    house.pump.close()
 
     counted = counters.counted()
     assert (counted["checks_executed/up"], counted["checks_executed/down"]) == (3, 3)
@@ -36,7 +36,7 @@ def test_what_could_not_be_run_is_no_result(project, now, monkeypatch) -> None:
     )
 
     house.run(40)
-    house.pump.drain(house.clock.now + 10 * SECOND)
+    house.pump.close()
 
     counted = counters.counted()
     assert counted["checks_not_measured/not_run"] >= 1

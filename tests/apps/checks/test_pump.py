@@ -1,48 +1,23 @@
 """The pump in virtual time: an engine that knows how long each target takes, and the real database."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
 
 from apps.checks import leases, services
+from apps.checks.jobs import PART
 from apps.checks.models import CheckBatch, CheckRequest
-from apps.checks.pump import DELAY_MS, PART, Pump
-from apps.checks.schedule import materialise
+from apps.checks.pump import DELAY_MS
 from apps.common import bus
 from apps.common.clock import epoch_ms, from_epoch_ms
 from apps.common.errors import UnsupportedError
 from apps.devices.models import DeviceState
 from apps.incidents.models import Incident
-from tests.apps.checks.simulation import Clock, Doing, Targets, VirtualEngine, slots_between
+from tests.apps.checks.house import SECOND, House
+from tests.apps.checks.simulation import Doing, Targets, slots_between
 from tests.apps.checks.stored import rows_of, slots_told
 from tests.apps.pipeline.scene import make_device
-
-SECOND = timedelta(seconds=1)
-
-
-class House:
-    """A pump, its engine, a clock, and a tick every second, as the background drives them."""
-
-    def __init__(self, now: datetime, targets: Targets | None = None, *, slots: int = 256) -> None:
-        self.clock = Clock(now)
-        self.targets = targets or Targets()
-        self.engine = VirtualEngine(self.clock, slots=slots)
-        materialise(now=now)
-        self.next_tick = now + SECOND
-        self.engine.on_wait = self.tick
-        self.pump = self.new_pump()
-
-    def new_pump(self, owner: str = "house") -> Pump:
-        return Pump(self.engine, owner=owner, clock=self.clock, planner=self.targets)
-
-    def tick(self, now: datetime) -> None:
-        if now >= self.next_tick:
-            self.next_tick = now + SECOND
-            materialise(now=now)
-
-    def run(self, seconds: float) -> None:
-        self.pump.run(self.clock.now + timedelta(seconds=seconds))
 
 
 @pytest.fixture
@@ -55,7 +30,6 @@ def test_every_slot_is_run_once_and_stored_at_its_slot(project, now) -> None:
     house = House(now)
 
     house.run(300)
-    house.pump.drain(house.clock.now + 10 * SECOND)
 
     for device in devices:
         slots = slots_told(device)

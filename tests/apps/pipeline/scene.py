@@ -23,7 +23,8 @@ def make_device(project: Project, *, now: datetime, **fields: Any) -> Device:
         "name": f"device {number}",
         "kind": Device.Kind.HTTP,
         "label": "http",
-        "url": "http://127.0.0.1:9/",
+        # Each on a host of its own.
+        "url": f"http://127.0.{number // 250}.{1 + number % 250}:9/",
         "interval_s": 60,
         "phase_ms": 0,
         "shard": 0,

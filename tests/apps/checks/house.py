@@ -1,0 +1,33 @@
+"""A pump, its engine, a clock and a tick every second in virtual time, as the background drives them."""
+
+from datetime import datetime, timedelta
+
+from apps.checks.pump import Pump
+from apps.checks.schedule import materialise
+from tests.apps.checks.simulation import Clock, Targets, VirtualEngine
+
+SECOND = timedelta(seconds=1)
+
+
+class House:
+    """Its first tick is at `now`; everything else follows from what a test tells it to do."""
+
+    def __init__(self, now: datetime, targets: Targets | None = None, *, slots: int = 256) -> None:
+        self.clock = Clock(now)
+        self.targets = targets or Targets()
+        self.engine = VirtualEngine(self.clock, slots=slots)
+        materialise(now=now)
+        self.next_tick = now + SECOND
+        self.engine.on_wait = self.tick
+        self.pump = self.new_pump()
+
+    def new_pump(self, owner: str = "house") -> Pump:
+        return Pump(self.engine, owner=owner, clock=self.clock, planner=self.targets)
+
+    def tick(self, now: datetime) -> None:
+        if now >= self.next_tick:
+            self.next_tick = now + SECOND
+            materialise(now=now)
+
+    def run(self, seconds: float) -> None:
+        self.pump.run(self.clock.now + timedelta(seconds=seconds))
