@@ -50,48 +50,61 @@ class HttpSink:
             return self.answers.pop(0) if self.answers else self.status
 
 
+class _Handler(BaseHTTPRequestHandler):
+    """Answers as its sink says."""
+
+    sink: HttpSink
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        answer = self.sink.take(Received(self.path, dict(self.headers.items()), body, self.command))
+        # Whoever has heard enough may hang up.
+        with suppress(OSError):
+            if isinstance(answer, str):
+                self.misbehave(answer)
+            else:
+                self.answer(answer)
+        self.close_connection = True
+
+    do_GET = do_PUT = do_POST  # noqa: N815  # the standard library's names
+
+    def answer(self, status: int) -> None:
+        self.send_response(status)
+        for name, value in self.sink.answer_headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(self.sink.answer_body)
+
+    def misbehave(self, how: str) -> None:
+        if how == "hang":
+            self.sink.closing.wait(30)
+        elif how == "drip":
+            self.go_on(b"x", pause_s=0.02)
+        elif how == "flood":
+            self.go_on(bytes(64 * 1024), pause_s=0)
+        elif how == "garbage":
+            self.wfile.write(b"what do you want\r\n\r\n")
+        elif how == "redirect":
+            self.send_response(302)
+            self.send_header("Location", self.sink.location)
+            self.end_headers()
+
+    def go_on(self, chunk: bytes, *, pause_s: float) -> None:
+        """Answer until the sink closes."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while not self.sink.closing.wait(pause_s):
+            self.wfile.write(chunk)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the standard library's name
+        """Tests say what they saw; the server keeps quiet."""
+
+
 @contextmanager
 def running_http() -> Iterator[HttpSink]:
     """A started web server; its port is the system's choice."""
     sink = HttpSink()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            answer = sink.take(Received(self.path, dict(self.headers.items()), body, self.command))
-            if answer == "hang":
-                sink.closing.wait(30)
-            elif answer in {"drip", "flood"}:
-                self.go_on(answer)
-            elif answer == "garbage":
-                self.wfile.write(b"what do you want\r\n\r\n")
-            elif answer == "redirect":
-                self.send_response(302)
-                self.send_header("Location", sink.location)
-                self.end_headers()
-            elif isinstance(answer, int):
-                self.send_response(answer)
-                for name, value in sink.answer_headers.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                with suppress(OSError):
-                    self.wfile.write(sink.answer_body)
-            self.close_connection = True
-
-        def go_on(self, how: int | str) -> None:
-            """Answer until the sink closes or the other side has had enough of it."""
-            chunk, pause_s = (b"x", 0.02) if how == "drip" else (bytes(64 * 1024), 0)
-            with suppress(OSError):
-                self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
-                while not sink.closing.wait(pause_s):
-                    self.wfile.write(chunk)
-
-        do_GET = do_PUT = do_POST  # noqa: N815  # the standard library's names
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the standard library's name
-            """Tests say what they saw; the server keeps quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    handler = type("Handler", (_Handler,), {"sink": sink})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     sink.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

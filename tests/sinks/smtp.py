@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, AnyStr
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
@@ -95,7 +95,9 @@ class _FreePortController(Controller):
 class _Greeter(SMTP):
     """Greets as the sink is told to."""
 
-    async def push(self, status: str | bytes) -> None:
+    async def push(self, status: AnyStr) -> None:
         refusal = self.event_handler.refuse_greeting
-        is_greeting = isinstance(status, str) and status.startswith("220 ")
-        await super().push(refusal if refusal and is_greeting else status)
+        if refusal and isinstance(status, str) and status.startswith("220 "):
+            await super().push(refusal)
+        else:
+            await super().push(status)

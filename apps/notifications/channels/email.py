@@ -26,14 +26,12 @@ def send(envelope: Envelope) -> Receipt:
     try:
         _message(envelope).send()
     except smtplib.SMTPRecipientsRefused as error:
-        code, words = next(iter(error.recipients.values()))
-        raise _refused("the recipient", code, words, final=_is_permanent(code)) from error
+        raise _refused("the recipient", *next(iter(error.recipients.values()))) from error
     except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
-        code, words = error.smtp_code, error.smtp_error
-        raise _refused("the message", code, words, final=_is_permanent(code)) from error
+        raise _refused("the message", error.smtp_code, error.smtp_error) from error
     except smtplib.SMTPResponseException as error:
         # Greeting, encryption and sign-in are before any message: an operator mends them within minutes.
-        raise _refused("to serve", error.smtp_code, error.smtp_error, final=False) from error
+        raise _refused("to serve", error.smtp_code, error.smtp_error, may_be_final=False) from error
     except (OSError, smtplib.SMTPException) as error:
         raise ChannelError(f"The mail server could not be used: {error or type(error).__name__}") from error
     except UnicodeError as error:
@@ -74,11 +72,8 @@ def _address(item: object) -> str:
     return address if is_address(address) else ""
 
 
-def _refused(what: str, code: int, words: bytes | str, *, final: bool) -> ChannelError:
+def _refused(what: str, code: int, words: bytes | str, *, may_be_final: bool = True) -> ChannelError:
+    """A refusal in the server's own words; a 5xx is for good (RFC 5321, 4.2.1) unless it is about signing in."""
     said = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+    final = may_be_final and 500 <= code <= 599 and code not in SIGN_IN
     return ChannelError(f"The mail server refused {what}: {code} {said}", final=final)
-
-
-def _is_permanent(code: int) -> bool:
-    """Whether the same message to the same recipient will be refused again (RFC 5321, 4.2.1)."""
-    return 500 <= code <= 599 and code not in SIGN_IN
