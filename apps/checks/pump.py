@@ -11,6 +11,7 @@ import heapq
 import itertools
 import logging
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -25,7 +26,7 @@ from apps.checks.jobs import LOOK, Job, OpenBatch
 from apps.checks.leases import Member, Ran
 from apps.checks.plans import plan_for, plan_for_draft
 from apps.checks.requests import LeasedRequest
-from apps.checks.types import CheckResult
+from apps.checks.types import CheckResult, Phases
 from apps.common import bus, counters
 from apps.common.clock import epoch_ms
 from apps.common.errors import DomainError
@@ -277,7 +278,7 @@ class Pump:
             self._engine.start(job.plan, order)
 
     def _serve(self, patience_s: float) -> None:
-        """Wait for results. What was under way while this process was frozen or blocked is run again."""
+        """Wait for results. A failure that was under way while this process was frozen or blocked is checked again."""
         began = self._clock()
         if began - self._served_at > STALL:
             self._doubt()
@@ -314,11 +315,14 @@ class Pump:
         now = self._clock()
         if (following := self._hosts.release(job)) is not None:
             self._schedule(following, start_ms=following.started_ms)
-        if job.doubtful and not job.again:
+        if job.doubtful and result.status == "up":
+            # True, but its times have measured us.
+            result = replace(result, latency_us=None, phases=Phases())
+        elif job.doubtful and not job.again:
             job.doubtful, job.again = False, True
             self._schedule(job, start_ms=epoch_ms(now))
             return
-        if job.doubtful and result.status != "up":
+        elif job.doubtful:
             result = _not_run(HELD_UP, now=now)
         self._conclude(job, result, run_ms=max(0, epoch_ms(now) - job.started_ms))
 

@@ -84,8 +84,8 @@ class Postgres:
 
     def _run(self, program: str, *arguments: str, check: bool = True) -> int:
         command = [str(self.binaries / program), *arguments]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}
-        return subprocess.run(command, user=self.user, check=check, **quiet).returncode
+        nowhere = subprocess.DEVNULL
+        return subprocess.run(command, user=self.user, check=check, stdout=nowhere, stderr=nowhere, cwd="/").returncode
 
 
 class RedisServer:

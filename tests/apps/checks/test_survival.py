@@ -27,7 +27,7 @@ def at_once(project, now, **fields):
 # --- Held up -----------------------------------------------------------------------------------------
 
 
-def test_a_check_that_was_under_way_while_the_process_was_frozen_is_run_again(project, now) -> None:
+def test_a_failure_that_was_under_way_while_the_process_was_frozen_is_checked_again(project, now) -> None:
     device = at_once(project, now)
     # Answers in time whenever somebody listens: the one that was under way could not be heard.
     heard = Doing(took_ms=1500, status=lambda began: "down" if began < now + 5 * SECOND else "up")
@@ -41,6 +41,18 @@ def test_a_check_that_was_under_way_while_the_process_was_frozen_is_run_again(pr
     assert [row.state for row in rows_of(device)] == ["up"]
     assert len(house.engine.started) == 2
     assert Incident.objects.count() == 0
+
+
+def test_a_good_answer_that_was_heard_late_counts_without_its_times(project, now) -> None:
+    device = at_once(project, now)
+    house = House(now, Targets({device.pk: Doing(took_ms=1500)}))
+    house.run(2)
+
+    house.clock.to(now + 20 * SECOND)
+    house.run(5)
+
+    assert [(row.state, row.latency_us) for row in rows_of(device)] == [("up", None)]
+    assert len(house.engine.started) == 1
 
 
 def test_a_check_that_was_held_up_twice_is_not_measured_rather_than_down(project, now) -> None:

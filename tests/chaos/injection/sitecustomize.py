@@ -20,8 +20,8 @@ def wrong():
     return right() + timedelta(seconds=float(STEP.read_text() or 0))
 
 
-def set_up_with_short_leases(**options):
-    set_up(**options)
+def set_up_with_short_leases(set_prefix: bool = True) -> None:  # as Django spells it
+    set_up(set_prefix)
     from apps.checks import leases, requests
 
     leases.LEASE = requests.LEASE = LEASE
