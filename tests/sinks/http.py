@@ -1,6 +1,7 @@
 """A web server on a loopback port that keeps every request and answers as it is told."""
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -50,11 +51,7 @@ class HttpSink:
             return self.answers.pop(0) if self.answers else self.status
 
 
-@contextmanager
-def running_http() -> Iterator[HttpSink]:
-    """A started web server; its port is the system's choice."""
-    sink = HttpSink()
-
+def _handler(sink: HttpSink) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
@@ -71,6 +68,7 @@ def running_http() -> Iterator[HttpSink]:
                 self.send_response(answer)
                 for name, value in sink.answer_headers.items():
                     self.send_header(name, value)
+                self.send_header("Content-Length", str(len(sink.answer_body)))
                 self.end_headers()
                 self.wfile.write(sink.answer_body)
             self.close_connection = True
@@ -80,8 +78,17 @@ def running_http() -> Iterator[HttpSink]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the standard library's name
             """Tests say what they saw; the server keeps quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    return Handler
+
+
+@contextmanager
+def running_http(*, tls: ssl.SSLContext | None = None) -> Iterator[HttpSink]:
+    """A started web server; its port is the system's choice. With `tls` it speaks HTTPS only."""
+    sink = HttpSink()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(sink))
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     sink.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

@@ -19,6 +19,24 @@ CONSOLE = "django.core.mail.backends.console.EmailBackend"
 
 def send(envelope: Envelope) -> Receipt:
     """Hand one message to the mail server. A repeat carries the same Message-ID, which readers show once."""
+    message = _message(envelope)
+    try:
+        message.send()
+    except smtplib.SMTPRecipientsRefused as error:
+        code, words = next(iter(error.recipients.values()))
+        raise ChannelError(f"The mail server refused the recipient: {code} {_text(words)}") from error
+    except smtplib.SMTPResponseException as error:
+        answer = f"{error.smtp_code} {_text(error.smtp_error)}"
+        raise ChannelError(f"The mail server refused the message: {answer}") from error
+    except (OSError, smtplib.SMTPException) as error:
+        raise ChannelError(f"The mail server could not be used: {error or type(error).__name__}") from error
+    if settings.EMAIL_BACKEND == CONSOLE:
+        return Receipt("Written to the server's own output: no mail server is configured.")
+    return Receipt("Accepted by the mail server.")
+
+
+def _message(envelope: Envelope) -> EmailMultiAlternatives:
+    """The mail of a payload; plain text alone where it has no HTML."""
     payload = envelope.payload
     message = EmailMultiAlternatives(
         subject=payload["subject"],
@@ -33,22 +51,11 @@ def send(envelope: Envelope) -> Receipt:
             **payload.get("headers", {}),
         },
     )
-    message.attach_alternative(payload["html"], "text/html")
+    if "html" in payload:
+        message.attach_alternative(payload["html"], "text/html")
     for attachment in payload.get("attachments", ()):
         message.attach(attachment["name"], base64.b64decode(attachment["base64"]), attachment["type"])
-    try:
-        message.send()
-    except smtplib.SMTPRecipientsRefused as error:
-        code, words = next(iter(error.recipients.values()))
-        raise ChannelError(f"The mail server refused the recipient: {code} {_text(words)}") from error
-    except smtplib.SMTPResponseException as error:
-        answer = f"{error.smtp_code} {_text(error.smtp_error)}"
-        raise ChannelError(f"The mail server refused the message: {answer}") from error
-    except (OSError, smtplib.SMTPException) as error:
-        raise ChannelError(f"The mail server could not be used: {error or type(error).__name__}") from error
-    if settings.EMAIL_BACKEND == CONSOLE:
-        return Receipt("Written to the server's own output: no mail server is configured.")
-    return Receipt("Accepted by the mail server.")
+    return message
 
 
 def clean(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,28 +1,29 @@
-"""A lasting event that is said ever more seldom (contract Nezha 3.3): one of three brakes, and one of a route."""
+"""A lasting event that is said ever more seldom (contract Nezha 3.3): one of three brakes, and one of a route.
 
-from dataclasses import dataclass
+Vectors: nezha_notifications.json (mute_ladder_seconds), nezha_alert_rules.json (sequences).
+"""
+
 from datetime import datetime, timedelta
 
 FIRST = timedelta(minutes=15)
 LONGEST = timedelta(hours=24)
+# A gap has to be over, and not only to have come to its end.
+MOMENT = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """When a label was last said, and the gap that has to pass before it is said again."""
+def rung(begun_at: datetime, at: datetime) -> tuple[int, timedelta]:
+    """How high an event has climbed at an instant, from 0, and the gap that follows there.
 
-    said_at: datetime
-    gap: timedelta
-
-
-def climb(rung: Rung | None, *, at: datetime) -> tuple[bool, Rung]:
-    """Whether the event may be said now, and the rung after that.
-
-    At once, then when strictly more than 15 min have passed, then 30, 60 and so on up to 24 h. Whoever sees the
-    event end forgets the rung: the next one is said at once again.
+    Gaps are 15 min, 30 min, 1 h and so on up to 24 h.
     """
-    if rung is None:
-        return True, Rung(at, FIRST)
-    if at - rung.said_at <= rung.gap:
-        return False, rung
-    return True, Rung(at, min(rung.gap * 2, LONGEST))
+    height, gap, left = 0, FIRST, at - begun_at
+    while left >= gap:
+        left -= gap
+        gap = min(gap * 2, LONGEST)
+        height += 1
+    return height, gap
+
+
+def said_again_at(begun_at: datetime, said_at: datetime) -> datetime:
+    """When an event that goes on may be said again after it was said: as soon as the gap is over."""
+    return said_at + rung(begun_at, said_at)[1] + MOMENT
