@@ -21,6 +21,7 @@ from apps.notifications import services
 from apps.notifications.kinds import ChannelKind, Style
 from apps.notifications.models import Channel, Delivery, Escalation, Route
 from apps.notifications.services import channels as channel_services
+from apps.notifications.upcoming import upcoming
 from apps.pipeline.samples import submit_samples
 from apps.workspaces.models import Workspace
 from tests import factories
@@ -145,6 +146,28 @@ def test_what_nobody_was_there_to_repeat_is_said_once(workspace: Workspace) -> N
     assert len(told()) == 2
     # A day has passed: after 15 h 45 min of climbing the next gap is 16 h.
     assert Escalation.objects.get().next_at == minutes(40 * 60) + timedelta(microseconds=1)
+
+
+def test_what_a_surface_repeats_does_not_hide_the_steps_of_a_project(device: Device) -> None:
+    step = {"afterMinutes": 90, "targets": [{"type": "channel", "id": "ch_1"}]}
+    services.set_alert_settings(
+        project=device.project,
+        document={
+            "channels": [{"id": "ch_1", "type": "email", "to": [TEAM]}],
+            "escalation": {"steps": [step]},
+        },
+        actor="ana",
+        now=T0,
+    )
+    tell_rule_route(make_rule(device.workspace), make_channel(device.workspace))
+    node = Subject(device.workspace_id, Ref("node", 7), 7, "web-1", project_id=device.project_id)
+    seen = Observation(node.workspace_id, SourceRef(node.ref), T0, {"cpu.ratio": 0.97})
+    submit_samples(observations=[seen], subjects={node.ref: node}, now=T0)
+    services.fan_out(now=T0, limit=10)
+
+    ahead = upcoming(Incident.objects.get())
+    assert ahead is not None
+    assert (ahead.next_at, [notice.at for notice in ahead.notices]) == (minutes(90), [minutes(90)])
 
 
 # --- What may be stored -------------------------------------------------------------------------------
