@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from apps.devices.selectors import parents_of
+from apps.incidents.events import write_event
 from apps.incidents.models import Incident, IncidentEvent
 
 PARENT_RESOLVED = "parent_resolved"
@@ -68,26 +69,17 @@ def _release(
 
 
 def _told(incident: Incident, *, at: datetime, now: datetime) -> IncidentEvent:
-    event: IncidentEvent = IncidentEvent.objects.create(
-        workspace_id=incident.workspace_id,
-        incident=incident,
-        subject_kind=incident.subject_kind,
-        subject_id=incident.subject_id,
-        at=at,
-        written_at=now,
-        kind=IncidentEvent.Kind.RELEASED,
-        detail={
-            "reason": PARENT_RESOLVED,
-            # Whoever remembers the last word about the subject has not heard this one.
-            "before": "muted",
-            "after": incident.state,
-            "severity": incident.severity,
-            "cause": incident.cause,
-            "cause_text": incident.cause_text,
-            "name": incident.subject_name,
-        },
-    )
-    return event
+    detail = {
+        "reason": PARENT_RESOLVED,
+        # Whoever remembers the last word about the subject has not heard this one.
+        "before": "muted",
+        "after": incident.state,
+        "severity": incident.severity,
+        "cause": incident.cause,
+        "cause_text": incident.cause_text,
+        "name": incident.subject_name,
+    }
+    return write_event(incident, kind=IncidentEvent.Kind.RELEASED, at=at, written_at=now, detail=detail)
 
 
 def _open_of_devices(workspaces: Collection[int], devices: Collection[int]) -> dict[int, Incident]:

@@ -43,9 +43,9 @@ def open_worst_first(
     return list(rows.order_by(SEVERITY_RANK, "opened_at", "id")[:limit])
 
 
-def count_open(workspace: Workspace, *, projects: Collection[int] | None = None) -> int:
-    """How many incidents are open."""
-    return _visible(workspace, projects).filter(closed_at__isnull=True).count()
+def count_open(workspace: Workspace, *, projects: Collection[int] | None = None, rule: int | None = None) -> int:
+    """How many incidents are open; `rule` counts those of the rule of this number only."""
+    return _of_rule(_visible(workspace, projects), rule).filter(closed_at__isnull=True).count()
 
 
 def list_incidents(
@@ -54,13 +54,17 @@ def list_incidents(
     status: StatusFilter = "all",
     projects: Collection[int] | None = None,
     device_id: int | None = None,
+    rule: int | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     after: Cursor | None = None,
     limit: int = PAGE,
 ) -> Page[Incident]:
-    """Incidents newest first; `since` and `until` bound the opening, half-open; `after` is the page before's end."""
-    rows = _visible(workspace, projects).filter(STATUS[status])
+    """Incidents newest first; `since` and `until` bound the opening, half-open; `after` is the page before's end.
+
+    `rule` limits them to the rule of this number.
+    """
+    rows = _of_rule(_visible(workspace, projects), rule).filter(STATUS[status])
     if device_id is not None:
         rows = rows.filter(subject_kind="device", subject_id=device_id)
     if since is not None:
@@ -101,9 +105,11 @@ def outages_by_device(
     return dict(down.values_list("subject_id").annotate(count=Count("pk")))
 
 
-def count_since(workspace: Workspace, since: datetime, *, projects: Collection[int] | None = None) -> int:
-    """How many incidents began at or after an instant."""
-    return _visible(workspace, projects).filter(opened_at__gte=since).count()
+def count_since(
+    workspace: Workspace, since: datetime, *, projects: Collection[int] | None = None, rule: int | None = None
+) -> int:
+    """How many incidents began at or after an instant; `rule` counts those of the rule of this number only."""
+    return _of_rule(_visible(workspace, projects), rule).filter(opened_at__gte=since).count()
 
 
 def timelines(workspace: Workspace, incidents: Collection[Incident]) -> dict[int, list[IncidentEvent]]:
@@ -123,9 +129,7 @@ def timelines(workspace: Workspace, incidents: Collection[Incident]) -> dict[int
 
 def open_of(workspace: Workspace | int, ref: Ref, *, rule: int | None = None) -> Sequence[Incident]:
     """What is open about one subject: at most one per rule; `rule` limits it to the rule of this number."""
-    rows = Incident.objects.of(workspace).filter(subject_kind=ref.kind, subject_id=ref.id)
-    if rule is not None:
-        rows = rows.filter(rule__number=rule)
+    rows = _of_rule(Incident.objects.of(workspace).filter(subject_kind=ref.kind, subject_id=ref.id), rule)
     return list(rows.filter(closed_at__isnull=True).order_by("opened_at", "id"))
 
 
@@ -167,8 +171,14 @@ def _visible(workspace: Workspace, projects: Collection[int] | None) -> QuerySet
 
 
 def _visible_in(workspace: int, projects: Collection[int] | None) -> QuerySet[Incident]:
-    rows: QuerySet[Incident] = Incident.objects.of(workspace).select_related("project", "acknowledged_by", "caused_by")
+    rows: QuerySet[Incident] = Incident.objects.of(workspace).select_related(
+        "rule", "project", "acknowledged_by", "caused_by"
+    )
     return rows if projects is None else rows.filter(project_id__in=projects)
+
+
+def _of_rule(rows: QuerySet[Incident], number: int | None) -> QuerySet[Incident]:
+    return rows if number is None else rows.filter(rule__number=number)
 
 
 def _page(rows: QuerySet[Incident], *, after: Cursor | None, limit: int) -> Page[Incident]:

@@ -13,12 +13,15 @@ from apps.audit import services as audit
 from apps.common.errors import ConflictError, InvalidInputError, NotFoundError
 from apps.common.values import Ref
 from apps.incidents import causes
+from apps.incidents.events import write_event
 from apps.incidents.models import Incident, IncidentEvent
 from apps.incidents.transitions import Step, key_of, step_for, title_of
-from apps.workspaces.services import next_number
+from apps.workspaces.services import next_numbers
 
 Subject = tuple[int, str, int]  # rule, kind, id
 NOTE_LENGTH = 4000
+# What verdicts may change of an incident.
+MOVED = ("state", "severity", "title", "cause", "cause_text", "value", "closed_at", "close_reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +58,14 @@ def apply(*, verdicts: Sequence[Verdict], now: datetime) -> list[Incident]:
             open_severity=incident.severity if incident else "",
         )
         if step is None or (verdict.workspace_id, key) in told:
-            if incident is not None and _note_value(incident, verdict):
+            if incident is not None and _note_value(incident, verdict) and incident.pk is not None:
                 lasting[incident.pk] = incident
             continue
         told.add((verdict.workspace_id, key))
         move = _move(verdict, step, key, incident)
         moves.append(move)
         _remember(open_incidents, subject, move.incident)
+    _save(moves)
     causes.attribute([(move.incident, move.verdict.parents) for move in moves if move.incident and move.opens])
     IncidentEvent.objects.bulk_create([_change(move, now=now) for move in moves])
     if lasting:
@@ -71,18 +75,33 @@ def apply(*, verdicts: Sequence[Verdict], now: datetime) -> list[Incident]:
 
 
 def _move(verdict: Verdict, step: Step, key: str, incident: Incident | None) -> "_Move":
-    """Let one verdict change the incidents; the event it leaves is written once all have."""
+    """Let one verdict change the incidents, unsaved; what it leaves is written once all have."""
     if step == "noticed":
-        return _Move(verdict, step, key, _open(verdict, closed_at=verdict.at, reason="notice"))
+        return _Move(verdict, step, key, _open(verdict, closed_at=verdict.at, reason="notice"), opens=True)
     if incident is None and step in {"opened", "flapping"}:
         return _Move(verdict, step, key, _open(verdict), opens=True)
     if incident is not None and step == "closed":
-        _close(incident, at=verdict.at, reason="condition_cleared", value=verdict.value)
+        _end(incident, at=verdict.at, reason="condition_cleared", value=verdict.value)
     elif incident is not None and step == "withdrawn":
-        _close(incident, at=verdict.at, reason=verdict.reason or "stale")
+        _end(incident, at=verdict.at, reason=verdict.reason or "stale")
     elif incident is not None and step != "changed":
         _restate(incident, verdict)
     return _Move(verdict, step, key, incident)
+
+
+def _save(moves: Sequence[_Move]) -> None:
+    """Write incidents: first what has changed, for an end makes room for the next opening about the same subject."""
+    new = {id(move.incident): move.incident for move in moves if move.opens and move.incident is not None}
+    touched = {id(move.incident): move.incident for move in moves if move.incident is not None}
+    Incident.objects.bulk_update([incident for key, incident in touched.items() if key not in new], MOVED)
+    opened: dict[int, list[Incident]] = {}
+    for incident in new.values():
+        opened.setdefault(incident.workspace_id, []).append(incident)
+    for workspace_id, incidents in sorted(opened.items()):
+        numbers = next_numbers(workspace_id=workspace_id, kind="incident", count=len(incidents))
+        for incident, number in zip(incidents, numbers, strict=True):
+            incident.number = number
+        Incident.objects.bulk_create(incidents)
 
 
 def _remember(open_incidents: dict[Subject, Incident], subject: Subject, incident: Incident | None) -> None:
@@ -116,11 +135,7 @@ def close_of_rules(
         for incident in rows.select_for_update().order_by("pk")
         if wanted is None or (incident.subject_kind, incident.subject_id) in wanted
     ]
-    for incident in incidents:
-        _close(incident, at=now, reason=reason)
-        _write_act(incident, kind=IncidentEvent.Kind.CLOSED, at=now, detail={"reason": reason}, told_at=now)
-    causes.release(incidents, now=now)
-    return incidents
+    return _end_silently(incidents, reason=reason, now=now)
 
 
 @transaction.atomic
@@ -133,11 +148,7 @@ def close_silently(*, ref: Ref, reason: str, now: datetime) -> list[Incident]:
     # A Ref carries a primary key, which names one row of one workspace.
     rows = Incident.objects.filter(subject_kind=ref.kind, subject_id=ref.id, closed_at__isnull=True)
     incidents = list(rows.select_for_update().order_by("pk"))
-    for incident in incidents:
-        _close(incident, at=now, reason=reason)
-        _write_act(incident, kind=IncidentEvent.Kind.CLOSED, at=now, detail={"reason": reason}, told_at=now)
-    causes.release(incidents, now=now)
-    return incidents
+    return _end_silently(incidents, reason=reason, now=now)
 
 
 @transaction.atomic
@@ -151,7 +162,7 @@ def acknowledge(*, incident: Incident, actor: str, user: User | None, now: datet
     current.acknowledged_at = now
     current.acknowledged_by = user
     current.save(update_fields=["acknowledged_at", "acknowledged_by"])
-    _write_act(current, kind=IncidentEvent.Kind.ACKNOWLEDGED, at=now, actor=actor)
+    write_event(current, kind=IncidentEvent.Kind.ACKNOWLEDGED, at=now, actor=actor)
     _audit(current, actor=actor, verb="incident.acknowledge", at=now)
     return current
 
@@ -163,7 +174,7 @@ def add_note(*, incident: Incident, text: str, actor: str, now: datetime) -> Inc
     body = _note(text)
     if not body:
         raise InvalidInputError(fields={"text": "A note needs some text."})
-    event = _write_act(current, kind=IncidentEvent.Kind.NOTE, at=now, actor=actor, detail={"text": body}, told_at=now)
+    event = write_event(current, kind=IncidentEvent.Kind.NOTE, at=now, actor=actor, detail={"text": body}, told_at=now)
     _audit(current, actor=actor, verb="incident.note", at=now)
     return event
 
@@ -180,7 +191,7 @@ def resolve(*, incident: Incident, actor: str, now: datetime, note: str = "") ->
         raise ConflictError("This incident is already resolved.")
     _close(current, at=now, reason="resolved_by_hand")
     detail = {"reason": "resolved_by_hand", "muted": current.muted} | ({"text": body} if body else {})
-    _write_act(current, kind=IncidentEvent.Kind.CLOSED, at=now, actor=actor, detail=detail)
+    write_event(current, kind=IncidentEvent.Kind.CLOSED, at=now, actor=actor, detail=detail)
     causes.release([current], now=now)
     _audit(current, actor=actor, verb="incident.resolve", at=now)
     return current
@@ -192,7 +203,7 @@ def record_notice(
 ) -> IncidentEvent:
     """Write into the timeline how a notice ended: `result` is `delivered` or the reason it was given up."""
     detail = {"recipient": recipient, "channel": channel, "result": result, "delivery": delivery}
-    return _write_act(incident, kind=IncidentEvent.Kind.NOTIFIED, at=at, detail=detail, told_at=at)
+    return write_event(incident, kind=IncidentEvent.Kind.NOTIFIED, at=at, detail=detail, told_at=at)
 
 
 def _told(verdicts: Iterable[Verdict]) -> set[tuple[int, str]]:
@@ -221,9 +232,8 @@ def _open_incidents(verdicts: Iterable[Verdict]) -> dict[Subject, Incident]:
 
 
 def _open(verdict: Verdict, *, closed_at: datetime | None = None, reason: str = "") -> Incident:
-    incident: Incident = Incident.objects.create(
+    return Incident(
         workspace_id=verdict.workspace_id,
-        number=next_number(workspace_id=verdict.workspace_id, kind="incident"),
         rule_id=verdict.rule_id,
         subject_kind=verdict.ref.kind,
         subject_id=verdict.ref.id,
@@ -243,7 +253,6 @@ def _open(verdict: Verdict, *, closed_at: datetime | None = None, reason: str = 
         closed_at=closed_at,
         close_reason=reason,
     )
-    return incident
 
 
 def _restate(incident: Incident, verdict: Verdict) -> None:
@@ -252,16 +261,27 @@ def _restate(incident: Incident, verdict: Verdict) -> None:
     incident.title = title_of(verdict)
     incident.cause = verdict.cause[:32]
     incident.cause_text = verdict.cause_text[:500]
-    incident.save(update_fields=["state", "severity", "title", "cause", "cause_text"])
 
 
-def _close(incident: Incident, *, at: datetime, reason: str, value: float | None = None) -> None:
+def _end_silently(incidents: list[Incident], *, reason: str, now: datetime) -> list[Incident]:
+    for incident in incidents:
+        _close(incident, at=now, reason=reason)
+        write_event(incident, kind=IncidentEvent.Kind.CLOSED, at=now, detail={"reason": reason}, told_at=now)
+    causes.release(incidents, now=now)
+    return incidents
+
+
+def _close(incident: Incident, *, at: datetime, reason: str) -> None:
+    _end(incident, at=at, reason=reason)
+    incident.save(update_fields=["closed_at", "close_reason"])
+
+
+def _end(incident: Incident, *, at: datetime, reason: str, value: float | None = None) -> None:
     # A late fact may be older than the opening it ends; no incident lasts less than nothing.
     incident.closed_at = max(at, incident.opened_at)
     incident.close_reason = reason
     # What it recovered to; an end that knows no value keeps the last one.
     incident.value = incident.value if value is None else value
-    incident.save(update_fields=["closed_at", "close_reason", "value"])
 
 
 def _change(move: _Move, *, now: datetime) -> IncidentEvent:
@@ -322,31 +342,6 @@ def _of_value(verdict: Verdict) -> dict[str, Any]:
         "notice": verdict.kind == "notice",
         "facts": dict(verdict.facts),
     } | {name: at.isoformat() for name, at in instants.items() if at is not None}
-
-
-def _write_act(
-    incident: Incident,
-    *,
-    kind: IncidentEvent.Kind,
-    at: datetime,
-    actor: str = "",
-    detail: dict[str, Any] | None = None,
-    told_at: datetime | None = None,
-) -> IncidentEvent:
-    """One line that no change of state caused; with `told_at` it is born fanned out and announces nothing."""
-    event: IncidentEvent = IncidentEvent.objects.create(
-        workspace_id=incident.workspace_id,
-        incident=incident,
-        subject_kind=incident.subject_kind,
-        subject_id=incident.subject_id,
-        at=at,
-        written_at=at,
-        kind=kind,
-        actor=actor[:160],
-        detail=detail or {},
-        fanned_out_at=told_at,
-    )
-    return event
 
 
 def _current(incident: Incident) -> Incident:

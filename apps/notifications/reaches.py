@@ -1,6 +1,6 @@
 """From a target of routing to the recipients it means now: a channel's addresses, a person's e-mail and browsers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
@@ -31,14 +31,14 @@ def reaches(route: Route, target: str) -> list[Reach]:
     """Everything a target (`channel:ch_mail`, `user:...`) means now; nothing when it is gone or switched off."""
     kind, _, name = target.partition(":")
     if kind == "channel":
-        return list(_of_channels(channels_of(route).filter(key=name), target))
+        return [reach for channel in channels_of(route).filter(key=name) for reach in of_channel(channel)]
     return _of_member(route.workspace_id, name, target)
 
 
-def _of_channels(rows: Iterable[Channel], target: str) -> Iterator[Reach]:
-    for channel in rows:
-        for recipient in channels.recipients(channel.kind, channel.config or {}):
-            yield Reach(channel.kind, recipient, target, channel)
+def of_channel(channel: Channel, target: str = "") -> Iterator[Reach]:
+    """Every recipient of a channel; `target` is whom the routing meant, without one the channel itself."""
+    for recipient in channels.recipients(channel.kind, channel.config or {}):
+        yield Reach(channel.kind, recipient, target or channel.target, channel)
 
 
 def _of_member(workspace_id: int, user_id: str, target: str) -> list[Reach]:
@@ -47,4 +47,4 @@ def _of_member(workspace_id: int, user_id: str, target: str) -> list[Reach]:
         return []
     found = [Reach(ChannelKind.EMAIL, seat.user.email, target)] if seat.user.email else []
     browsers = Channel.objects.of(workspace_id).filter(seat=seat, enabled=True).order_by("pk")
-    return [*found, *_of_channels(browsers, target)]
+    return found + [reach for browser in browsers for reach in of_channel(browser, target)]

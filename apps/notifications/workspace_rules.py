@@ -15,6 +15,16 @@ Event = Literal["down", "up"]
 E164 = re.compile(r"\+[1-9][0-9]{7,14}")
 
 
+def number_of(text: object) -> str:
+    """A telephone number without the spaces people write; "" for what is no text."""
+    return "".join(text.split()) if isinstance(text, str) else ""
+
+
+def is_number(number: str) -> bool:
+    """Whether it is one in E.164: `+` and 8 to 15 digits (contract Dashmon 9)."""
+    return E164.fullmatch(number) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class EmailRule:
     """One e-mail rule of a workspace; nobody in `to` means the workspace's owner."""
@@ -112,4 +122,4 @@ def recipients(rule: EmailRule | SmsRule, project_id: str, owner_email: str) -> 
         return sorted({address for address in rule.to or (owner_email,) if address})
     override = rule.overrides.get(project_id)
     number = override.to if override and override.enabled and override.to else rule.to
-    return [number] if E164.fullmatch(number) else []
+    return [number] if is_number(number) else []

@@ -1,6 +1,8 @@
 """When two requests may be given the same kept answer: by host, path, the few queries there are, and language."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from apps.statuspages.words import preferred
 
@@ -14,3 +16,13 @@ def address_of(*, host: str, path: str, query: str, accept_language: str) -> Add
     if len(host) + len(path) > LONGEST or not QUERY.fullmatch(query):
         return None
     return host.lower(), path, query, preferred(accept_language)
+
+
+def address_in(meta: Mapping[str, Any], path: str) -> Address | None:
+    """The same of a request as CGI describes it."""
+    return address_of(
+        host=meta.get("HTTP_HOST", ""),
+        path=path,
+        query=meta.get("QUERY_STRING", ""),
+        accept_language=meta.get("HTTP_ACCEPT_LANGUAGE", ""),
+    )

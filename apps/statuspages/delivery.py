@@ -7,6 +7,8 @@ from functools import lru_cache
 
 from apps.statuspages.shelf import Headers, Kept
 
+# The headers of a request that decide on a kept answer.
+DECIDING = ("if-none-match", "if-modified-since", "accept-encoding")
 TOO_MANY = b"Too many requests. Please slow down.\n"
 
 
@@ -18,6 +20,11 @@ class Wire:
     headers: Headers
     body: bytes = b""
     packed: bool = False
+
+
+def deciding(headers: Mapping[str, str]) -> dict[str, str]:
+    """What `deliver` reads of a request's headers."""
+    return {name: headers[name] for name in DECIDING if name in headers}
 
 
 def deliver(kept: Kept, *, method: str, asked: Mapping[str, str]) -> Wire:

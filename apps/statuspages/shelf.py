@@ -106,8 +106,10 @@ class Shelf:
                     self._making.pop(gone, None)
         return kept
 
-    def remember(self, address: tuple[str, ...], key: Key) -> None:
-        """Have an address answered without the product's help as long as its answer is kept."""
+    def remember(self, address: tuple[str, ...] | None, key: Key) -> None:
+        """Have an address answered without the product's help as long as its answer is kept (dashmon/public.py)."""
+        if address is None:
+            return
         with self._lock:
             self._addresses[address] = key
             self._addresses.move_to_end(address)

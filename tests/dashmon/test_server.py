@@ -23,7 +23,7 @@ LINK = re.compile(r"Create the first account: (http://127\.0\.0\.1:\d+/first-run
 class Server:
     """One start of `python -m dashmon.server` and what it printed."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, **settings: str) -> None:
         self.address = f"http://127.0.0.1:{port}"
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("DASHMON_", "DJANGO_"))},
@@ -34,6 +34,7 @@ class Server:
             # The embedded installation, whatever database the tests run on.
             "DATABASE_URL": "",
             "REDIS_URL": "",
+            **settings,
         }
         self.out = (folder / "out").open("w+")
         self.err = (folder / "err").open("w+")
@@ -90,8 +91,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(folder: Path, port: int) -> Iterator[Server]:
-    server = Server(folder, port)
+def running(folder: Path, port: int, **settings: str) -> Iterator[Server]:
+    server = Server(folder, port, **settings)
     try:
         wait_for(server.answers, server)
         yield server

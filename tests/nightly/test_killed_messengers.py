@@ -1,22 +1,19 @@
 """Workers that plan and send, killed at random with kill -9, counted at the receiver: none lost, repeats say so."""
 
-import os
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.conf import settings
 
 from apps.devices.models import Device
 from apps.incidents.models import IncidentEvent
 from apps.notifications.models import Delivery, Escalation
 from apps.notifications.services import set_alert_settings
 from tests.apps.incidents.scene import change, make_device, make_workspace, tell
+from tests.crew import Crew, crew_on
 from tests.shared_database import shared_database
 from tests.sinks.http import HttpSink
 
@@ -25,31 +22,10 @@ pytestmark = pytest.mark.nightly
 MONITORS, KILLS = 60, 40
 
 
-class Crew:
-    """Workers by name; each can be killed and started again."""
-
-    def __init__(self, address: str) -> None:
-        self.environment = os.environ | {"DATABASE_URL": address, "REDIS_URL": ""}
-        self.members: dict[str, subprocess.Popen[bytes]] = {}
-
-    def start(self, name: str) -> None:
-        command = [sys.executable, "-m", "tests.apps.notifications.worker", name]
-        self.members[name] = subprocess.Popen(command, cwd=settings.BASE_DIR, env=self.environment)
-
-    def kill(self, name: str) -> None:
-        self.members[name].kill()
-        self.members[name].wait()
-
-    def end(self) -> None:
-        for name in self.members:
-            self.kill(name)
-
-
 @pytest.fixture
 def crew(shared_database: str) -> Iterator[Crew]:
-    crew = Crew(shared_database)
-    yield crew
-    crew.end()
+    with crew_on(shared_database, "tests.apps.notifications.worker") as crew:
+        yield crew
 
 
 def routed(sink: HttpSink) -> list[Device]:

@@ -6,12 +6,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+
+from django.db.models import Model, Q, QuerySet
 
 from apps.common.clock import parse_iso
 from apps.common.errors import InvalidInputError
+from apps.incidents.types import Cursor
 
 USUAL, MOST = 50, 200
+Row = TypeVar("Row", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,11 @@ class Keyset:
 
     id: int
     at: datetime | None = None
+
+    @classmethod
+    def of(cls, end: Cursor | None) -> Self | None:
+        """Where a page ended, as a selector says it; None after the last one."""
+        return None if end is None else cls(end.id, end.at)
 
     def encode(self) -> str:
         """Opaque to clients: URL-safe base64 without padding."""
@@ -53,6 +62,22 @@ class Wanted:
     limit: int
     cursor: Keyset | None
 
+    @property
+    def place(self) -> Cursor | None:
+        """Where a list sorted by an instant goes on; InvalidInputError for the cursor of another kind of list."""
+        if self.cursor is None:
+            return None
+        if self.cursor.at is None:
+            raise bad_cursor()
+        return Cursor(self.cursor.at, self.cursor.id)
+
+    @property
+    def key(self) -> int | None:
+        """Where a list sorted by primary key alone goes on; InvalidInputError likewise."""
+        if self.cursor is not None and self.cursor.at is not None:
+            raise bad_cursor()
+        return None if self.cursor is None else self.cursor.id
+
 
 def wanted(query: Mapping[str, Any]) -> Wanted:
     """`limit` (1..200, default 50) and `cursor` of a query string; InvalidInputError otherwise."""
@@ -65,6 +90,15 @@ def wanted(query: Mapping[str, Any]) -> Wanted:
             raise InvalidInputError(sentence, fields={"limit": sentence})
     cursor = query.get("cursor")
     return Wanted(limit, Keyset.decode(cursor) if cursor else None)
+
+
+def newest_first(rows: QuerySet[Row], page: Wanted) -> tuple[list[Row], Keyset | None]:
+    """One page of rows sorted by `created_at` and key, both descending, and where the next one goes on."""
+    if (place := page.place) is not None:
+        rows = rows.filter(Q(created_at__lt=place.at) | Q(created_at=place.at, pk__lt=place.id))
+    found = list(rows[: page.limit + 1])
+    last: Any = found[page.limit - 1] if len(found) > page.limit else None
+    return found[: page.limit], None if last is None else Keyset(last.pk, last.created_at)
 
 
 def listed(noun: str, items: Sequence[Any], *, cursor: Keyset | None, total: int) -> dict[str, Any]:

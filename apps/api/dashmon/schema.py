@@ -116,6 +116,17 @@ def wrapped(name: str, **fields: serializers.Field[Any, Any, Any, Any]) -> seria
     return inline_serializer(name, fields=dict(fields))
 
 
+def list_answer(name: str, noun: str, row: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
+    """The list form of contract 1.4: the same rows under their noun and under `items`, and what `listed` adds."""
+    return wrapped(
+        name,
+        **{noun: row(many=True)},
+        items=row(many=True),
+        nextCursor=serializers.CharField(allow_null=True),
+        total=serializers.IntegerField(),
+    )
+
+
 # A free-form object whose rules live with the domain.
 OBJECT = OpenApiTypes.OBJECT
 OK = wrapped("Done", ok=serializers.BooleanField())

@@ -42,6 +42,15 @@ def unreachable(error: OutboundError, *, timeout_s: float) -> ChannelError:
     return ChannelError(REASONS.get(error.reason, "The request failed."))
 
 
+def document_of(answer: OutboundAnswer) -> dict[str, Any]:
+    """The JSON object of an answer; empty when it is none."""
+    try:
+        document = json.loads(answer.body_start)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
 def _retry_after(answer: OutboundAnswer) -> float | None:
     """Seconds of a Retry-After header (RFC 9110, 10.2.3); its date form is rare, and the usual waits serve."""
     text = answer.headers.get("retry-after", "")

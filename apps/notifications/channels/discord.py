@@ -1,6 +1,7 @@
 """Discord: an embed through a channel's webhook; nobody is mentioned, whatever things are called."""
 
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Any
 
 from apps.notifications.channels.answers import accepted, post_json
@@ -21,11 +22,11 @@ def send(envelope: Envelope) -> Receipt:
 def body(payload: Mapping[str, Any]) -> dict[str, Any]:
     """One embed within Discord's limits."""
     embed: dict[str, Any] = {
-        "title": escape(payload["title"])[:256],
-        "description": escape(payload["text"])[:2000],
+        "title": escape(payload["title"], 256),
+        "description": escape(payload["text"], 2000),
         "color": COLORS.get(payload["tone"], COLORS["info"]),
         "fields": [
-            {"name": escape(label)[:256], "value": escape(value)[:1024] or "-", "inline": False}
+            {"name": escape(label, 256), "value": escape(value, 1024) or "-", "inline": False}
             for label, value in payload.get("facts", ())
         ][:25],
     }
@@ -34,6 +35,8 @@ def body(payload: Mapping[str, Any]) -> dict[str, Any]:
     return {"embeds": [embed], "allowed_mentions": {"parse": []}}
 
 
-def escape(text: str) -> str:
-    """Text that is shown as it is."""
-    return "".join(f"\\{character}" if character in MARKS else character for character in text)
+def escape(text: str, longest: int) -> str:
+    """Text that is shown as it is, its end left off where it would be longer; no escape is cut in two."""
+    escaped = [f"\\{character}" if character in MARKS else character for character in text[:longest]]
+    ends = accumulate(map(len, escaped))
+    return "".join(part for part, end in zip(escaped, ends, strict=True) if end <= longest)

@@ -19,15 +19,17 @@ CONSOLE = "django.core.mail.backends.console.EmailBackend"
 
 def send(envelope: Envelope) -> Receipt:
     """Hand one message to the mail server. A repeat carries the same Message-ID, which readers show once."""
-    message = _message(envelope)
     try:
-        message.send()
+        _message(envelope).send()
     except smtplib.SMTPRecipientsRefused as error:
         code, words = next(iter(error.recipients.values()))
-        raise ChannelError(f"The mail server refused the recipient: {code} {_text(words)}") from error
+        said = f"The mail server refused the recipient: {code} {_text(words)}"
+        raise ChannelError(said, final=_is_permanent(code)) from error
     except smtplib.SMTPResponseException as error:
-        answer = f"{error.smtp_code} {_text(error.smtp_error)}"
-        raise ChannelError(f"The mail server refused the message: {answer}") from error
+        said = f"The mail server refused the message: {error.smtp_code} {_text(error.smtp_error)}"
+        # A refused greeting, password or sender is ours to mend, and often mended before the last try.
+        final = isinstance(error, smtplib.SMTPDataError) and _is_permanent(error.smtp_code)
+        raise ChannelError(said, final=final) from error
     except (OSError, smtplib.SMTPException) as error:
         raise ChannelError(f"The mail server could not be used: {error or type(error).__name__}") from error
     if settings.EMAIL_BACKEND == CONSOLE:
@@ -86,6 +88,11 @@ def recipients(config: Mapping[str, Any]) -> list[str]:
 
 def shown(recipient: str) -> str:
     return recipient
+
+
+def _is_permanent(code: int) -> bool:
+    """Whether the same message to the same recipient will be refused again (RFC 5321, 4.2.1)."""
+    return 500 <= code <= 599
 
 
 def _text(words: bytes | str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from apps.notifications.channels.answers import accepted, post_json
 from apps.notifications.channels.hooks import clean, recipients, redact, shown
+from apps.notifications.channels.texts import fitted
 from apps.notifications.types import Envelope, Receipt
 
 COLORS: Mapping[str, str] = {
@@ -29,9 +30,9 @@ def body(payload: Mapping[str, Any]) -> dict[str, Any]:
     """`{"text", "attachments": [{"color", "blocks"}]}` (contract Dashmon 9.1, format slack)."""
     lines = [f"*{escape(payload['title'])}*", escape(payload["text"])]
     lines += [f"{escape(label)}: {escape(value)}" for label, value in payload.get("facts", ())]
-    if url := payload.get("url"):
-        lines.append(f"<{escape(url)}|Open in Dashmon>")
-    text = "\n".join(lines)[:LONGEST_TEXT]
+    url = payload.get("url")
+    link = f"<{escape(url)}|Open in Dashmon>" if url else ""
+    text = fitted(lines, link, longest=LONGEST_TEXT)
     block = {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
     return {
         "text": escape(payload["title"]),

@@ -1,7 +1,6 @@
 """SMS over an HTTP API that speaks like Twilio's."""
 
 import base64
-import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -10,10 +9,10 @@ from django.conf import settings
 
 from apps.common.outbound import OutboundAnswer, OutboundError, post
 from apps.devices.documents import Document
-from apps.notifications.channels.answers import refused, unreachable
+from apps.notifications.channels.answers import document_of, refused, unreachable
 from apps.notifications.channels.errors import ChannelError
 from apps.notifications.types import Envelope, Receipt
-from apps.notifications.workspace_rules import E164
+from apps.notifications.workspace_rules import is_number, number_of
 
 TIMEOUT_S = 15.0
 MOST_NUMBERS = 20
@@ -43,7 +42,7 @@ def send(envelope: Envelope) -> Receipt:
         raise unreachable(error, timeout_s=TIMEOUT_S) from error
     if not 200 <= answer.status < 300:
         raise _refusal(answer)
-    sid = _document(answer).get("sid")
+    sid = document_of(answer).get("sid")
     return Receipt(
         "Accepted by the SMS provider.",
         answer.status,
@@ -58,8 +57,8 @@ def clean(document: Mapping[str, Any]) -> dict[str, Any]:
     numbers: list[str] = []
     given = root.items("to", most=MOST_NUMBERS)
     for index, item in enumerate(given):
-        number = "".join(item.split()) if isinstance(item, str) else ""
-        if not E164.fullmatch(number):
+        number = number_of(item)
+        if not is_number(number):
             root.fault(f"to[{index}]", "SMS number must be E.164, e.g. +61400111222")
         elif number not in numbers:
             numbers.append(number)
@@ -115,17 +114,9 @@ def _cost(text: str) -> int:
 
 
 def _refusal(answer: OutboundAnswer) -> ChannelError:
-    document = _document(answer)
+    document = document_of(answer)
     said = document.get("message")
     # A 400 names a number that cannot be reached, 401 and 403 credentials: trying again changes nothing.
     final = answer.status in {400, 401, 403, 404}
     words = f"The SMS provider refused it: {said[:200]}" if isinstance(said, str) else ""
     return refused(answer, words=words, final=final)
-
-
-def _document(answer: OutboundAnswer) -> dict[str, Any]:
-    try:
-        document = json.loads(answer.body_start)
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}

@@ -1,16 +1,15 @@
 """Telegram by its Bot API; plain text, so that nothing in a name can become markup."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 
-from apps.common.outbound import OutboundAnswer
 from apps.devices.documents import Document
-from apps.notifications.channels.answers import post_json, refused
+from apps.notifications.channels.answers import document_of, post_json, refused
 from apps.notifications.channels.texts import plain
+from apps.notifications.retries import LONGEST_WAIT_S
 from apps.notifications.types import Envelope, Receipt
 
 TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{20,100}")
@@ -28,7 +27,7 @@ def send(envelope: Envelope) -> Receipt:
         "disable_web_page_preview": True,
     }
     answer = post_json(url, message)
-    said = _document(answer)
+    said = document_of(answer)
     if 200 <= answer.status < 300 and said.get("ok", True):
         return Receipt("Accepted by Telegram.", answer.status)
     description = said.get("description")
@@ -37,7 +36,7 @@ def send(envelope: Envelope) -> Receipt:
     error = refused(answer, words=words, final=answer.status in {400, 401, 403, 404})
     wait = (said.get("parameters") or {}).get("retry_after") if isinstance(said.get("parameters"), dict) else None
     if isinstance(wait, int) and answer.status == 429:
-        error.retry_after_s = float(wait)
+        error.retry_after_s = float(min(wait, LONGEST_WAIT_S))
     raise error
 
 
@@ -66,11 +65,3 @@ def recipients(config: Mapping[str, Any]) -> list[str]:
 
 def shown(recipient: str) -> str:
     return f"chat {recipient}"
-
-
-def _document(answer: OutboundAnswer) -> dict[str, Any]:
-    try:
-        document = json.loads(answer.body_start)
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}

@@ -12,7 +12,13 @@ from apps.notifications.types import Message
 from apps.workspaces.models import Workspace
 
 Tone = Literal["down", "warning", "up", "info", "test"]
-TONES: dict[Word, Tone] = {"down": "down", "warning": "warning", "up": "up", "flapping": "warning"}
+TONES: dict[Word, Tone] = {
+    "down": "down",
+    "warning": "warning",
+    "up": "up",
+    "flapping": "warning",
+    "acknowledged": "info",
+}
 # The words of the workspace's rules under the names of the contract.
 EVENT_OF: dict[str, str] = {"down": "incident.opened", "up": "incident.resolved", "flapping": "incident.flapping"}
 

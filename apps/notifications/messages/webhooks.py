@@ -84,7 +84,9 @@ def _states(news: News, incident: Incident) -> tuple[str | None, str | None]:
     if not news.metric:
         return news.event.detail.get("after", incident.state), news.event.detail.get("before")
     bad = "down" if news.metric == SILENCE else "warning"
-    return ("up", bad) if news.event.kind == IncidentEvent.Kind.CLOSED else (bad, "up")
+    if news.event.kind == IncidentEvent.Kind.CLOSED:
+        return "up", bad
+    return bad, "up" if news.event.kind == IncidentEvent.Kind.OPENED else None
 
 
 def _incident(news: News, incident: Incident) -> dict[str, Any]:

@@ -8,14 +8,21 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from apps.notifications.links import base_url, incident_url
 from apps.notifications.messages.news import News
 
-Word = Literal["down", "warning", "up", "flapping"]
+Word = Literal["down", "warning", "up", "flapping", "acknowledged"]
 WORDS: dict[Word, tuple[str, str]] = {
     "down": ("Down", "is down."),
     "warning": ("Degraded", "is degraded."),
     "up": ("Up", "is up again."),
     "flapping": ("Flapping", "changes again and again. You will hear of it once it has settled."),
+    "acknowledged": ("Acknowledged", "is being looked at."),
 }
-OF_EVENT: dict[str, Word] = {"incident.resolved": "up", "incident.flapping": "flapping"}
+# What they say where a value was in trouble; else an alert, or a notice.
+OF_VALUE: dict[Word, str] = {"up": "Recovered", "acknowledged": "Acknowledged"}
+OF_EVENT: dict[str, Word] = {
+    "incident.resolved": "up",
+    "incident.flapping": "flapping",
+    "incident.acknowledged": "acknowledged",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +36,7 @@ class Words:
 
 
 def word_of(news: News, event_name: str) -> Word:
-    """down, warning, up or flapping: what a message is about, whichever rule sends it."""
+    """down, warning, up, flapping or acknowledged: what a message is about, whichever rule sends it."""
     for word in WORDS:
         if event_name == word:
             return word
@@ -60,7 +67,7 @@ def _of_state(news: News, word: Word, place: str) -> tuple[str, str]:
 def _of_value(news: News, word: Word, place: str) -> tuple[str, str]:
     """Title and headline of what a rule found: `Alert: web-1: CPU use: 97 %, the limit is 90 %`."""
     rule = news.incident.title if news.incident else news.name
-    kind = "Recovered" if word == "up" else "Notice" if news.is_notice else "Alert"
+    kind = OF_VALUE.get(word, "Notice" if news.is_notice else "Alert")
     # An end by hand knows no value.
     found = news.event.detail.get("cause_text") or rule
     return f"{kind}: {news.name}{place}: {found}", f"{rule} has recovered." if word == "up" else f"{rule}."

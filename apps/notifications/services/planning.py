@@ -21,28 +21,37 @@ def plan_delivery(
     event once, whichever routes speak (domain: incident, event, step and loop).
     """
     event = news.event
-    delivery = Delivery(
+    delivery = delivery_to(
+        reach,
         workspace_id=event.workspace_id,
         route=route,
-        channel=reach.channel,
         event=event,
         incident=news.incident,
-        kind=reach.kind,
-        target=reach.target,
         step=step,
         loop=loop,
         event_name=event_name,
         subject_kind=event.subject_kind,
         subject_id=event.subject_id,
         occurred_at=event.at,
-        recipient=reach.recipient,
-        recipient_key=recipient_key(reach.kind, reach.recipient),
         dedupe_key=digest(encode_uuid("evt", event.public_id), reach.kind, reach.recipient, step, loop),
-        created_at=now,
-        next_at=now,
+        now=now,
     )
     delivery.payload = payload_of(news, delivery)
     return delivery
+
+
+def delivery_to(reach: Reach, *, now: datetime, **fields: Any) -> Delivery:
+    """A delivery to somebody, unsaved and due at once; `fields` say what of."""
+    return Delivery(
+        channel=reach.channel,
+        kind=reach.kind,
+        target=reach.target,
+        recipient=reach.recipient,
+        recipient_key=recipient_key(reach.kind, reach.recipient),
+        created_at=now,
+        next_at=now,
+        **fields,
+    )
 
 
 def save_planned(planned: Sequence[Delivery]) -> None:

@@ -16,7 +16,7 @@ from apps.notifications.kinds import ChannelKind
 from apps.notifications.models import Route
 from apps.notifications.notices import rule_of, sms_rule_of
 from apps.notifications.types import EmailRule, SmsRule, WebhookRule
-from apps.notifications.workspace_rules import E164
+from apps.notifications.workspace_rules import is_number, number_of
 from apps.projects.models import Project
 from apps.workspaces.models import Workspace
 
@@ -171,10 +171,10 @@ def _clamped(value: object) -> int:
 
 
 def _number(value: object, *, required: bool) -> str:
-    number = "".join(value.split()) if isinstance(value, str) else ""
+    number = number_of(value)
     if value is not None and not isinstance(value, str):
         raise InvalidInputError(fields={"to": "A telephone number."})
-    if (number or required) and not E164.fullmatch(number):
+    if (number or required) and not is_number(number):
         if required:
             raise InvalidInputError(fields={"to": "Global SMS number must be E.164, e.g. +61400111222"})
         # Switched off, it is kept as it was typed, and goes nowhere.
@@ -198,8 +198,8 @@ def _override(key: str, item: object, *, known: bool) -> dict[str, Any]:
     if not isinstance(item, Mapping):
         raise InvalidInputError(fields={path: "An object with enabled and to."})
     enabled, to = item.get("enabled") is True, item.get("to")
-    number = "".join(to.split()) if isinstance(to, str) else ""
-    if enabled and number and not E164.fullmatch(number):
+    number = number_of(to)
+    if enabled and number and not is_number(number):
         raise InvalidInputError(fields={f"{path}.to": "Project SMS number must be E.164, e.g. +61400111222"})
     return {"enabled": enabled, "to": number[:32]}
 

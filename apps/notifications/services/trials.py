@@ -7,21 +7,28 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 
-from apps.common import bus
+from apps.common import bus, limits
 from apps.common.errors import InvalidInputError, NotFoundError, PremiumRequiredError, UnsupportedError
-from apps.notifications import channels, messages
+from apps.notifications import messages
 from apps.notifications.kinds import ChannelKind
 from apps.notifications.models import Channel, Delivery, Route
 from apps.notifications.notices import recipients_of, rule_of, sms_rule_of
-from apps.notifications.reaches import Reach
+from apps.notifications.reaches import Reach, of_channel
 from apps.notifications.services.deliveries import LEASE, send_now
-from apps.notifications.services.planning import recipient_key
+from apps.notifications.services.planning import delivery_to, recipient_key
 from apps.notifications.services.rules import clean_address
 from apps.notifications.types import TestOutcome
-from apps.notifications.workspace_rules import E164
+from apps.notifications.workspace_rules import is_number, number_of
 from apps.projects.models import Project
 from apps.workspaces.models import Workspace
 from apps.workspaces.usage import plan_of
+
+SENTENCE = "Too many test messages: at most 5 a minute and 50 a day."
+# Of one workspace, whoever asks and whatever they travel by: a test reaches people and may cost money.
+MOST = (
+    limits.Limit("test-message", 5, sentence=SENTENCE),
+    limits.Limit("test-message-day", 50, window_s=24 * 3600, sentence=SENTENCE),
+)
 
 
 def send_test(
@@ -30,15 +37,17 @@ def send_test(
     """Send a test message of a workspace's rule at once, one try for each recipient; what really came of it.
 
     E-mail and SMS go to `to`, else to the rule's recipients, enabled or not; a webhook to its URL. The tries are in
-    the log. InvalidInputError when there is nobody to send to.
+    the log. InvalidInputError when there is nobody to send to, RateLimitedError after 5 in a minute or 50 in a day.
     """
+    _count(workspace.pk, now=now)
     route = Route.objects.of(workspace).filter(kind=kind, scope=Route.Scope.WORKSPACE).first()
     return _sent(workspace, route, _rule_reaches(workspace, route, kind=kind, to=to), now=now)
 
 
 def send_channel_test(*, channel: Channel, now: datetime) -> Sequence[TestOutcome]:
-    """Send a test message through a channel at once, to each of its recipients."""
-    return _sent(channel.workspace, None, _channel_reaches(channel), now=now)
+    """Send a test message through a channel at once, to each of its recipients; limited like `send_test`."""
+    _count(channel.workspace_id, now=now)
+    return _sent(channel.workspace, None, list(of_channel(channel)), now=now)
 
 
 @transaction.atomic
@@ -47,14 +56,15 @@ def queue_test(*, project: Project, kind: str, key: str | None, fallback_email: 
 
     `key` names the channel, else the first of the kind is taken; without any, an e-mail goes to `fallback_email`.
     NotFoundError for an unknown key, InvalidInputError when there is nothing to send to, PremiumRequiredError for
-    SMS on the Free plan.
+    SMS on the Free plan, RateLimitedError as for `send_test`.
     """
     workspace = project.workspace
+    _count(workspace.pk, now=now)
     if kind == ChannelKind.SMS and plan_of(workspace, now=now) == "free":
         raise PremiumRequiredError("SMS needs the Premium plan.")
     channel = _channel(project, kind, key)
     if channel is not None:
-        found = _channel_reaches(channel)
+        found = list(of_channel(channel))
     elif kind == ChannelKind.EMAIL and fallback_email:
         found = [Reach(ChannelKind.EMAIL, fallback_email, "")]
     else:
@@ -63,6 +73,11 @@ def queue_test(*, project: Project, kind: str, key: str | None, fallback_email: 
     Delivery.objects.bulk_create(planned)
     transaction.on_commit(lambda: bus.publish(bus.NOTIFICATIONS))
     return planned[0]
+
+
+def _count(workspace_id: int, *, now: datetime) -> None:
+    for limit in MOST:
+        limits.count(limit, f"workspace:{workspace_id}", now=now)
 
 
 def _channel(project: Project, kind: str, key: str | None) -> Channel | None:
@@ -74,11 +89,6 @@ def _channel(project: Project, kind: str, key: str | None) -> Channel | None:
         return channel
     first: Channel | None = rows.order_by("position", "pk").first()
     return first
-
-
-def _channel_reaches(channel: Channel) -> list[Reach]:
-    found = channels.recipients(channel.kind, channel.config or {})
-    return [Reach(channel.kind, recipient, channel.target, channel) for recipient in found]
 
 
 def _rule_reaches(workspace: Workspace, route: Route | None, *, kind: ChannelKind, to: str | None) -> list[Reach]:
@@ -98,8 +108,8 @@ def _rule_reaches(workspace: Workspace, route: Route | None, *, kind: ChannelKin
 
 
 def _number(text: str) -> str:
-    number = "".join(text.split())
-    if not E164.fullmatch(number):
+    number = number_of(text)
+    if not is_number(number):
         raise InvalidInputError(fields={"to": "SMS number must be E.164, e.g. +61400111222"})
     return number
 
@@ -126,18 +136,7 @@ def _sent(workspace: Workspace, route: Route | None, found: Sequence[Reach], *, 
 
 def _test(workspace: Workspace, route: Route | None, reach: Reach, *, now: datetime) -> Delivery:
     """One test message, unsaved."""
-    delivery = Delivery(
-        workspace=workspace,
-        route=route,
-        channel=reach.channel,
-        kind=reach.kind,
-        target=reach.target,
-        event_name="test",
-        recipient=reach.recipient,
-        recipient_key=recipient_key(reach.kind, reach.recipient),
-        created_at=now,
-        next_at=now,
-    )
+    delivery = delivery_to(reach, workspace=workspace, route=route, event_name="test", now=now)
     delivery.dedupe_key = recipient_key("test", delivery.wire_id)
     words = messages.mail_for_test if reach.kind == ChannelKind.EMAIL else messages.message_for_test
     delivery.payload = words(workspace=workspace, delivery_id=delivery.wire_id, at=now)

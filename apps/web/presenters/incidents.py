@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from apps.alerts.built_in import DEVICE_STATE
 from apps.incidents.models import Incident, IncidentEvent
 from apps.web.presenters import words
 from apps.web.presenters.routing import Names, channel_word
@@ -82,9 +83,15 @@ def why(incident: Incident) -> str:
     return incident.cause_text or CAUSES.get(incident.cause, incident.cause.replace("_", " ").capitalize())
 
 
+def kind(incident: Incident) -> str:
+    """What opened it: the name of its rule, and what the subject is where that is no monitor."""
+    name = "Monitor state" if incident.rule.number == DEVICE_STATE else incident.rule.name
+    return name if incident.subject_kind == "device" else f"{NOUNS[incident.subject_kind]}: {name}"
+
+
 def also(incident: Incident) -> str:
-    """Project and who has taken it on, in one quiet line."""
-    parts = [incident.project.name] if incident.project is not None else []
+    """Kind, project and who has taken it on, in one quiet line."""
+    parts = [kind(incident)] + ([incident.project.name] if incident.project is not None else [])
     if incident.closed_at is not None:
         parts.append(CLOSE_REASONS.get(incident.close_reason, "Closed"))
     elif incident.acknowledged_at is not None:

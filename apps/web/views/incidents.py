@@ -95,6 +95,7 @@ class IncidentDetail(IncidentPage):
             "incident": row,
             "name": row.wire_id,
             "has_status_pages": pages_of(self.workspace, projects=self.actor.projects).exists(),
+            "kind": presenter.kind(row),
             "view": presenter.row(row, self.now),
             "moments": [presenter.moment(event, names) for event in reversed(timeline(row))],
             "device": device,

@@ -1,17 +1,13 @@
 """Workers killed and frozen at random, in processes of their own: 0 slots lost, 0 doubled, against arithmetic."""
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from django.conf import settings
 
 from apps.checks.models import CheckBatch, ShardCursor
 from apps.checks.schedule import materialise
@@ -20,37 +16,17 @@ from apps.devices.models import SHARDS, Device
 from tests.apps.checks.simulation import slots_between
 from tests.apps.checks.stored import rows_of, slots_told
 from tests.apps.pipeline.scene import make_device, make_project
+from tests.crew import Crew, crew_on
 from tests.shared_database import shared_database
 
 __all__ = ["shared_database"]
 LEASE_S = 2.5
 
 
-class Crew:
-    """Three workers by name; each can be killed and started again."""
-
-    def __init__(self, address: str) -> None:
-        self.environment = os.environ | {"DATABASE_URL": address, "REDIS_URL": ""}
-        self.members: dict[str, subprocess.Popen[bytes]] = {}
-
-    def start(self, name: str) -> None:
-        command = [sys.executable, "-m", "tests.apps.checks.worker", name, str(LEASE_S)]
-        self.members[name] = subprocess.Popen(command, cwd=settings.BASE_DIR, env=self.environment)
-
-    def kill(self, name: str) -> None:
-        self.members[name].kill()
-        self.members[name].wait()
-
-    def end(self) -> None:
-        for name in self.members:
-            self.kill(name)
-
-
 @pytest.fixture
 def crew(shared_database: str) -> Iterator[Crew]:
-    crew = Crew(shared_database)
-    yield crew
-    crew.end()
+    with crew_on(shared_database, "tests.apps.checks.worker", str(LEASE_S)) as crew:
+        yield crew
 
 
 def eventually(condition, seconds: float) -> bool:

@@ -5,10 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from apps.common.errors import InvalidInputError
 from apps.notifications import channels, custom
-from apps.notifications.channels import ChannelError, apprise, guarded, slack, webhook
+from apps.notifications.channels import ChannelError, apprise, discord, guarded, slack, texts, webhook
 from apps.notifications.kinds import ChannelKind
 from apps.notifications.messages import document
 from apps.notifications.types import Envelope, Message
@@ -141,6 +143,27 @@ def test_teams_gets_a_card_in_an_envelope(http_sink: HttpSink) -> None:
     assert card["content"]["body"][0]["color"] == "attention"
     assert "\\*bold\\*" in card["content"]["body"][0]["text"]
     assert card["content"]["actions"][0]["url"] == "https://watch.example/app/incidents/inc_1"
+
+
+@given(st.text(alphabet="\\\\*_<@a \U0001f525", max_size=60), st.integers(0, 40))
+def test_discord_never_cuts_an_escape_in_two(text: str, longest: int) -> None:
+    escaped = discord.escape(text, longest)
+
+    assert len(escaped) <= longest
+    shown, marks = "", iter(escaped)
+    for mark in marks:
+        shown += next(marks) if mark == "\\" else mark
+    assert text.startswith(shown)
+
+
+@given(st.lists(st.text(max_size=30), max_size=5), st.integers(60, 100))
+def test_lines_that_do_not_fit_are_left_out_whole_and_the_link_stays(lines: list[str], longest: int) -> None:
+    link = "<https://watch.example/app/incidents/inc_1|Open>"
+    text = texts.fitted(lines, link, longest=longest)
+
+    assert len(text) <= longest
+    assert text.endswith(link)
+    assert "\n".join([*filter(None, lines), link]).startswith(text.removesuffix(link))
 
 
 def test_discord_mentions_nobody(http_sink: HttpSink) -> None:

@@ -115,7 +115,7 @@ def test_words_beyond_ascii_arrive_as_written(workspace: Workspace, smtp_sink: S
 @pytest.mark.parametrize(
     ("behaviour", "words"),
     [
-        ({"refuse_recipient": "550 no such user"}, "The mail server refused the recipient: 550 no such user"),
+        ({"refuse_recipient": "450 mailbox busy"}, "The mail server refused the recipient: 450 mailbox busy"),
         ({"refuse_message": "451 try later"}, "The mail server refused the message: 451 try later"),
         ({"hang_s": 4.0}, "The mail server could not be used: Connection unexpectedly closed: timed out"),
     ],
@@ -135,6 +135,20 @@ def test_a_mail_server_that_refuses_or_hangs_is_tried_again(
     vars(smtp_sink).update(refuse_recipient="", refuse_message="", hang_s=0.0)
     assert services.deliver_due(now=minutes(1), limit=10) == 1
     assert len(smtp_sink.to("ops@acme.example")) == 1
+
+
+@pytest.mark.parametrize("refusal", [{"refuse_recipient": "550 no such user"}, {"refuse_message": "554 not wanted"}])
+def test_what_is_refused_for_good_is_given_up_at_once(
+    device: Device, smtp_sink: SmtpSink, refusal: dict[str, str]
+) -> None:
+    incident = go_down(device)
+    vars(smtp_sink).update(refusal)
+    run()
+
+    delivery = Delivery.objects.of(device.workspace_id).get()
+    assert (delivery.status, delivery.attempts) == ("failed", 1)
+    assert delivery.result.endswith(next(iter(refusal.values())))
+    assert [event.kind for event in timeline(incident)] == ["opened", "notified"]
 
 
 def test_no_mail_server_at_all_is_tried_again(device: Device, settings: Any) -> None:

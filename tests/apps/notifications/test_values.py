@@ -148,13 +148,16 @@ def test_what_ends_by_hand_or_is_over_at_once_is_not_mailed(workspace: Workspace
 def test_the_webhook_says_that_a_node_is_degraded_and_then_up(workspace: Workspace, hook: HttpSink) -> None:
     make_rule(workspace, severity="critical")
     report(workspace, 0, cpu_ratio=0.97)
+    incidents.acknowledge(incident=Incident.objects.get(), actor="ana", user=None, now=at(0.5))
     report(workspace, 1, cpu_ratio=0.5)
+    services.fan_out(now=at(2), limit=10)
     services.deliver_due(now=at(2), limit=10)
 
     told = [(got.json["event"], got.json["device"]) for got in hook.requests]
     node = {"id": None, "name": "web-1", "type": None}
     assert told == [
         (OPENED, node | {"status": "warning", "previousStatus": "up"}),
+        ("incident.acknowledged", node | {"status": "warning", "previousStatus": None}),
         (RESOLVED, node | {"status": "up", "previousStatus": "warning"}),
     ]
     assert hook.requests[0].json["incident"]["severity"] == "critical"

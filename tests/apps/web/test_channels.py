@@ -94,6 +94,18 @@ def test_viewers_strangers_and_other_seats_reach_no_channel(
     assert not Delivery.objects.of(scene.workspace).exists()
 
 
+def test_tests_from_the_page_are_limited_like_the_apis(
+    scene: Scene, client: Client, hook: Channel, http_sink: HttpSink
+) -> None:
+    for _ in range(5):
+        assert client.post(act(scene, hook, "test")).status_code == 200
+    page = client.post(act(scene, hook, "test"))
+
+    assert page.status_code == 400
+    assert "Too many test messages" in page.content.decode()
+    assert len(http_sink.requests) == 5
+
+
 def test_an_editor_of_the_project_may_test_and_a_viewer_sees_no_address(
     scene: Scene, hook: Channel, http_sink: HttpSink
 ) -> None:

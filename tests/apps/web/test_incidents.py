@@ -1,10 +1,13 @@
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
 from apps.alerts import services as alerts
+from apps.alerts.built_in import DEVICE_LATENCY
 from apps.alerts.conditions import Condition
 from apps.alerts.documents import RuleDraft
+from apps.alerts.models import AlertRule
 from apps.alerts.types import Subject
 from apps.common.values import Observation, Ref, SourceRef
 from apps.incidents.models import Incident, IncidentEvent
@@ -103,8 +106,23 @@ def test_an_incident_about_a_node_is_told_in_its_own_words_and_links_to_no_monit
 
     assert "CPU high on web-1" in page
     assert ">web-1</a>" in listed
+    assert "Node: CPU high" in listed
     assert "Went over the line" in page
     assert "CPU use: 97 %, the limit is 90 %" in page
     assert "None" not in page
     assert "<dt>Node</dt>" in page
     assert "Till 1" not in page
+
+
+def test_the_list_has_what_every_kind_of_rule_opened_and_says_which(scene: Scene, incident: Incident) -> None:
+    slow = Incident.objects.of(scene.workspace).get(pk=incident.pk)
+    slow.pk, slow.public_id, slow.number = None, uuid4(), 2
+    slow.rule = AlertRule.objects.of(scene.workspace).get(number=DEVICE_LATENCY)
+    slow.save()
+
+    response = scene.client(scene.viewer).get(scene.path("incidents/"))
+
+    assert [row.incident.number for row in response.context["rows"]] == [2, 1]
+    page = response.content.decode()
+    assert "Incident 1 · Monitor state · " in page
+    assert "Incident 2 · Device latency · " in page

@@ -5,7 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from apps.alerts.built_in import DEVICE_LATENCY, NODE_OFFLINE
+from apps.alerts.models import AlertRule
+from apps.alerts.services import ensure_builtin_rules
+from apps.alerts.types import Verdict
 from apps.audit.models import AuditEntry
+from apps.common.values import Ref
 from apps.incidents import services
 from apps.incidents.models import Incident, IncidentEvent
 from apps.pipeline.lifecycle import forget
@@ -159,6 +164,52 @@ def test_a_deleted_device_leaves_its_incidents(api, incident, device, clock) -> 
     row = api("GET", INCIDENTS).json()["items"][0]
 
     assert (row["deviceId"], row["deviceName"], row["status"]) == (None, "Till 1", "resolved")
+
+
+def bad(rule: AlertRule, ref: Ref, name: str, *, at) -> Verdict:
+    """A rule about values finds something over its limit."""
+    return Verdict(
+        workspace_id=rule.workspace_id,
+        rule_id=rule.pk,
+        ref=ref,
+        at=at,
+        kind="bad",
+        severity="warning",
+        cause="",
+        cause_text="",
+        before=None,
+        after=None,
+        in_maintenance=False,
+        name=name,
+        project_id=None,
+        metric="latency_us",
+    )
+
+
+@pytest.fixture
+def others(incident, workspace, device, clock) -> list[Incident]:
+    """Beside the outage: the same device is slow, and a node that happens to have the device's number is offline."""
+    rules = {rule.number: rule for rule in ensure_builtin_rules(workspace=workspace)}
+    slow = bad(rules[DEVICE_LATENCY], device.ref, "Till 1", at=clock.now)
+    offline = bad(rules[NODE_OFFLINE], Ref("node", device.pk), "web-1", at=clock.now)
+    return services.apply(verdicts=[slow, offline], now=clock.now)
+
+
+def test_the_list_says_devices_states_alone(api, incident, others, device) -> None:
+    for query in ("", "?status=open", f"?deviceId={device.public_id}"):
+        body = api("GET", INCIDENTS + query).json()
+        assert ([row["id"] for row in body["items"]], body["total"]) == ([incident.wire_id], 1), query
+    summary = api("GET", "/api/support/summary").json()
+    assert (summary["openIncidents"], summary["incidents24h"]) == (1, 1)
+    assert [row["id"] for row in summary["recentIncidents"]] == [incident.wire_id]
+
+
+def test_what_a_message_named_can_be_read_and_taken_on(api, others, device) -> None:
+    slow, offline = (api("GET", path(other)).json()["incident"] for other in others)
+
+    assert (slow["deviceId"], slow["deviceName"]) == (str(device.public_id), "Till 1")
+    assert (offline["deviceId"], offline["deviceName"]) == (None, "web-1")
+    assert api("POST", path(others[0], "/ack")).json()["incident"]["status"] == "acknowledged"
 
 
 # --- Acts ------------------------------------------------------------------------------------------

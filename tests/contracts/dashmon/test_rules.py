@@ -1,14 +1,14 @@
 """The pure parts of the surface: gates, limits, cursors, faults, figures."""
 
 import base64
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.exceptions import ErrorDetail
 
-from apps.api.dashmon import errors, pagination, throttling
+from apps.api.dashmon import errors, pagination
 from apps.api.dashmon.gates import ANONYMOUS, GATES, Caller, decide, gate_of
 from apps.api.dashmon.serializers.faults import refuse
 from apps.api.dashmon.serializers.history import milliseconds
@@ -63,32 +63,6 @@ def test_a_scope_takes_workspace_wide_writes_away() -> None:
 
     assert decide(gate_of("POST", "/api/projects"), scoped, plan="premium").code == "forbidden"
     assert decide(gate_of("PUT", "/api/projects/:id"), scoped, plan="premium") is None
-
-
-# --- Limits ------------------------------------------------------------------------------------------------
-
-LIMIT = throttling.Limit("test", 3)
-
-
-def test_a_window_counts_down_and_starts_anew(now) -> None:
-    left = [throttling.count(LIMIT, "ana", now=now).remaining for _ in range(3)]
-    assert left == [2, 1, 0]
-
-    with pytest.raises(throttling.TooManyCallsError) as refused:
-        throttling.count(LIMIT, "ana", now=now + timedelta(seconds=59, milliseconds=1))
-
-    assert refused.value.retry_after_s == 1
-    assert throttling.count(LIMIT, "bo", now=now).remaining == 2
-    assert throttling.count(LIMIT, "ana", now=now + timedelta(seconds=60)).remaining == 2
-
-
-def test_an_evicted_count_starts_anew(now, monkeypatch) -> None:
-    def gone(*_: object) -> int:
-        raise ValueError
-
-    monkeypatch.setattr(throttling.cache, "incr", gone)
-
-    assert throttling.count(LIMIT, "ana", now=now).remaining == 2
 
 
 # --- Cursors -----------------------------------------------------------------------------------------------

@@ -39,7 +39,9 @@ class IncidentAnswer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=["open", "acknowledged", "resolved"])
     severity = serializers.CharField()
     projectId = serializers.CharField(allow_null=True)
-    deviceId = serializers.UUIDField(allow_null=True, help_text="null once the device is deleted")
+    deviceId = serializers.UUIDField(
+        allow_null=True, help_text="null once the device is deleted, and where the incident is about no device"
+    )
     deviceName = serializers.CharField()
     title = serializers.CharField()
     cause = CauseAnswer()
@@ -56,7 +58,7 @@ def incident_answers(
     incidents: Sequence[Incident], *, workspace: Workspace, secrets: bool, now: datetime
 ) -> list[dict[str, Any]]:
     """Incidents in the order given, in two more statements however many; `secrets`: whether recipients are shown."""
-    devices = _device_ids(workspace, {incident.subject_id for incident in incidents})
+    devices = _device_ids(workspace, {item.subject_id for item in incidents if item.subject_kind == "device"})
     events = timelines(workspace, incidents)
     return [
         {
@@ -72,7 +74,9 @@ def _device_ids(workspace: Workspace, keys: Collection[int]) -> Mapping[int, Any
 
 
 def _facts(incident: Incident, devices: Mapping[int, Any], *, now: datetime) -> dict[str, Any]:
-    by, device = incident.acknowledged_by, devices.get(incident.subject_id)
+    by = incident.acknowledged_by
+    # A node may have the number of a device.
+    device = devices.get(incident.subject_id) if incident.subject_kind == "device" else None
     return {
         "id": incident.wire_id,
         "status": incident.status,

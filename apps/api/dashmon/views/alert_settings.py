@@ -8,7 +8,6 @@ from rest_framework.response import Response
 
 from apps.api.dashmon.schema import described, wrapped
 from apps.api.dashmon.serializers.fields import Text
-from apps.api.dashmon.throttling import count_tests
 from apps.api.dashmon.views.base import ApiView
 from apps.notifications.kinds import ChannelKind
 from apps.notifications.services import alert_settings, check_alert_settings, queue_test, set_alert_settings
@@ -78,7 +77,6 @@ class AlertSettingsTestView(ApiView):
     def post(self, _: Request, project_id: str) -> Response:
         body = self.read(TestBody)
         project = self.project(project_id)
-        count_tests(self.workspace.pk, now=self.now)
         delivery = queue_test(
             project=project,
             kind=body["channel"],

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,12 +11,13 @@ from rest_framework.response import Response
 from apps.api.dashmon import throttling
 from apps.api.dashmon.auth import host_slug
 from apps.api.dashmon.errors import ApiError
-from apps.api.dashmon.pagination import Keyset, bad_cursor, listed, wanted
-from apps.api.dashmon.schema import PAGE, described, wrapped
+from apps.api.dashmon.pagination import Keyset, listed, wanted
+from apps.api.dashmon.schema import PAGE, described, list_answer, wrapped
 from apps.api.dashmon.serializers.fields import Instant
 from apps.api.dashmon.serializers.heartbeats import SignalAnswer
 from apps.api.dashmon.serializers.rows import spelled
 from apps.api.dashmon.views.base import ApiView
+from apps.api.dashmon.views.cross_origin import CrossOriginView
 from apps.checks.heartbeats import Received, receive
 from apps.common.clock import iso_ms
 from apps.common.errors import RateLimitedError, UnsupportedError
@@ -28,6 +28,7 @@ from apps.tokens.selectors import key_by_secret
 
 # More than is kept: half a JSON document would say nothing, and a reported failure would count as a success.
 MOST_READ = 1 << 20
+# Every page may report.
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT",
@@ -43,14 +44,10 @@ ReceivedAnswer = wrapped(
 )
 
 
-class HeartbeatReceiverView(ApiView):
+class HeartbeatReceiverView(CrossOriginView):
     """Public: the token in the path is the credential. What answers 2xx with `ok` has been committed."""
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        if request.method == "OPTIONS":
-            self.now = timezone.now()
-            return
-        super().initial(request, *args, **kwargs)
+    always = CORS | {"Ping-Body-Limit": str(BODY_LIMIT)}
 
     @described(
         "Report from a job",
@@ -75,19 +72,6 @@ class HeartbeatReceiverView(ApiView):
         return _answered(plain, received)
 
     get = head = put = post
-
-    def options(self, request: Any, *_args: Any, **_kwargs: Any) -> Response:  # noqa: ARG002  # the framework's name
-        """Browsers ask first; every page may report."""
-        return Response(status=204)
-
-    def finalize_response(  # type: ignore[override]  # as in the base view
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
-        response = super().finalize_response(request, response, *args, **kwargs)
-        for name, value in CORS.items():
-            response[name] = value
-        response["Ping-Body-Limit"] = str(BODY_LIMIT)
-        return response
 
 
 def _is_at_home(request: HttpRequest, token: str) -> bool:
@@ -124,20 +108,13 @@ class SignalsView(ApiView):
 
     @described(
         "Signals received, newest first",
-        answer=wrapped(
-            "SignalList",
-            signals=SignalAnswer(many=True),
-            items=SignalAnswer(many=True),
-            nextCursor=serializers.CharField(allow_null=True),
-            total=serializers.IntegerField(),
-        ),
+        answer=list_answer("SignalList", "signals", SignalAnswer),
         query=PAGE,
         also={422: "`unsupported`: not a heartbeat."},
     )
     def get(self, request: Request, device_id: str) -> Response:
         page = wanted(request.GET)
-        if page.cursor is not None and page.cursor.at is not None:
-            raise bad_cursor()
+        before = page.key
         device = self.device(device_id)
         if device.kind != Device.Kind.HEARTBEAT:
             raise UnsupportedError("Only a device of type heartbeat receives signals.")
@@ -145,7 +122,7 @@ class SignalsView(ApiView):
             workspace_id=self.workspace.pk,
             device_id=device.pk,
             limit=page.limit + 1,
-            before_id=page.cursor.id if page.cursor is not None else None,
+            before_id=before,
         )
         shown = rows[: page.limit]
         cursor = Keyset(shown[-1].id) if len(rows) > page.limit else None

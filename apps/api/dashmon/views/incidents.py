@@ -1,4 +1,8 @@
-"""Incidents: the list, one of them, and what people do to it (contract Dashmon 11)."""
+"""Incidents: the list, one of them, and what people do to it (contract Dashmon 11).
+
+The list says what a device's state opened: at most one open incident a device. What rules about values, nodes and
+containers opened is reached by the id that its messages carry.
+"""
 
 from collections.abc import Collection, Mapping
 from typing import Any, cast
@@ -8,9 +12,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.alerts.built_in import DEVICE_STATE
 from apps.api.dashmon.errors import ApiError
-from apps.api.dashmon.pagination import Keyset, bad_cursor, instant, listed, wanted
-from apps.api.dashmon.schema import PAGE, described, parameter, wrapped
+from apps.api.dashmon.pagination import Keyset, instant, listed, wanted
+from apps.api.dashmon.schema import PAGE, described, list_answer, parameter, wrapped
 from apps.api.dashmon.serializers.fields import Text
 from apps.api.dashmon.serializers.incidents import IncidentAnswer, incident_answers
 from apps.api.dashmon.views.base import ApiView
@@ -19,18 +24,12 @@ from apps.common.ids import decode_uuid
 from apps.incidents import services
 from apps.incidents.models import Incident
 from apps.incidents.selectors import incident_by_public_id, list_incidents
-from apps.incidents.types import Cursor, StatusFilter
+from apps.incidents.types import StatusFilter
 
 STATUSES = ("open", "acknowledged", "resolved", "all")
 BAD_STATUS = "status must be one of open,acknowledged,resolved,all"
 BAD_ENDS = "from must be before to"
-IncidentList = wrapped(
-    "IncidentList",
-    incidents=IncidentAnswer(many=True),
-    items=IncidentAnswer(many=True),
-    nextCursor=serializers.CharField(allow_null=True),
-    total=serializers.IntegerField(),
-)
+IncidentList = list_answer("IncidentList", "incidents", IncidentAnswer)
 IncidentEnvelope = wrapped("IncidentEnvelope", incident=IncidentAnswer())
 IncidentDone = wrapped("IncidentDone", ok=serializers.BooleanField(), incident=IncidentAnswer())
 
@@ -61,7 +60,7 @@ class IncidentsView(IncidentsBase):
     """Incidents within reach, newest first."""
 
     @described(
-        "Incidents, newest first",
+        "Incidents of the devices' states, newest first",
         answer=IncidentList,
         query=(
             parameter("status", "all when absent; `open` includes acknowledged ones.", enum=list(STATUSES)),
@@ -86,13 +85,14 @@ class IncidentsView(IncidentsBase):
             status=status,
             projects=self._projects(query.get("projectId")),
             device_id=device,
+            rule=DEVICE_STATE,
             since=since,
             until=until,
-            after=_place(page.cursor),
+            after=page.place,
             limit=page.limit,
         )
-        cursor = None if found.next is None else Keyset(found.next.id, found.next.at)
-        return Response(listed("incidents", self.spelled(list(found.items)), cursor=cursor, total=found.total))
+        items = self.spelled(list(found.items))
+        return Response(listed("incidents", items, cursor=Keyset.of(found.next), total=found.total))
 
     def _projects(self, key: str | None) -> Collection[int] | None:
         return {self.project(key).pk} if key else self.actor.projects
@@ -103,14 +103,6 @@ def _status(query: Mapping[str, str]) -> StatusFilter:
     if status not in STATUSES:
         raise InvalidInputError(BAD_STATUS, fields={"status": BAD_STATUS})
     return cast("StatusFilter", status)
-
-
-def _place(cursor: Keyset | None) -> Cursor | None:
-    if cursor is None:
-        return None
-    if cursor.at is None:
-        raise bad_cursor()
-    return Cursor(cursor.at, cursor.id)
 
 
 class IncidentView(IncidentsBase):

@@ -1,11 +1,11 @@
 """Projects (contract Dashmon 5). `/api/stores` is the older name of the same thing."""
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.api.dashmon.pagination import Keyset, bad_cursor, wanted
+from apps.api.dashmon.pagination import Keyset, newest_first, wanted
 from apps.api.dashmon.preconditions import ensure_unmodified
 from apps.api.dashmon.schema import OK, PAGE, described, wrapped
 from apps.api.dashmon.serializers.cards import device_cards, project_cards
@@ -63,15 +63,7 @@ def _page(rows: QuerySet[Project], request: Request) -> tuple[list[Project], Key
     """All of them as the first clients expect, or one page when a limit or a cursor is asked for."""
     if not request.GET.get("limit") and not request.GET.get("cursor"):
         return list(rows), None
-    page = wanted(request.GET)
-    if page.cursor is not None:
-        at = page.cursor.at
-        if at is None:
-            raise bad_cursor()
-        rows = rows.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=page.cursor.id))
-    found = list(rows[: page.limit + 1])
-    last = found[page.limit - 1] if len(found) > page.limit else None
-    return found[: page.limit], None if last is None else Keyset(last.pk, last.created_at)
+    return newest_first(rows, wanted(request.GET))
 
 
 class ProjectView(ApiView):

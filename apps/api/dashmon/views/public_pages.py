@@ -1,22 +1,18 @@
 """The public JSON of a status page (contract Dashmon 10)."""
 
-from typing import Any
-
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from apps.api.dashmon import throttling
 from apps.api.dashmon.errors import ApiError
 from apps.api.dashmon.schema import described, parameter, wrapped
-from apps.api.dashmon.views.base import ApiView
+from apps.api.dashmon.views.cross_origin import CrossOriginView
 from apps.statuspages import shelf
-from apps.statuspages.addresses import address_of
-from apps.statuspages.delivery import deliver
+from apps.statuspages.addresses import address_in
+from apps.statuspages.delivery import deciding, deliver
 from apps.statuspages.models import StatusPage
 from apps.statuspages.rendering.answers import answer, key_of, look_of
 from apps.statuspages.selectors import opens, public_page
@@ -29,7 +25,6 @@ CORS = {
     "Access-Control-Allow-Headers": "X-Status-Token, If-None-Match",
     "Access-Control-Expose-Headers": "ETag",
 }
-WANTED = ("if-none-match", "if-modified-since", "accept-encoding")
 Shown = wrapped(
     "PublicStatusPage",
     page=serializers.DictField(),
@@ -40,14 +35,10 @@ Shown = wrapped(
 )
 
 
-class PublicStatusPageView(ApiView):
+class PublicStatusPageView(CrossOriginView):
     """What a page shows, for programs; kept for seconds, so that asking costs next to nothing."""
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        if request.method == "OPTIONS":
-            self.now = timezone.now()
-            return
-        super().initial(request, *args, **kwargs)
+    always = CORS
 
     @described(
         "A status page as it is shown",
@@ -71,9 +62,8 @@ class PublicStatusPageView(ApiView):
         key = key_of(page, "api", look)
         kept = shelf.pages.serve(key, lambda: self._made(page))
         if not page.is_private:
-            _remember(plain, key)
-        asked = {name: plain.headers[name] for name in WANTED if name in plain.headers}
-        wire = deliver(kept, method=plain.method or "GET", asked=asked)
+            shelf.pages.remember(address_in(plain.META, plain.path), key)
+        wire = deliver(kept, method=plain.method or "GET", asked=deciding(plain.headers))
         response = HttpResponse(wire.body, status=wire.status)
         del response["Content-Type"]
         for name, value in wire.headers:
@@ -81,10 +71,6 @@ class PublicStatusPageView(ApiView):
         return response
 
     head = get
-
-    def options(self, request: Any, *_args: Any, **_kwargs: Any) -> Response:  # noqa: ARG002  # the framework's name
-        """Browsers ask first when a page elsewhere sends the token as a header."""
-        return Response(status=204)
 
     def _made(self, page: StatusPage) -> Kept:
         kept = answer(page, "api", look_of(page), now=self.now)
@@ -98,22 +84,3 @@ class PublicStatusPageView(ApiView):
         if wait:
             limit = throttling.PUBLIC_PAGE
             raise throttling.TooManyCallsError(limit.sentence, throttling.Allowance(limit.most, 0, wait))
-
-    def finalize_response(  # type: ignore[override]  # as in the base view
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
-        response = super().finalize_response(request, response, *args, **kwargs)
-        for name, value in CORS.items():
-            response[name] = value
-        return response
-
-
-def _remember(request: HttpRequest, key: shelf.Key) -> None:
-    address = address_of(
-        host=request.META.get("HTTP_HOST", ""),
-        path=request.path,
-        query=request.META.get("QUERY_STRING", ""),
-        accept_language=request.headers.get("accept-language", ""),
-    )
-    if address is not None:
-        shelf.pages.remember(address, key)

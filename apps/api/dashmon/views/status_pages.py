@@ -3,14 +3,14 @@
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.api.dashmon.pagination import Keyset, bad_cursor, listed, wanted
+from apps.api.dashmon.pagination import Keyset, listed, newest_first, wanted
 from apps.api.dashmon.preconditions import ensure_unmodified
-from apps.api.dashmon.schema import OK, PAGE, described, wrapped
+from apps.api.dashmon.schema import OK, PAGE, described, list_answer, wrapped
 from apps.api.dashmon.serializers.rows import spelled
 from apps.api.dashmon.serializers.status_pages import (
     PageBody,
@@ -22,7 +22,6 @@ from apps.api.dashmon.serializers.status_pages import (
 )
 from apps.api.dashmon.views.base import ApiView
 from apps.common.ids import decode_uuid
-from apps.incidents.types import Cursor
 from apps.projects.models import Project
 from apps.projects.services import projects_by_key
 from apps.statuspages import selectors, services
@@ -75,27 +74,14 @@ class StatusPagesView(StatusView):
 
     @described(
         "Status pages, newest first",
-        answer=wrapped(
-            "StatusPageList",
-            statusPages=StatusPageAnswer(many=True),
-            items=StatusPageAnswer(many=True),
-            nextCursor=serializers.CharField(allow_null=True),
-            total=serializers.IntegerField(),
-        ),
+        answer=list_answer("StatusPageList", "statusPages", StatusPageAnswer),
         query=PAGE,
     )
     def get(self, request: Request) -> Response:
         asked = wanted(request.GET)
         rows = with_parts(selectors.pages_of(self.workspace, projects=self.actor.projects))
         total = rows.count()
-        if asked.cursor is not None:
-            if asked.cursor.at is None:
-                raise bad_cursor()
-            at = asked.cursor.at
-            rows = rows.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=asked.cursor.id))
-        found = list(rows[: asked.limit + 1])
-        pages = found[: asked.limit]
-        cursor = Keyset(pages[-1].pk, pages[-1].created_at) if len(found) > asked.limit else None
+        pages, cursor = newest_first(rows, asked)
         domains = selectors.domains_of(self.workspace, [page.pk for page in pages])
         items = spelled(StatusPageAnswer, pages, domains=domains)
         return Response(listed("statusPages", items, cursor=cursor, total=total))
@@ -176,24 +162,15 @@ class UpdatesView(StatusView):
 
     @described(
         "Posts, newest first",
-        answer=wrapped(
-            "StatusUpdateList",
-            updates=UpdateAnswer(many=True),
-            items=UpdateAnswer(many=True),
-            nextCursor=serializers.CharField(allow_null=True),
-            total=serializers.IntegerField(),
-        ),
+        answer=list_answer("StatusUpdateList", "updates", UpdateAnswer),
         query=PAGE,
     )
     def get(self, request: Request, page_id: str) -> Response:
         asked = wanted(request.GET)
-        if asked.cursor is not None and asked.cursor.at is None:
-            raise bad_cursor()
-        after = Cursor(asked.cursor.at, asked.cursor.id) if asked.cursor is not None and asked.cursor.at else None
+        after = asked.place
         found = selectors.list_updates(self.page(page_id), after=after, limit=asked.limit)
-        cursor = Keyset(found.next.id, found.next.at) if found.next is not None else None
         items = spelled(UpdateAnswer, found.items)
-        return Response(listed("updates", items, cursor=cursor, total=found.total))
+        return Response(listed("updates", items, cursor=Keyset.of(found.next), total=found.total))
 
     @described(
         "Publish a post, and tell subscribers when asked to",
@@ -226,22 +203,14 @@ class SubscribersView(StatusView):
 
     @described(
         "Addresses that said yes, in the order in which they came",
-        answer=wrapped(
-            "SubscriberList",
-            subscribers=SubscriberAnswer(many=True),
-            items=SubscriberAnswer(many=True),
-            nextCursor=serializers.CharField(allow_null=True),
-            total=serializers.IntegerField(),
-        ),
+        answer=list_answer("SubscriberList", "subscribers", SubscriberAnswer),
         query=PAGE,
     )
     def get(self, request: Request, page_id: str) -> Response:
         asked = wanted(request.GET)
-        if asked.cursor is not None and asked.cursor.at is not None:
-            raise bad_cursor()
+        after = asked.key
         page = self.page(page_id)
-        after = asked.cursor.id if asked.cursor is not None else 0
-        rows = selectors.subscribers_of(page, after=after, limit=asked.limit + 1)
+        rows = selectors.subscribers_of(page, after=after or 0, limit=asked.limit + 1)
         shown = rows[: asked.limit]
         cursor = Keyset(shown[-1].pk) if len(rows) > asked.limit else None
         total, _ = selectors.count_subscribers(page)

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.alerts.built_in import DEVICE_STATE
 from apps.api.dashmon.schema import described
 from apps.api.dashmon.serializers.fields import Instant
 from apps.api.dashmon.views.base import API_VERSION, ApiView
@@ -79,12 +80,13 @@ class SupportSummaryView(ApiView):
                 "writeLock": {"locked": write_lock(workspace, now=now).locked},
             },
             "counts": self._counts(devices),
-            "openIncidents": count_open(workspace, projects=reach),
-            "incidents24h": count_since(workspace, now - DAY, projects=reach),
+            "openIncidents": count_open(workspace, projects=reach, rule=DEVICE_STATE),
+            "incidents24h": count_since(workspace, now - DAY, projects=reach, rule=DEVICE_STATE),
             **self._checks(devices),
             "statusPages": usage_of(workspace).get("statusPages", 0),
             "recentIncidents": [
-                _brief(incident) for incident in list_incidents(workspace, projects=reach, limit=RECENT).items
+                _brief(incident)
+                for incident in list_incidents(workspace, projects=reach, rule=DEVICE_STATE, limit=RECENT).items
             ],
         }
         return Response(body)

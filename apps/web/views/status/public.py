@@ -15,8 +15,8 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from apps.statuspages import shelf
-from apps.statuspages.addresses import address_of
-from apps.statuspages.delivery import Wire, deliver, too_many
+from apps.statuspages.addresses import address_in
+from apps.statuspages.delivery import Wire, deciding, deliver, too_many
 from apps.statuspages.models import StatusPage
 from apps.statuspages.rendering.answers import HTML, TYPES, answer, key_of, look_of, policy
 from apps.statuspages.rendering.page import Look, form_html
@@ -29,7 +29,6 @@ COOKIE = "dashmon_page"
 COOKIE_AGE_S = 30 * 24 * 3600
 # Forms that strangers fill in: ten a minute and address.
 tries = Visits(most=10)
-WANTED = ("if-none-match", "if-modified-since", "accept-encoding")
 
 
 def caller(request: HttpRequest) -> str:
@@ -43,23 +42,6 @@ def plain(wire: Wire) -> HttpResponse:
     for name, value in wire.headers:
         response[name] = value
     return response
-
-
-def asked(request: HttpRequest) -> dict[str, str]:
-    """The headers that decide on a kept answer."""
-    return {name: request.headers[name] for name in WANTED if name in request.headers}
-
-
-def remember(request: HttpRequest, key: shelf.Key) -> None:
-    """Have this very request answered before Django from now on (dashmon/public.py)."""
-    address = address_of(
-        host=request.META.get("HTTP_HOST", ""),
-        path=request.path,
-        query=request.META.get("QUERY_STRING", ""),
-        accept_language=request.headers.get("accept-language", ""),
-    )
-    if address is not None:
-        shelf.pages.remember(address, key)
 
 
 def proof_of(page: StatusPage) -> str:
@@ -150,8 +132,8 @@ class Shown(PublicPage):
         key = key_of(self.page, self.form, self.look, name=name)
         kept = shelf.pages.serve(key, lambda: self._made(name))
         if not self.page.is_private:
-            remember(request, key)
-        response = plain(deliver(kept, method=request.method or "GET", asked=asked(request)))
+            shelf.pages.remember(address_in(request.META, request.path), key)
+        response = plain(deliver(kept, method=request.method or "GET", asked=deciding(request.headers)))
         if self.form == "embed":
             response.xframe_options_exempt = True
         return response
