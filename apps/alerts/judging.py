@@ -1,9 +1,11 @@
 """Reports become verdicts: rules are stepped one report after the other, and only what turned is told."""
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from apps.alerts.batches import REFRESH, Batch, key_of, open_batch, standing_of
 from apps.alerts.columns import SILENCE
@@ -125,7 +127,17 @@ def _verdict(rule: Rule, sample: Sample, after: Step, *, muted: bool) -> Verdict
         observed_at=turn.at if turn is not None else sample.observed_at,
         pending_since=turn.pending_since if turn is not None else None,
         reason=turn.reason if turn is not None else None,
+        facts=_facts(sample),
     )
+
+
+def _facts(sample: Sample) -> dict[str, Any]:
+    """What messages may want; without single disks, sensors and interfaces, of which a machine has many."""
+    known = {**sample.subject.before, **sample.values}
+    values = {
+        name: value for name, value in known.items() if value is not None and math.isfinite(value) and "[" not in name
+    }
+    return {**sample.subject.facts, "number": sample.subject.number, "values": values}
 
 
 class _Windows:

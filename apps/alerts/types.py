@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from apps.common.values import Ref
 from apps.devices.types import FlapMark, StateName
@@ -22,7 +22,9 @@ class Subject:
 
     `number` is what covers name. `last_seen_at` is the newest report (None: there never was one), and silence longer
     than `stale_after_s` makes what it last said stale. `before` holds the values that were known until now, `used`
-    what a store of traffic knows of a counter since the start of a cycle: (metric, start) to bytes.
+    what a store of traffic knows of a counter since the start of a cycle: (metric, start) to bytes. `facts` are for
+    messages only: of a node `mem_total`, `swap_total`, `disk_total` (bytes), `ipv4` and `ipv6`; of a container `id`,
+    `state` and `host`, the name of the machine it runs on.
     """
 
     workspace_id: int
@@ -36,6 +38,7 @@ class Subject:
     last_seen_at: datetime | None = None
     before: Mapping[str, float | None] = field(default_factory=dict)
     used: Mapping[tuple[str, datetime], float] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ class Verdict:
     the subject's states; equal ones restate a known state (the end of a maintenance window) and are no change. Rules
     about values know no states and leave both None: they say `metric`, `value` and `threshold` instead, `title` in
     one line, and `generation`, the rule's, at which they were judged. `observed_at` and `pending_since` are by the
-    reporter's clock. `name` and `project_id` are the subject's, as they were when the rule was read.
+    reporter's clock. `name` and `project_id` are the subject's, as they were when the rule was read; `facts` are what
+    messages may want besides: the subject's own, its `number`, and `values`, what it reported by column.
     """
 
     workspace_id: int
@@ -89,3 +93,4 @@ class Verdict:
     pending_since: datetime | None = None
     # Why a verdict of kind `gone` closes what is open.
     reason: SilentReason | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)

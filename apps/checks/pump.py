@@ -45,7 +45,6 @@ MOST_FAILURES = 5  # with growing pauses, half a minute in all
 LONGEST_AWAY = timedelta(seconds=8)  # between two looks for a database that is away
 STALL = timedelta(seconds=2)  # longer than this without attention, and checks under way have measured us
 
-
 LATE = "The next check was due before there was a place for this one."
 HELD_UP = "The checks were held up while this one ran."
 

@@ -42,6 +42,7 @@ class OutboundAnswer:
     status: int
     body_start: bytes
     headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case, the last value wins
+    phrase: str = ""  # what stands behind the status in the status line
 
 
 def post(
@@ -136,6 +137,7 @@ class _Exchange:
         self.body = bytearray()
         self.headers: dict[str, str] = {}
         self.header_size = 0
+        self.phrase = ""
 
     def on_body(self, chunk: bytes) -> int:
         room = BODY_START - len(self.body)
@@ -146,12 +148,14 @@ class _Exchange:
     def on_header(self, line: bytes) -> int:
         self.header_size += len(line)
         name, colon, value = line.decode("latin-1").partition(":")
-        if colon:
+        if line.startswith(b"HTTP/"):
+            self.phrase = line.decode("latin-1").strip().partition(" ")[2].partition(" ")[2]
+        elif colon:
             self.headers[name.strip().lower()] = value.strip()
         return len(line) if self.header_size <= HEADER_LIMIT else -1
 
     def answer(self, curl: Any) -> OutboundAnswer:
-        return OutboundAnswer(curl.getinfo(pycurl.RESPONSE_CODE), bytes(self.body), self.headers)
+        return OutboundAnswer(curl.getinfo(pycurl.RESPONSE_CODE), bytes(self.body), self.headers, self.phrase)
 
     def after_error(self, curl: Any, code: int, message: str) -> OutboundAnswer:
         """An answer that was cut on purpose is an answer; everything else is an error."""

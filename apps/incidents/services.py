@@ -340,6 +340,7 @@ def _of_value(verdict: Verdict) -> dict[str, Any]:
         "threshold": verdict.threshold,
         "generation": verdict.generation,
         "notice": verdict.kind == "notice",
+        "facts": dict(verdict.facts),
     } | {name: at.isoformat() for name, at in instants.items() if at is not None}
 
 

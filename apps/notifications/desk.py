@@ -9,9 +9,9 @@ from django.db.models import Q
 from apps.devices.models import Device
 from apps.incidents.models import IncidentEvent
 from apps.notifications.messages import News
-from apps.notifications.models import Channel, Route
+from apps.notifications.models import Route
 from apps.notifications.people import members
-from apps.notifications.reaches import Reach, reaches
+from apps.notifications.reaches import Reach, channels_of, reaches
 from apps.notifications.routing import Policy
 from apps.notifications.routing.document import policy_of
 from apps.projects.models import MaintenanceWindow
@@ -22,9 +22,8 @@ T = TypeVar("T")
 
 
 def policy_for(route: Route) -> Policy:
-    """The routing of a project as it is now."""
-    keys = Channel.objects.of(route.workspace_id).filter(project=route.project_id, enabled=True)
-    return policy_of(route.policy, channels=list(keys.order_by("position", "pk").values_list("key", flat=True)))
+    """The routing of a project as it is now; a surface's route tells all of its channels at once."""
+    return policy_of(route.policy, channels=list(channels_of(route).values_list("key", flat=True)))
 
 
 class Desk:
@@ -47,19 +46,21 @@ class Desk:
         )
 
     def routes(self, event: IncidentEvent) -> list[Route]:
-        """The workspace's rules that are on, and the routing of the project the subject belongs to."""
-        project = event.incident.project_id if event.incident is not None else None
-        return self._once(("routes", event.workspace_id, project), lambda: _routes(event.workspace_id, project))
+        """The workspace's rules that are on, the routing of the subject's project, and what surfaces have for it."""
+        incident, kind = event.incident, event.subject_kind
+        project, rule = (incident.project_id, incident.rule_id) if incident is not None else (None, None)
+        return self._once(
+            ("routes", event.workspace_id, project, kind, rule),
+            lambda: _routes(event.workspace_id, project, kind=kind, rule_id=rule),
+        )
 
     def policy(self, route: Route) -> Policy:
         """The routing of a project as it is now."""
         return self._once(("policy", route.pk), lambda: policy_for(route))
 
     def reaches(self, route: Route, target: str) -> list[Reach]:
-        """Everything a target of a project's routing means now."""
-        project = route.project
-        assert project is not None
-        return self._once(("reaches", project.pk, target), lambda: reaches(project, target))
+        """Everything a target of a route means now."""
+        return self._once(("reaches", route.pk, target), lambda: reaches(route, target))
 
     def present(self, workspace_id: int) -> set[str]:
         """Who has a seat, by the public ids of the users."""
@@ -104,9 +105,10 @@ class Desk:
         return _windows(workspace_id, ours, start=min(instants), end=max(self._now, *instants))
 
 
-def _routes(workspace_id: int, project_id: int | None) -> list[Route]:
-    rows = Route.objects.of(workspace_id).filter(enabled=True).select_related("project")
-    asked = Q(scope=Route.Scope.WORKSPACE)
+def _routes(workspace_id: int, project_id: int | None, *, kind: str, rule_id: int | None) -> list[Route]:
+    rows = Route.objects.of(workspace_id).filter(enabled=True).select_related("project", "rule")
+    of_surface = Q(scope=Route.Scope.SURFACE, subject_kind=kind) & (Q(rule=None) | Q(rule=rule_id))
+    asked = Q(scope=Route.Scope.WORKSPACE) | of_surface
     if project_id is not None:
         asked |= Q(project=project_id)
     return list(rows.filter(asked).order_by("pk"))

@@ -16,3 +16,12 @@ class ChannelKind(models.TextChoices):
     WEB_PUSH = "web_push", "Browser"
     REQUEST = "request", "Custom request"
     APPRISE = "apprise", "Apprise"
+
+
+class Style(models.TextChoices):
+    """In whose words a route tells what happened."""
+
+    DASHMON = "dashmon", "Dashmon"
+    DASH = "dash", "Dash"
+    NEZHA = "nezha", "Nezha"
+    DOCKSTAT = "dockstat", "DockStat"

@@ -2,11 +2,12 @@ import uuid
 
 from django.db import models
 
+from apps.alerts.models import AlertRule
 from apps.common.fields import EncryptedJSONField, EncryptedTextField
 from apps.common.ids import encode_uuid
 from apps.incidents.models import Incident, IncidentEvent
 from apps.notifications import channels
-from apps.notifications.kinds import ChannelKind
+from apps.notifications.kinds import ChannelKind, Style
 from apps.projects.models import Project
 from apps.workspaces.models import Membership, TenantModel
 
@@ -57,11 +58,13 @@ class Channel(TenantModel):
 
 
 class Route(TenantModel):
-    """Who hears about incidents: a workspace's rule of one kind, or the routing of one project."""
+    """Who hears about incidents: a workspace's rule of one kind, a project's routing, or a route of a surface."""
 
     class Scope(models.TextChoices):
         WORKSPACE = "workspace"
         PROJECT = "project"
+        # Of a surface that speaks as another product does: about all nodes or containers, or about one rule.
+        SURFACE = "surface"
 
     scope = models.CharField(max_length=10, choices=Scope, default=Scope.WORKSPACE)
     # Of a workspace's rule: email, sms or webhook. A project's routing has channels of many kinds.
@@ -77,6 +80,13 @@ class Route(TenantModel):
     secret = EncryptedTextField(null=True)
     # Of a project's routing: its alert-settings but for the channels (notifications.routing.document).
     policy = models.JSONField(default=dict, blank=True)
+    # Of a surface's route: whom it tells, about which kind of subjects, and of which rule alone (None: of every one).
+    channels = models.ManyToManyField(Channel, related_name="routes", blank=True)
+    subject_kind = models.CharField(max_length=10, blank=True)
+    rule = models.ForeignKey(AlertRule, models.CASCADE, null=True, blank=True, related_name="routes")
+    style = models.CharField(max_length=8, choices=Style, default=Style.DASHMON)
+    # Of style dockstat: the sentence with its placeholders; empty: the usual one.
+    template = models.TextField(blank=True)
     updated_at = models.DateTimeField()
 
     class Meta:
@@ -87,10 +97,23 @@ class Route(TenantModel):
             models.UniqueConstraint(
                 fields=["workspace", "project"], condition=models.Q(scope="project"), name="route_once_per_project"
             ),
+            models.UniqueConstraint(
+                fields=["workspace", "style"],
+                condition=models.Q(scope="surface", rule__isnull=True),
+                name="route_once_per_style",
+            ),
+            models.UniqueConstraint(
+                fields=["workspace", "rule"], condition=models.Q(rule__isnull=False), name="route_once_per_rule"
+            ),
         ]
 
     def __str__(self) -> str:
-        return self.kind or f"routing of {self.project}"
+        return self.kind or (f"routing of {self.project}" if self.project else f"route of {self.style}")
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it says trouble again and again while it lasts: a route of one rule, as that rule asks for."""
+        return self.rule is not None and self.rule.repeat != AlertRule.Repeat.ONCE
 
 
 class Escalation(TenantModel):

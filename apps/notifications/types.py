@@ -43,7 +43,8 @@ class Message:
     """What one notice says, the same for every channel; each channel makes its own envelope of it.
 
     `title` is one line, `text` plain lines; `facts` are labels and values in their order; `event` is the webhook
-    body of contract Dashmon 9.1. A delivery's payload is this value as a document, but for e-mail.
+    body of contract Dashmon 9.1; `zone` is the workspace's. A delivery's payload is this value as a document, but for
+    e-mail.
     """
 
     title: str
@@ -52,6 +53,7 @@ class Message:
     url: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     event: Mapping[str, Any] = field(default_factory=dict)
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)

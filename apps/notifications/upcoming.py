@@ -6,7 +6,7 @@ from datetime import datetime
 
 from apps.incidents.models import Incident
 from apps.notifications.desk import policy_for
-from apps.notifications.models import Escalation
+from apps.notifications.models import Escalation, Route
 from apps.notifications.people import members
 from apps.notifications.routing import Notice, Skip, forecast
 
@@ -28,7 +28,10 @@ def upcoming(incident: Incident) -> Upcoming | None:
     """
     if incident.acknowledged_at is not None or incident.closed_at is not None or incident.muted:
         return None
-    rows = Escalation.objects.of(incident.workspace_id).filter(incident=incident, next_at__isnull=False)
+    # What a surface's route repeats has no steps to foresee.
+    rows = Escalation.objects.of(incident.workspace_id).filter(
+        incident=incident, route__scope=Route.Scope.PROJECT, next_at__isnull=False
+    )
     escalation = rows.select_related("route").order_by("pk").first()
     if escalation is None or escalation.next_at is None or not escalation.route.enabled:
         return None

@@ -12,7 +12,7 @@ from apps.alerts.states import IDLE, Rule, Standing, Turn, meet
 from apps.alerts.types import Sample, Subject
 from apps.alerts.windows import Streak
 from apps.api.dash.alert_rules import BUILT_IN as KNOWN_TO_DASH
-from apps.api.dash.alert_rules import SAID, InvalidFieldsError, draft_of, reason_of, value_and_threshold
+from apps.api.dash.alert_rules import InvalidFieldsError, draft_of, reason_of
 from apps.api.dash.readings import columns_of, cores_of
 from apps.common.clock import EPOCH, parse_iso
 from apps.common.values import Cover, Ref
@@ -143,12 +143,12 @@ def sample_of(view: Case, *, now: datetime) -> Sample:
 def _opened(server: _Server, rule: Rule, turn: Turn, subject: Subject) -> Case:
     server.events[rule.number] = server.next_event
     server.next_event += 1
-    value, threshold = value_and_threshold(turn.metric, turn.value, turn.threshold)
+    value, threshold = dash.value_and_threshold(turn.metric, turn.value, turn.threshold)
     window = rule.conditions[0].window
     event = dash.Event(
         server=subject.name,
         rule=rule.name,
-        metric=SAID[turn.metric],
+        metric=dash.SAID[turn.metric],
         value=value,
         at=turn.at,
         threshold=threshold,
@@ -169,15 +169,15 @@ def _opened(server: _Server, rule: Rule, turn: Turn, subject: Subject) -> Case:
 
 
 def _closed(server: _Server, rule: Rule, turn: Turn, subject: Subject, *, reason: str = "") -> Case:
-    value, _ = value_and_threshold(turn.metric, turn.value, turn.threshold)
-    text = dash.closed(dash.Event(subject.name, rule.name, SAID[turn.metric], value, turn.at))
+    value, _ = dash.value_and_threshold(turn.metric, turn.value, turn.threshold)
+    text = dash.closed(dash.Event(subject.name, rule.name, dash.SAID[turn.metric], value, turn.at))
     return {
         "body": text.body,
         "close_reason": reason_of(reason or turn.reason or "condition_cleared"),
         "closed_at": _iso(turn.at),
         "current_value": value,
         "event_id": server.events.pop(rule.number),
-        "metric": SAID[turn.metric],
+        "metric": dash.SAID[turn.metric],
         "notify": turn.kind == "cleared",
         "rule_id": rule.number,
         "title": text.title,

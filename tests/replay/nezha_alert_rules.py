@@ -15,7 +15,7 @@ from apps.alerts.windows import TICK
 from apps.api.nezha.alert_rules import RefusedError, condition_of, cycle_of, read_form
 from apps.api.nezha.readings import columns_of
 from apps.common.values import Ref
-from apps.notifications.ladder import climb
+from apps.notifications.routing.ladder import said_again_at
 from apps.notifications.styles import nezha
 from tests.replay.difference import expect
 
@@ -67,22 +67,24 @@ def _sequence(case: Case) -> None:
     conditions = tuple(condition_of(rule) for rule in case["rules"])
     always = case["trigger_mode"] == 0
     rule = Rule(1, 1, 1, "set", 1, START, conditions, "warning")
-    standing, rung, events = IDLE, None, list[Case]()
+    standing, events = IDLE, list[Case]()
+    begun = said = START
     for tick, token in enumerate(case["samples"]):
         sample = sample_at(conditions, token, at=START + tick * TICK)
         after = step(rule, standing, sample, now=sample.at, known_since=START)
         was_firing, standing = standing.phase == "firing", after.standing
         if standing.phase == "firing" and (always or not was_firing):
-            said, rung = climb(rung if was_firing else None, at=sample.at)
-            _acted(events, tick, said=said)
+            begun = begun if was_firing else sample.at
+            speaks = not was_firing or sample.at >= said_again_at(begun, said)
+            said = sample.at if speaks else said
+            _acted(events, tick, speaks=speaks)
         elif was_firing and standing.phase != "firing":
             events.append({"tick": tick, "event": "resolved", "notified": True, "recover_tasks_run": True})
-            rung = None
     expect(events, case["events"])
 
 
-def _acted(events: list[Case], tick: int, *, said: bool) -> None:
-    if said:
+def _acted(events: list[Case], tick: int, *, speaks: bool) -> None:
+    if speaks:
         events.append({"tick": tick, "event": "incident", "notified": True, "fail_tasks_run": True})
     else:
         events[-1]["repeat_until"] = tick

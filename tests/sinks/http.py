@@ -1,6 +1,7 @@
 """A web server on a loopback port that keeps every request and answers as it is told."""
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -72,6 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in self.sink.answer_headers.items():
             self.send_header(name, value)
+        self.send_header("Content-Length", str(len(self.sink.answer_body)))
         self.end_headers()
         self.wfile.write(self.sink.answer_body)
 
@@ -100,12 +102,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running_http() -> Iterator[HttpSink]:
-    """A started web server; its port is the system's choice."""
+def running_http(*, tls: ssl.SSLContext | None = None) -> Iterator[HttpSink]:
+    """A started web server; its port is the system's choice. With `tls` it speaks HTTPS only."""
     sink = HttpSink()
     handler = type("Handler", (_Handler,), {"sink": sink})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     sink.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

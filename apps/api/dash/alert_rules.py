@@ -7,34 +7,15 @@ from typing import Any
 
 from apps.alerts import services
 from apps.alerts.built_in import NODE_OFFLINE, RAID_FAILED, SMART_CRITICAL, SMART_FAILED
-from apps.alerts.columns import SILENCE
 from apps.alerts.conditions import Condition, covers
 from apps.alerts.documents import LONGEST_COOLDOWN_S, NAME_LENGTH, RuleDraft, from_json
 from apps.alerts.models import AlertRule
 from apps.alerts.windows import Streak
 from apps.common.errors import InvalidInputError
 from apps.common.values import Cover
+from apps.notifications.styles.dash import METRICS, SAID, number
 
 Document = Mapping[str, Any]
-METRICS = {
-    "cpu.usage_ratio": "cpu.ratio",
-    "mem.used_ratio": "mem.ratio",
-    "disk.usage.used_ratio": "disk.primary_ratio",
-    "cpu.load1": "cpu.load1",
-    "cpu.load5": "cpu.load5",
-    "cpu.load15": "cpu.load15",
-    "mem.used": "mem.used_bytes",
-    "net.recv_bps": "net.rx_rate",
-    "net.sent_bps": "net.tx_rate",
-    "conn.tcp": "conn.tcp",
-    "raid.failed": "raid.failed",
-    "disk.smart.failed": "smart.failed",
-    "disk.smart.nvme.critical_warning": "smart.critical",
-    "disk.smart.attribute_failing": "smart.failing",
-    "disk.smart.max_temp_c": "smart.max_temp_c",
-    "thermal.max_temp_c": "temp.max_c",
-}
-SAID = {ours: theirs for theirs, ours in METRICS.items()} | {SILENCE: "node.offline"}
 OPERATORS = {">": "gt", ">=": "ge", "<": "lt", "<=": "le", "==": "eq", "!=": "ne"}
 SIGNS = {ours: theirs for theirs, ours in OPERATORS.items()}
 CORE_METRICS = frozenset({"cpu.load1", "cpu.load5", "cpu.load15"})
@@ -159,22 +140,6 @@ def mounted_rule(rule: AlertRule) -> dict[str, Any]:
 def reason_of(close_reason: str) -> str:
     """Why an event closed, in Dash's words."""
     return REASONS.get(close_reason, close_reason)
-
-
-def value_and_threshold(metric: str, value: float | None, threshold: float | None) -> tuple[Any, Any]:
-    """Numbers as Dash shows them: silence is 1 when it is too long and else 0, against 1."""
-    if metric != SILENCE:
-        return number(value), number(threshold)
-    if value is None:
-        return None, 1
-    return int(threshold is not None and value > threshold), 1
-
-
-def number(value: float | None) -> float | int | None:
-    """A number as Go's encoder writes it: whole ones without a decimal point."""
-    if value is None or not math.isfinite(value) or value != int(value) or abs(value) >= 1e15:
-        return value
-    return int(value)
 
 
 def _faults(said: Document) -> dict[str, str]:

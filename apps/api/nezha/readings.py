@@ -3,20 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from apps.notifications.styles.nezha import STATE
+
 Values = dict[str, float | None]
-# Fields of the state that are a column as they are.
-AS_THEY_ARE = {
-    "net_in_speed": "net.rx_rate",
-    "net_out_speed": "net.tx_rate",
-    "net_in_transfer": "net.rx_bytes",
-    "net_out_transfer": "net.tx_bytes",
-    "load1": "cpu.load1",
-    "load5": "cpu.load5",
-    "load15": "cpu.load15",
-    "tcp_conn_count": "conn.tcp",
-    "udp_conn_count": "conn.udp",
-    "process_count": "proc.count",
-}
 SHARES = {
     "mem.ratio": ("mem_used", "mem_total"),
     "swap.ratio": ("swap_used", "swap_total"),
@@ -26,7 +15,7 @@ SHARES = {
 
 def columns_of(state: Mapping[str, Any], host: Mapping[str, Any]) -> Values:
     """Every column that alert rules of Nezha know. What a report leaves out is 0 there, as protobuf has it."""
-    values: Values = {column: state.get(name) or 0 for name, column in AS_THEY_ARE.items()}
+    values: Values = {column: state.get(name) or 0 for name, column in STATE.items()}
     values |= {column: _share(state.get(used), host.get(total)) for column, (used, total) in SHARES.items()}
     gpus = state.get("gpu") or []
     return values | {

@@ -42,6 +42,7 @@ def send(envelope: Envelope) -> Receipt:
 
 
 def _message(envelope: Envelope) -> EmailMultiAlternatives:
+    """The mail of a payload; plain text alone where it has no HTML."""
     payload = envelope.payload
     message = EmailMultiAlternatives(
         subject=payload["subject"],
@@ -56,7 +57,8 @@ def _message(envelope: Envelope) -> EmailMultiAlternatives:
             **payload.get("headers", {}),
         },
     )
-    message.attach_alternative(payload["html"], "text/html")
+    if "html" in payload:
+        message.attach_alternative(payload["html"], "text/html")
     for attachment in payload.get("attachments", ()):
         message.attach(attachment["name"], base64.b64decode(attachment["base64"]), attachment["type"])
     return message

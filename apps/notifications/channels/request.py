@@ -11,10 +11,11 @@ from urllib.parse import quote_plus, urlencode
 from apps.common.errors import InvalidInputError
 from apps.common.outbound import OutboundError, request
 from apps.devices.documents import Document
-from apps.notifications.channels.answers import accepted, unreachable
+from apps.notifications.channels.answers import is_success, refused, unreachable
 from apps.notifications.channels.errors import ChannelError
 from apps.notifications.channels.hooks import read_url, recipients, shown
 from apps.notifications.channels.texts import plain
+from apps.notifications.routing.document import zone_of
 from apps.notifications.styles import nezha
 from apps.notifications.types import Envelope, Receipt
 
@@ -47,9 +48,10 @@ class Prepared:
 def send(envelope: Envelope) -> Receipt:
     """Send the request. 200 to 299 is success, and a redirect is none."""
     config, payload = envelope.config, envelope.payload
-    server = payload.get("server")
+    message = payload["message"] if "message" in payload else plain(payload)
     try:
-        made = prepare(config, message=payload.get("message") or plain(payload), server=server, now=envelope.at)
+        local = envelope.at.astimezone(zone_of(payload.get("zone", "UTC")))
+        made = prepare(config, message=message, server=payload.get("server"), now=local)
     except InvalidInputError as error:
         raise ChannelError(f"The request cannot be made: {error.message}", final=True) from error
     headers = {"User-Agent": "Dashmon"} | ({"Content-Type": made.content_type} if made.content_type else {})
@@ -64,7 +66,9 @@ def send(envelope: Envelope) -> Receipt:
         )
     except OutboundError as error:
         raise unreachable(error, timeout_s=TIMEOUT_S) from error
-    return accepted(answer)
+    if not is_success(answer):
+        raise refused(answer, words=nezha.failure(answer.status, answer.phrase))
+    return Receipt(f"Answered {answer.status}.", answer.status)
 
 
 def prepare(config: Mapping[str, Any], *, message: str, server: Mapping[str, Any] | None, now: datetime) -> Prepared:

@@ -30,7 +30,15 @@ def message(news: News, *, event_name: str, step: int = 0, loop: int = 0) -> dic
     name = EVENT_OF.get(event_name, event_name)
     body = event_body(news, event_name=name) | {"step": step, "loop": loop} if news.incident is not None else {}
     return document(
-        Message(title=words.title, text=words.headline, tone=TONES[word], url=words.url, facts=words.facts, event=body)
+        Message(
+            title=words.title,
+            text=words.headline,
+            tone=TONES[word],
+            url=words.url,
+            facts=words.facts,
+            event=body,
+            zone=news.workspace.timezone,
+        )
     )
 
 
@@ -44,6 +52,7 @@ def message_for_test(*, workspace: Workspace, delivery_id: str, at: datetime) ->
             url=f"{base_url()}/app/",
             facts=(("At", local_time(at, workspace.timezone)), ("Workspace", workspace.name)),
             event=body_for_test(workspace=workspace, delivery_id=delivery_id, at=at),
+            zone=workspace.timezone,
         )
     )
 

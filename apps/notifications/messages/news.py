@@ -35,3 +35,21 @@ class News:
     @property
     def cause_text(self) -> str:
         return str(self.event.detail.get("cause_text") or (self.incident.cause_text if self.incident else ""))
+
+    @property
+    def metric(self) -> str:
+        """What a rule about values looked at; "" where a state changed."""
+        return str(self.event.detail.get("metric") or (self.incident.metric if self.incident else ""))
+
+    @property
+    def is_notice(self) -> bool:
+        """Whether it happened and was over at once."""
+        return bool(self.event.detail.get("notice"))
+
+    @property
+    def state(self) -> str | None:
+        """The state that the subject is in now. Trouble with a value counts by its severity (contract Dashmon 9.1)."""
+        if not self.metric or self.event.kind == IncidentEvent.Kind.CLOSED:
+            after: str | None = self.event.detail.get("after")
+            return after
+        return "down" if self.event.detail.get("severity") == Incident.Severity.CRITICAL else "warning"

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from apps.alerts.columns import SILENCE
 from apps.common.clock import iso_ms
 from apps.common.ids import encode_uuid
 from apps.incidents.models import Incident, IncidentEvent
@@ -68,14 +69,24 @@ def _project(project: Project | None) -> dict[str, str] | None:
 
 
 def _device(news: News, incident: Incident) -> dict[str, Any]:
-    detail = news.event.detail
+    status, previous = _states(news, incident)
     return {
         "id": str(news.device.public_id) if news.device else None,
         "name": news.name,
         "type": news.device.label if news.device else None,
-        "status": detail.get("after", incident.state),
-        "previousStatus": detail.get("before"),
+        "status": status,
+        "previousStatus": previous,
     }
+
+
+def _states(news: News, incident: Incident) -> tuple[str | None, str | None]:
+    """The state now and before. With a bad value the subject is degraded, however loud its rule; silent it is down."""
+    if not news.metric:
+        return news.event.detail.get("after", incident.state), news.event.detail.get("before")
+    bad = "down" if news.metric == SILENCE else "warning"
+    if news.event.kind == IncidentEvent.Kind.CLOSED:
+        return "up", bad
+    return bad, "up" if news.event.kind == IncidentEvent.Kind.OPENED else None
 
 
 def _incident(news: News, incident: Incident) -> dict[str, Any]:

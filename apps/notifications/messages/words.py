@@ -16,6 +16,8 @@ WORDS: dict[Word, tuple[str, str]] = {
     "flapping": ("Flapping", "changes again and again. You will hear of it once it has settled."),
     "acknowledged": ("Acknowledged", "is being looked at."),
 }
+# What they say where a value was in trouble; else an alert, or a notice.
+OF_VALUE: dict[Word, str] = {"up": "Recovered", "acknowledged": "Acknowledged"}
 OF_EVENT: dict[str, Word] = {
     "incident.resolved": "up",
     "incident.flapping": "flapping",
@@ -40,21 +42,35 @@ def word_of(news: News, event_name: str) -> Word:
             return word
     if event_name in OF_EVENT:
         return OF_EVENT[event_name]
-    return "warning" if news.event.detail.get("after") == "warning" else "down"
+    return "warning" if news.state == "warning" else "down"
 
 
 def words_of(news: News, word: Word, *, still_open: bool = False) -> Words:
     """The words about one event; `still_open` marks a later step, which nobody has taken on."""
-    title, sentence = WORDS[word]
     place = f" ({news.project.name})" if news.project else ""
+    title, headline = _of_value(news, word, place) if news.metric else _of_state(news, word, place)
     # A header or a title is one line, whatever people call their devices.
-    line = " ".join(f"{title}: {news.name}{place}".split())
+    line = " ".join(title.split())
     return Words(
         title=f"Still open: {line}" if still_open else line,
-        headline=f"{news.name}{place} {sentence}",
+        headline=headline,
         facts=tuple(_facts(news, word)),
         url=incident_url(news.incident) if news.incident else f"{base_url()}/app/",
     )
+
+
+def _of_state(news: News, word: Word, place: str) -> tuple[str, str]:
+    title, sentence = WORDS[word]
+    return f"{title}: {news.name}{place}", f"{news.name}{place} {sentence}"
+
+
+def _of_value(news: News, word: Word, place: str) -> tuple[str, str]:
+    """Title and headline of what a rule found: `Alert: web-1: CPU use: 97 %, the limit is 90 %`."""
+    rule = news.incident.title if news.incident else news.name
+    kind = OF_VALUE.get(word, "Notice" if news.is_notice else "Alert")
+    # An end by hand knows no value.
+    found = news.event.detail.get("cause_text") or rule
+    return f"{kind}: {news.name}{place}: {found}", f"{rule} has recovered." if word == "up" else f"{rule}."
 
 
 def _facts(news: News, word: Word) -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """Writes of notifications: the rules people set, the planning of deliveries, and their sending."""
 
+from apps.notifications.services.channels import create_channel, delete_channel, update_channel
 from apps.notifications.services.deliveries import deliver_due, give_back, retry
 from apps.notifications.services.escalations import advance_due
 from apps.notifications.services.outbox import fan_out
@@ -18,6 +19,12 @@ from apps.notifications.services.rules import (
     sms_rule,
     webhook_rule,
 )
+from apps.notifications.services.surfaces import (
+    set_container_route,
+    set_node_route,
+    set_rule_route,
+    surface_route,
+)
 from apps.notifications.services.switching import add_override, remove_override, set_channel_enabled
 from apps.notifications.services.trials import queue_test, send_channel_test, send_test
 
@@ -26,6 +33,8 @@ __all__ = [
     "advance_due",
     "alert_settings",
     "check_alert_settings",
+    "create_channel",
+    "delete_channel",
     "deliver_due",
     "email_rule",
     "fan_out",
@@ -39,9 +48,14 @@ __all__ = [
     "send_test",
     "set_alert_settings",
     "set_channel_enabled",
+    "set_container_route",
     "set_email_rule",
+    "set_node_route",
+    "set_rule_route",
     "set_sms_rule",
     "set_webhook_rule",
     "sms_rule",
+    "surface_route",
+    "update_channel",
     "webhook_rule",
 ]

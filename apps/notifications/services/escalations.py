@@ -24,7 +24,6 @@ from apps.notifications.services.turns import LOOK_AGAIN, Turn, note_silence, wh
 
 logger = structlog.get_logger(__name__)
 
-FLAPPING = "incident.flapping"
 MOVED = ("handled_until", "ending", "next_at")
 # How many share a transaction, as in outbox.py.
 TOGETHER = 25
@@ -36,7 +35,7 @@ def begin(route: Route, news: News, desk: Desk, *, now: datetime) -> None:
     if incident is None or event.detail.get("muted"):
         return
     policy = desk.policy(route)
-    if event.detail.get("after") not in policy.notify_on:
+    if news.state not in policy.notify_on:
         return
     escalation = Escalation(
         workspace_id=event.workspace_id, incident=incident, route=route, event=event, begun_at=event.at
@@ -60,8 +59,11 @@ def end(route: Route, news: News, desk: Desk, *, now: datetime) -> None:
         escalation.save(update_fields=MOVED)
 
 
-def flap(route: Route, news: News, desk: Desk, *, now: datetime) -> None:
-    """One word to those who were told, else to those of the first step; then nothing until it has settled."""
+def say_once(route: Route, news: News, desk: Desk, *, event_name: str, now: datetime) -> None:
+    """One word to those who were told, else to those of the first step; then nothing more.
+
+    That it flaps is said so, until it has settled; and what happened and is over at once.
+    """
     policy, event = desk.policy(route), news.event
     if news.incident is None or not policy.enabled or not route.enabled:
         return
@@ -71,7 +73,7 @@ def flap(route: Route, news: News, desk: Desk, *, now: datetime) -> None:
         note_silence(news, target="", reason="quiet_hours", at=now)
         return
     told = who_was_told(route, news) or _first_step(route, policy, news, desk)
-    save_planned([plan_delivery(route, news, reach, event_name=FLAPPING, now=now) for reach in told])
+    save_planned([plan_delivery(route, news, reach, event_name=event_name, now=now) for reach in told])
 
 
 def advance_due(*, now: datetime, limit: int) -> int:
@@ -100,7 +102,7 @@ def advance_due(*, now: datetime, limit: int) -> int:
 def _claim(now: datetime, *, room: int) -> list[Escalation]:
     due = Escalation.objects.filter(next_at__lte=now).order_by("next_at", "pk")
     locked = due.select_for_update(skip_locked=True, of=("self",))
-    return list(locked.select_related("incident__project", "route__project", "event", "ending")[:room])
+    return list(locked.select_related("incident__project", "route__project", "route__rule", "event", "ending")[:room])
 
 
 def _advance_all(escalations: Sequence[Escalation], *, now: datetime) -> list[Exception]:

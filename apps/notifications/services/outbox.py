@@ -17,10 +17,12 @@ from apps.notifications.notices import is_silent
 from apps.notifications.reaches import Reach
 from apps.notifications.services import escalations
 from apps.notifications.services.planning import plan_delivery, save_planned
+from apps.notifications.services.turns import FLAPPING, OPENED
 
 logger = structlog.get_logger(__name__)
 Kind = IncidentEvent.Kind
 BEGINNINGS = frozenset({Kind.OPENED, Kind.WORSENED, Kind.RELEASED})
+ROUTINGS = frozenset({Route.Scope.PROJECT, Route.Scope.SURFACE})
 # How many events share a transaction: enough to read what they have in common once, few enough that nobody who
 # writes waits long for SQLite's one lock.
 TOGETHER = 25
@@ -102,7 +104,7 @@ def _plan(event: IncidentEvent, desk: Desk, *, now: datetime) -> None:
     news = desk.news(event)
     planned: list[Delivery] = []
     for route in routes:
-        if route.scope == Route.Scope.PROJECT:
+        if route.scope in ROUTINGS:
             _follow_routing(route, news, desk, now=now)
         elif route.kind == ChannelKind.WEBHOOK:
             planned += _webhook_calls(route, news, now=now)
@@ -113,12 +115,14 @@ def _plan(event: IncidentEvent, desk: Desk, *, now: datetime) -> None:
 
 def _follow_routing(route: Route, news: News, desk: Desk, *, now: datetime) -> None:
     kind = news.event.kind
-    if kind in BEGINNINGS:
+    if news.is_notice:
+        escalations.say_once(route, news, desk, event_name=OPENED, now=now)
+    elif kind in BEGINNINGS:
         escalations.begin(route, news, desk, now=now)
     elif kind == Kind.CLOSED:
         escalations.end(route, news, desk, now=now)
     elif kind == Kind.FLAPPING:
-        escalations.flap(route, news, desk, now=now)
+        escalations.say_once(route, news, desk, event_name=FLAPPING, now=now)
 
 
 def _notices(route: Route, news: News, *, now: datetime) -> list[Delivery]:

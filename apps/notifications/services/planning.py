@@ -1,6 +1,6 @@
 """Deliveries as rows: what they say is decided here, once, and a repeat of the same decision adds nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -9,6 +9,7 @@ from apps.common.ids import encode_uuid
 from apps.notifications import messages
 from apps.notifications.kinds import ChannelKind
 from apps.notifications.messages import News
+from apps.notifications.messages.styled import worded
 from apps.notifications.models import Delivery, Route
 from apps.notifications.reaches import Reach
 
@@ -59,11 +60,17 @@ def save_planned(planned: Sequence[Delivery]) -> None:
 
 
 def payload_of(news: News, delivery: Delivery) -> dict[str, Any]:
-    """The message as its recipient will get it."""
+    """The message as its recipient will get it, in the words of the route that sends it."""
+    assert delivery.route is not None
+    own = worded(news, delivery.route, event_name=delivery.event_name)
+    which: Mapping[str, Any] = {"event_name": delivery.event_name, "step": delivery.step, "loop": delivery.loop}
     if delivery.kind == ChannelKind.EMAIL:
-        mail = messages.mail(news, event_name=delivery.event_name, step=delivery.step, loop=delivery.loop)
+        mail = own.mail if own is not None else messages.mail(news, **which)
         return mail | {"message_id": messages.message_id(delivery.wire_id)}
-    return messages.message(news, event_name=delivery.event_name, step=delivery.step, loop=delivery.loop)
+    payload = messages.message(news, **which)
+    if own is not None:
+        payload |= {"title": own.title, "text": own.text, "facts": (), "url": "", **own.more}
+    return payload
 
 
 def recipient_key(kind: str, recipient: str) -> str:

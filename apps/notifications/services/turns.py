@@ -12,11 +12,13 @@ from apps.notifications.models import Delivery, Escalation, Route
 from apps.notifications.reaches import Reach
 from apps.notifications.routing import Notice, Policy, Skip
 from apps.notifications.routing.forecast import reached
+from apps.notifications.routing.ladder import rung, said_again_at
 from apps.notifications.routing.quiet import settle
 from apps.notifications.routing.timetable import Moment, moments
 from apps.notifications.services.planning import plan_delivery, save_planned
 
 OPENED, ESCALATED, RESOLVED = "incident.opened", "incident.escalated", "incident.resolved"
+FLAPPING = "incident.flapping"
 # A window without an end is looked at again after this.
 LOOK_AGAIN = timedelta(minutes=1)
 
@@ -38,11 +40,33 @@ class Turn:
         if not (escalation.route.enabled and self.policy.enabled):
             escalation.next_at = None
         elif escalation.ending is None:
-            escalation.next_at = self._take_steps()
+            escalation.next_at = self._say_what_is_due()
         else:
-            # What was due before the end and not yet taken is told first, in its order.
-            self._take_steps()
+            # What was due before the end and not yet taken is told first, in its order; None: nothing was left.
+            if escalation.next_at is not None:
+                self._say_what_is_due()
             escalation.next_at = self._tell_the_end(self.desk.news(escalation.ending))
+
+    def _say_what_is_due(self) -> datetime | None:
+        return self._climb() if self.escalation.route.repeats else self._take_steps()
+
+    def _climb(self) -> datetime | None:
+        """Say it at once, then ever more seldom for as long as it lasts; when it is due next, None when it is over.
+
+        What nobody was there to say in time is said once, and gaps are reckoned from when it was said.
+        """
+        escalation, begun_at, now = self.escalation, self.escalation.begun_at, self.now
+        said_at = escalation.handled_until
+        due = begun_at if said_at is None else said_again_at(begun_at, said_at)
+        if self._is_over(due):
+            return None
+        if due <= now:
+            height = rung(begun_at, now)[0] if said_at is not None else 0
+            for step in self.policy.steps[:1]:
+                self._take(Moment(due, now, 0, height, step))
+            escalation.handled_until = now
+            due = said_again_at(begun_at, now)
+        return due
 
     def _take_steps(self) -> datetime | None:
         """Take every step up to now; when the next one is due, None when there is none."""

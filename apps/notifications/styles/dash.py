@@ -1,11 +1,34 @@
-"""What Dash writes about an event, in both of its languages (contract Dash 9.5)."""
+"""What Dash writes about an event, in both of its languages (contract Dash 9.5), and what it calls what it measures."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from apps.alerts.columns import SILENCE
+
 OFFLINE = "node.offline"
+METRICS = {
+    "cpu.usage_ratio": "cpu.ratio",
+    "mem.used_ratio": "mem.ratio",
+    "disk.usage.used_ratio": "disk.primary_ratio",
+    "cpu.load1": "cpu.load1",
+    "cpu.load5": "cpu.load5",
+    "cpu.load15": "cpu.load15",
+    "mem.used": "mem.used_bytes",
+    "net.recv_bps": "net.rx_rate",
+    "net.sent_bps": "net.tx_rate",
+    "conn.tcp": "conn.tcp",
+    "raid.failed": "raid.failed",
+    "disk.smart.failed": "smart.failed",
+    "disk.smart.nvme.critical_warning": "smart.critical",
+    "disk.smart.attribute_failing": "smart.failing",
+    "disk.smart.max_temp_c": "smart.max_temp_c",
+    "thermal.max_temp_c": "temp.max_c",
+}
+SAID = {ours: theirs for theirs, ours in METRICS.items()} | {SILENCE: OFFLINE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +82,9 @@ _LABELS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+LANGUAGES = frozenset(_TITLES)
+
+
 def opened(event: Event, *, zone: str = "UTC", language: str = "en") -> Text:
     """The message that an alert was triggered; times in `zone`."""
     status, server, rule, metric, value, threshold, lasted, triggered, _ = _LABELS[language]
@@ -103,6 +129,22 @@ def spelled(metric: str, value: float | None) -> str:
         return f"{value:.1f}C"
     formats = {"mem.": "{:.0f}B", "net.": "{:.2f}B/s", "conn.": "{:.0f}"}
     return next((form for start, form in formats.items() if metric.startswith(start)), "{:.4g}").format(value)
+
+
+def value_and_threshold(metric: str, value: float | None, threshold: float | None) -> tuple[Any, Any]:
+    """Numbers as Dash shows them: silence is 1 when it is too long and else 0, against 1."""
+    if metric != SILENCE:
+        return number(value), number(threshold)
+    if value is None:
+        return None, 1
+    return int(threshold is not None and value > threshold), 1
+
+
+def number(value: float | None) -> float | int | None:
+    """A number as Go's encoder writes it: whole ones without a decimal point."""
+    if value is None or not math.isfinite(value) or value != int(value) or abs(value) >= 1e15:
+        return value
+    return int(value)
 
 
 def _title(language: str, kind: str, event: Event) -> str:

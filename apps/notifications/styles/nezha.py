@@ -12,27 +12,63 @@ from typing import Any, Literal
 
 Escape = Callable[[str], str]
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+# Fields of a server's state that are a column as they are.
+STATE: Mapping[str, str] = {
+    "net_in_speed": "net.rx_rate",
+    "net_out_speed": "net.tx_rate",
+    "net_in_transfer": "net.rx_bytes",
+    "net_out_transfer": "net.tx_bytes",
+    "load1": "cpu.load1",
+    "load5": "cpu.load5",
+    "load15": "cpu.load15",
+    "tcp_conn_count": "conn.tcp",
+    "udp_conn_count": "conn.udp",
+    "process_count": "proc.count",
+    "mem_used": "mem.used_bytes",
+    "swap_used": "swap.used_bytes",
+    "disk_used": "disk.used_bytes",
+}
 _PLACEHOLDER = re.compile(r"#([A-Z0-9]+(?:\.[A-Z0-9]+)?)#")
 HIDDEN = "****"
 
-# What is said when something happened; the first line of every notice.
-SENTENCES: Mapping[str, str] = {
-    "incident": "[Incident] {server}({ip}) {rule}",
-    "resolved": "[Resolved] {server}({ip}) {rule}",
-    "cron success": "[Scheduled Task Executed Successfully] {name}, {server}\n{output}",
-    "cron failure": "[Scheduled Task Executed Failed] {name}, {server}\n{output}",
-    "cron offline": "[Task failed] {name}: server {server} is offline and cannot execute the task",
-    "ip change": "[IP Changed] {server}, {before} => {after}",
-    "service": "[{state}] {name} Reporter: {server}, Error: {error}",
-    "latency high": "[Latency] {name} {value} > {limit}, Reporter: {server}",
-    "latency low": "[Latency] {name} {value} < {limit}, Reporter: {server}",
-    "tls expiry": "[TLS] {name} The TLS certificate will expire within seven days. Expiration time: {expires}",
-}
+
+def command_finished(*, name: str, server: str, output: str, ok: bool) -> str:
+    """A scheduled command came to its end on one server."""
+    how = "Successfully" if ok else "Failed"
+    return f"[Scheduled Task Executed {how}] {name}, {server}\n{output}"
 
 
-def sentence(kind: str, **parts: str) -> str:
-    """One of the sentences with its parts put in as they are."""
-    return SENTENCES[kind].format(**parts)
+def command_offline(*, name: str, server: str) -> str:
+    """A scheduled command could not run."""
+    return f"[Task failed] {name}: server {server} is offline and cannot execute the task"
+
+
+def address_changed(*, server: str, before: str, after: str, plain: bool = False) -> str:
+    """A server is seen from another address."""
+    old, new = (address if plain else masked(address) for address in (before, after))
+    return f"[IP Changed] {server}, {old} => {new}"
+
+
+def service_changed(*, state: str, name: str, server: str, error: str) -> str:
+    """A monitor's state as one server sees it; the error as the probe told it."""
+    return f"[{state}] {name} Reporter: {server}, Error: {error}"
+
+
+def latency_crossed(*, name: str, value: float, limit: float, server: str) -> str:
+    """A monitor answers more slowly than its upper limit, or faster than its lower one (ms)."""
+    sign = ">" if value > limit else "<"
+    return f"[Latency] {name} {number(value)} {sign} {number(limit)}, Reporter: {server}"
+
+
+def certificate_expires(*, name: str, expires: datetime) -> str:
+    """A certificate has less than seven days left."""
+    when = f"{expires:%Y-%m-%d %H:%M:%S}"
+    return f"[TLS] {name} The TLS certificate will expire within seven days. Expiration time: {when}"
+
+
+def failure(status: int, phrase: str) -> str:
+    """What is said of an answer that is no success: the code, and the status line after its version."""
+    return f"{status}@{status} {phrase}".rstrip()
 
 
 def number(value: float) -> str:
@@ -54,7 +90,7 @@ def message(
     event: Literal["incident", "resolved"], *, server: str, addresses: str, rule: str, plain: bool = False
 ) -> str:
     """`[Incident] alpha(203.****.7) CPU high`; `addresses` is IPv4, IPv6 or both around a slash."""
-    return sentence(event, server=server, ip=addresses if plain else masked(addresses), rule=rule)
+    return f"[{event.capitalize()}] {server}({addresses if plain else masked(addresses)}) {rule}"
 
 
 def masked(addresses: str) -> str:
@@ -78,6 +114,16 @@ def instant(at: datetime) -> str:
     """`2026-05-18 12:30:00.123456 +0800 CST`: the instant with its zone, without trailing zeros."""
     fraction = f".{at.microsecond:06d}".rstrip("0").rstrip(".")
     return f"{at:%Y-%m-%d %H:%M:%S}{fraction} {at:%z} {at.tzname()}"
+
+
+def server_of(name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """A server in Nezha's words, of what an event knows of it: columns, totals and addresses."""
+    seen = facts.get("values") or {}
+    state = {said: seen.get(column, 0) for said, column in STATE.items()}
+    state["cpu"] = seen.get("cpu.ratio", 0) * 100
+    host = {total: facts.get(total) or 0 for total in _TOTALS.values()}
+    geoip = {family: facts.get(family) or "" for family in ("ipv4", "ipv6")}
+    return {"id": facts.get("number", 0), "name": name, "host": host, "state": state, "geoip": geoip}
 
 
 def values(server: Mapping[str, Any], *, metric_units: bool) -> dict[str, str]:

@@ -17,6 +17,7 @@ from apps.notifications.kinds import ChannelKind
 from apps.notifications.models import Channel, Delivery, Escalation, Route
 from apps.workspaces.services import add_seat
 from tests.apps.incidents.scene import change, tell
+from tests.sinks.smtp import SmtpSink
 
 Case = dict[str, Any]
 FILE = Path(__file__).parents[2] / "vectors" / "dashmon_alert_routing.json"
@@ -108,7 +109,7 @@ def _renamed(node: Any, people: dict[str, str]) -> Any:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
-def test_the_product_tells_what_the_vector_expects(device: Device, case: Case) -> None:
+def test_the_product_tells_what_the_vector_expects(device: Device, smtp_sink: SmtpSink, case: Case) -> None:
     incident = case["incident"]
     opened_at = parse_iso(incident["openedAt"])
     device.severity = incident["severity"]
@@ -131,3 +132,10 @@ def test_the_product_tells_what_the_vector_expects(device: Device, case: Case) -
     world.pass_time(opened_at + timedelta(days=60))
 
     assert world.told() == sorted(case["expect"]["sent"], key=lambda notice: (notice["at"], notice["recipient"]))
+    services.deliver_due(now=opened_at + timedelta(days=60), limit=1000)
+    mails = [(world.names[to], _kind(message["Subject"])) for to, message in smtp_sink.messages]
+    assert sorted(mails) == sorted((notice["recipient"], notice["kind"]) for notice in case["expect"]["sent"])
+
+
+def _kind(subject: str) -> str:
+    return "resolved" if subject.startswith("Up: ") else "open"

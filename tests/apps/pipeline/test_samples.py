@@ -14,9 +14,8 @@ from apps.alerts.conditions import Condition
 from apps.alerts.documents import RuleDraft
 from apps.alerts.models import AlertRule, RuleState, SubjectClock
 from apps.alerts.types import Subject
-from apps.api.dash.alert_rules import draft_of, reason_of
+from apps.api.dash.alert_rules import reason_of
 from apps.api.nezha.alert_rules import read_form
-from apps.common.clock import parse_iso
 from apps.common.values import Observation, Ref, SourceRef
 from apps.incidents import services as incidents
 from apps.incidents.models import Incident, IncidentEvent
@@ -24,7 +23,7 @@ from apps.pipeline import rules
 from apps.pipeline.samples import submit_samples, sweep_silence
 from apps.workspaces.models import Workspace
 from tests import factories
-from tests.replay.dash_alerts import sample_of
+from tests.apps.pipeline.dash_server import DashServer
 from tests.replay.nezha_alert_rules import sample_at
 from tests.together import at_once
 
@@ -220,57 +219,19 @@ PLAIN = [case for case in DASH if len(case["rules"]) < 2 and not case["expect_in
 
 @pytest.mark.parametrize("case", PLAIN, ids=[case["id"] for case in PLAIN])
 def test_what_dash_expects_of_a_server_happens_to_its_incidents(workspace: Workspace, case: dict[str, Any]) -> None:
-    AlertRule.objects.of(workspace).filter(number__gt=0).delete()
-    numbers = {str(number): number for number in range(-4, 0)}
-    for document in case["rules"]:
-        born = alerts.create_rule(
-            workspace=workspace, draft=draft_of(document), actor="ana", now=parse_iso(document["updated_at"])
-        )
-        numbers[str(document["id"])] = born.number
+    server = DashServer(workspace, case)
     opened, closed = [], []
-    for step in [{"mounts": case["mounts"], "now": case["steps"][0]["now"]}, *case["steps"]]:
-        now = parse_iso(step["now"])
-        subject = Subject(workspace.pk, Ref("node", 42), 42, "node-42")
-        for number, mounted in step.get("mounts", {}).items():
-            rules.mount_rules(
-                workspace=workspace,
-                numbers=[numbers[number]],
-                subjects=[subject],
-                mounted=mounted,
-                actor="ana",
-                now=now,
-            )
-        if "snapshot" in step:
-            _evaluate(workspace, step["snapshot"], now=now)
-            opened += [(entry["rule_id"], entry["current_value"]) for entry in step["expect"]["opens"]]
-            closed += [(entry["rule_id"], entry["close_reason"]) for entry in step["expect"]["closes"]]
+    for step, _ in server.play():
+        opened += [(entry["rule_id"], entry["current_value"]) for entry in step["expect"]["opens"]]
+        closed += [(entry["rule_id"], entry["close_reason"]) for entry in step["expect"]["closes"]]
 
-    spelled = {number: int(said) for said, number in numbers.items()}
     rows = list(Incident.objects.order_by("id"))
-    assert [(spelled[row.rule.number], _first_value(row)) for row in rows] == opened
-    assert [(spelled[row.rule.number], reason_of(row.close_reason)) for row in rows if row.closed_at] == closed
+    assert [(server.said[row.rule.number], _first_value(row)) for row in rows] == opened
+    assert [(server.said[row.rule.number], reason_of(row.close_reason)) for row in rows if row.closed_at] == closed
 
 
 def _first_value(incident: Incident) -> float:
     return incident.events.get(kind="opened").detail["value"]
-
-
-def _evaluate(workspace: Workspace, view: dict[str, Any], *, now: datetime) -> None:
-    sample = sample_of(view, now=now)
-    subject = Subject(
-        workspace.pk,
-        sample.subject.ref,
-        42,
-        "node-42",
-        cores=sample.subject.cores,
-        last_seen_at=sample.subject.last_seen_at,
-    )
-    if sample.silent:
-        sweep_silence(subjects=[subject], now=now)
-        return
-    values = {name: value for name, value in sample.values.items() if name != "node.silence_s"}
-    seen = Observation(workspace.pk, SourceRef(subject.ref), now, values, sample.observed_at)
-    submit_samples(observations=[seen], subjects={subject.ref: subject}, now=now)
 
 
 NEZHA = json.loads((VECTORS / "nezha_alert_rules.json").read_text(encoding="utf-8"))["sequences"]

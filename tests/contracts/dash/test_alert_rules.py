@@ -11,7 +11,7 @@ from apps.alerts.built_in import FIRST_RULES
 from apps.alerts.conditions import Condition
 from apps.alerts.documents import RuleDraft, checked
 from apps.alerts.windows import Now, Share, Streak
-from apps.api.dash import alert_rules, readings
+from apps.api.dash import readings
 from apps.api.dash.alert_rules import (
     CORE_METRICS,
     DURATIONS,
@@ -171,7 +171,7 @@ def test_the_first_four_rules_are_dashs_own() -> None:
     ("silence", "limit", "shown"), [(15.0, 14.0, (1, 1)), (14.0, 14.0, (0, 1)), (None, None, (None, 1))]
 )
 def test_silence_is_one_or_nothing_in_dashs_words(silence, limit, shown) -> None:
-    assert alert_rules.value_and_threshold("node.silence_s", silence, limit) == shown
+    assert dash.value_and_threshold("node.silence_s", silence, limit) == shown
 
 
 @pytest.mark.parametrize(
