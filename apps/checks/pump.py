@@ -19,7 +19,7 @@ from django.db import DatabaseError, connection
 
 from apps.checks import leases, requests
 from apps.checks.leases import Leased, Member, Ran, Slot
-from apps.checks.plans import plan_for, plan_for_draft
+from apps.checks.plans import Monitor, plan_for, plan_for_draft
 from apps.checks.requests import LeasedRequest
 from apps.checks.types import CheckResult
 from apps.common import bus
@@ -54,14 +54,14 @@ class Engine(Protocol):
 class Planner(Protocol):
     """What to do for a device, or for a draft's document; DomainError when that cannot be said."""
 
-    def of_device(self, device: Device) -> Any: ...
+    def of_device(self, device: Device | Monitor) -> Any: ...
     def of_draft(self, config: Mapping[str, Any]) -> Any: ...
 
 
 class StoredPlans:
     """Plans as the product reads them off devices."""
 
-    def of_device(self, device: Device) -> Any:
+    def of_device(self, device: Device | Monitor) -> Any:
         return plan_for(device)
 
     def of_draft(self, config: Mapping[str, Any]) -> Any:
