@@ -36,7 +36,7 @@ GROUP = 16  # checks that start in one pass; the rest of a backlog follows 10 ms
 GROUP_S = 0.010
 LOOK = timedelta(seconds=1)
 PART = timedelta(seconds=2)  # how long a finished check may wait for the rest of its batch
-DELAY_MS = 1000  # a slot starts this long after its instant: the tick that found it is that late at most
+DELAY_MS = 500  # a slot starts this long after its instant: the tick that found it is that late at most
 MOST_FAILURES = 5  # with growing pauses, half a minute in all
 
 

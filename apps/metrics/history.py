@@ -69,7 +69,9 @@ def newest(*, workspace_id: int, refs: Collection[Ref]) -> dict[int, ResultRow]:
 def newest_rows(workspace_id: int, source_ids: Sequence[int]) -> dict[int, tuple[int, bytes]]:
     """Time and payload of each source's newest row: of the inbox, or the one that was sealed last."""
     rows = LatestRow.objects.of(workspace_id).filter(source_id__in=source_ids)
-    sealed = {source_id: (ts, bytes(payload)) for source_id, ts, payload in rows.values_list("source_id", "ts", "payload")}
+    sealed = {
+        source_id: (ts, bytes(payload)) for source_id, ts, payload in rows.values_list("source_id", "ts", "payload")
+    }
     for source_id, row in newest_head(workspace_id, source_ids).items():
         if source_id not in sealed or row[0] > sealed[source_id][0]:
             sealed[source_id] = row

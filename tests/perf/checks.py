@@ -44,10 +44,14 @@ def _measured(targets: Farm) -> Iterator[Figure]:
     for kind, (count, goal) in ENGINE.items():
         yield _attempt(f"checks.engine_{kind}", "share of wrk", goal, lambda k=kind, n=count: _engine(targets, k, n))
     for kind, (count, goal) in OTHERS.items():
-        yield _attempt(f"checks.{kind}_us", "us of CPU", goal, lambda k=kind, n=count: _other(targets, k, n), least=False)
+        yield _attempt(
+            f"checks.{kind}_us", "us of CPU", goal, lambda k=kind, n=count: _other(targets, k, n), least=False
+        )
     yield _attempt("checks.flat_hosts", "cost at 16,000 over 1,000", 1.10, lambda: _flat(targets), least=False)
     for kind, (count, goal) in PIPELINE.items():
-        yield _attempt(f"checks.pipeline_{kind}", "share of wrk", goal, lambda k=kind, n=count: _pipeline(targets, k, n))
+        yield _attempt(
+            f"checks.pipeline_{kind}", "share of wrk", goal, lambda k=kind, n=count: _pipeline(targets, k, n)
+        )
     yield _attempt("checks.executed_share", "share of due checks", 0.999, lambda: _steady(targets))
 
 
@@ -144,7 +148,9 @@ def _pipeline(targets: Farm, kind: str, count: int) -> tuple[float, dict[str, An
 def _steady(targets: Farm) -> tuple[float, dict[str, Any]]:
     environment = {**targets.environment, "DATABASE_URL": postgres_url()}
     rate = limit(targets.plain).per_second
-    found = measure("pipeline", environment=environment, what="steady", per_second=rate * LOAD_SHARE, port=targets.plain)
+    found = measure(
+        "pipeline", environment=environment, what="steady", per_second=rate * LOAD_SHARE, port=targets.plain
+    )
     share = float(found.pop("share"))
     if found["lag_p99_s"] >= 1.0:
         # Late is not executed: the goal speaks of both.

@@ -8,6 +8,8 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +24,15 @@ def cores() -> list[int]:
 TARGET_CORE, OWN_CORE = cores()[0], cores()[-1]
 
 
-def on_target_core() -> None:
-    """For `preexec_fn` of what is asked."""
-    os.sched_setaffinity(0, {TARGET_CORE})
-
-
-def on_own_core() -> None:
-    """For `preexec_fn` of what is measured."""
-    os.sched_setaffinity(0, {OWN_CORE})
+@contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """What is started inside runs on this core alone, as all its children do."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def spent(who: int = resource.RUSAGE_SELF) -> float:
@@ -45,15 +48,10 @@ def load() -> dict[str, Any]:
 
 def measure(module: str, *, environment: dict[str, str], **arguments: Any) -> dict[str, Any]:
     """Run `tests.perf.<module>` in a process of its own on the measured core; the JSON document it prints last."""
-    answer = subprocess.run(
-        [sys.executable, "-m", f"tests.perf.{module}", json.dumps(arguments)],
-        cwd=ROOT,
-        env={"DJANGO_SETTINGS_MODULE": "dashmon.settings", **os.environ, **environment},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        preexec_fn=on_own_core,
-    )
+    command = [sys.executable, "-m", f"tests.perf.{module}", json.dumps(arguments)]
+    own = {"DJANGO_SETTINGS_MODULE": "dashmon.settings", **os.environ, **environment}
+    with on_core(OWN_CORE):
+        answer = subprocess.run(command, cwd=ROOT, env=own, stdout=subprocess.PIPE, text=True, check=True)
     document: dict[str, Any] = json.loads(answer.stdout.strip().rsplit("\n", 1)[-1])
     return document
 

@@ -36,7 +36,7 @@ def plans(kind: str, count: int, *, hosts: int, port: int) -> Iterator[Any]:
 def run(kind: str, count: int, *, hosts: int, port: int) -> dict[str, Any]:
     """Keep all places filled; `us` of processor time a check once every target has been met, and how many were fine.
 
-    Monitors are checked again and again, so the first round, which reads every target for the first time, is told apart.
+    Monitors are checked again and again, so the first round, which reads every target, is told apart.
     """
     from apps.checks.engine.engine import Engine
 

@@ -1,4 +1,4 @@
-"""The target farm: nginx on all of 127/8, plain and with TLS, a name server that knows its names, and `wrk` as limit."""
+"""The target farm: nginx on all of 127/8, plain and with TLS, a name server for its names, and `wrk` as the limit."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.farm.certificates import Authority
-from tests.perf.cores import on_own_core, on_target_core, spent
+from tests.perf.cores import OWN_CORE, TARGET_CORE, on_core, spent
 from tests.perf.figures import MissingError
 
 KEYWORD = "keyword-alpha"
@@ -74,7 +74,7 @@ def tool(program: str) -> str:
 
 @contextmanager
 def farm(folder: Path) -> Iterator[Farm]:
-    """nginx and the name server on the target core until the block ends; MissingError without nginx."""
+    """Nginx and the name server on the target core until the block ends; MissingError without nginx."""
     nginx = tool("nginx")
     folder.mkdir(parents=True, exist_ok=True)
     authority = Authority(folder)
@@ -88,7 +88,8 @@ def farm(folder: Path) -> Iterator[Farm]:
     names = [sys.executable, "-m", "tests.perf.names", str(built.names)]
     with ExitStack() as stack:
         for command in ([nginx, "-p", str(folder), "-c", str(config), *directive], names):
-            process = subprocess.Popen(command, preexec_fn=on_target_core)
+            with on_core(TARGET_CORE):
+                process = subprocess.Popen(command)
             stack.callback(process.wait)
             stack.callback(process.terminate)
         for port in (built.plain, built.secure):
@@ -125,10 +126,10 @@ def limit(port: int, *, secure: bool = False) -> Limit:
     """Ask with a fresh connection for every request for a few seconds: the least that a request can cost."""
     scheme = "https" if secure else "http"
     command = [tool("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{WRK_S}s", "-H", "Connection: close"]
+    url = f"{scheme}://127.0.0.1:{port}/ok"
     before = spent(resource.RUSAGE_CHILDREN)
-    answer = subprocess.run(
-        [*command, f"{scheme}://127.0.0.1:{port}/ok"], capture_output=True, text=True, check=True, preexec_fn=on_own_core
-    )
+    with on_core(OWN_CORE):
+        answer = subprocess.run([*command, url], capture_output=True, text=True, check=True)
     used = spent(resource.RUSAGE_CHILDREN) - before
     count = re.search(r"(\d+) requests in ([\d.]+)s", answer.stdout)
     if count is None or int(count[1]) == 0:

@@ -22,15 +22,13 @@ def fill(
     home: Project, count: int, *, interval_s: int, now: datetime, describe: Callable[[int], dict[str, Any]]
 ) -> list[int]:
     """So many devices that are up for all we know; `describe` says what each of them watches. Their keys."""
-    from apps.workspaces.models import Workspace
     from apps.workspaces.services import next_number
 
     first = next_number(workspace_id=home.workspace_id, kind="device")
-    assert Workspace.objects.filter(pk=home.workspace_id).exists()
     keys: list[int] = []
     for start in range(0, count, BATCH):
         numbers = range(start, min(start + BATCH, count))
-        rows = [_device(home, first + number, number, interval_s, now, describe(number)) for number in numbers]
+        rows = [_device(home, first, number, interval_s=interval_s, now=now, **describe(number)) for number in numbers]
         made = Device.objects.bulk_create(rows)
         states = [DeviceState(workspace_id=home.workspace_id, device=device, since=now) for device in made]
         DeviceState.objects.bulk_create(states)
@@ -38,13 +36,11 @@ def fill(
     return keys
 
 
-def _device(
-    home: Project, number: int, index: int, interval_s: int, now: datetime, description: dict[str, Any]
-) -> Device:
+def _device(home: Project, first: int, index: int, *, interval_s: int, now: datetime, **description: Any) -> Device:
     return Device(
         workspace_id=home.workspace_id,
         project=home,
-        number=number,
+        number=first + index,
         name=f"Till {index}",
         kind="http",
         label="http",

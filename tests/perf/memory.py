@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.perf.cores import OWN_CORE, ROOT, load, measure, on_own_core
+from tests.perf.cores import OWN_CORE, ROOT, load, measure, on_core
 from tests.perf.farm import await_port, farm, free_port
 from tests.perf.figures import Figure, MissingError
 
@@ -31,7 +31,9 @@ def figures() -> Iterator[Figure]:
         time.sleep(IDLE_S)
         share = (server.seconds() - used) / (time.monotonic() - began)
         yield Figure("memory.idle_mb", server.bytes() / MB, "MB of memory, no monitor", 150.0, context=load())
-    yield Figure("memory.idle_core_share", share, "share of a core, no monitor", 0.01, context={"core": OWN_CORE, **load()})
+    yield Figure(
+        "memory.idle_core_share", share, "share of a core, no monitor", 0.01, context={"core": OWN_CORE, **load()}
+    )
     bench, unit = "memory.monitors_1000_mb", "MB of memory, 1,000 monitors a minute"
     try:
         most, context = _watching()
@@ -78,14 +80,10 @@ def _server(environment: dict[str, str]) -> Iterator[_Server]:
     port = free_port()
     # Neither the environment's database nor its broker: this is about the server that needs none.
     own = {"PORT": str(port), "DATABASE_URL": "", "REDIS_URL": "", "DASHMON_BACKGROUND": "auto"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dashmon.server"],
-        cwd=ROOT,
-        env={**os.environ, **own, **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        preexec_fn=on_own_core,
-    )
+    environment = {**os.environ, **own, **environment}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with on_core(OWN_CORE):
+        process = subprocess.Popen([sys.executable, "-m", "dashmon.server"], cwd=ROOT, env=environment, **quiet)
     try:
         await_port(port, 60)
         yield _Server(process.pid)

@@ -24,13 +24,17 @@ def figures() -> Iterator[Figure]:
         found["postgresql"] = _measured(postgres_url())
     except MissingError as error:
         missing = {"missing": str(error)}
-    yield _worst("bytes", "bytes of disk a result", 10.0, {name: each["bytes"] for name, each in found.items()}, missing)
+    yield _worst(
+        "bytes", "bytes of disk a result", 10.0, {name: each["bytes"] for name, each in found.items()}, missing
+    )
     slowest = {name: max(each["many_ms"].values()) for name, each in found.items()}
     reads = {name: each["many_ms"] for name, each in found.items()}
     yield _worst("read_ms_max", "ms, the slowest read", 50.0, slowest, missing, reads=reads)
     growth = {name: _growth(each) for name, each in found.items()}
     worst = {name: max(each.values()) for name, each in growth.items()}
-    yield _worst("growth_exponent", "log10 of the cost of a read at 10 times the monitors", 0.15, worst, missing, reads=growth)
+    yield _worst(
+        "growth_exponent", "log10 of the cost of a read at 10 times the monitors", 0.15, worst, missing, reads=growth
+    )
 
 
 def _measured(url: str) -> dict[str, Any]:
@@ -47,4 +51,6 @@ def _worst(
 ) -> Figure:
     by_database = {database: round(value, 3) for database, value in values.items()}
     value = None if missing else max(values.values())
-    return Figure(f"results.{name}", value, unit, goal, context={"by_database": by_database, **context, **missing, **load()})
+    return Figure(
+        f"results.{name}", value, unit, goal, context={"by_database": by_database, **context, **missing, **load()}
+    )

@@ -40,7 +40,9 @@ def figures() -> Iterator[Figure]:
     yield _figure("sqlite_us", sqlite["us"], _context(sqlite))
     dispatch = [measure("timetable", environment={"DATABASE_URL": ""}, what="dispatch")["us"] for _ in range(REPEATS)]
     all_us = [round(each, 2) for each in dispatch]
-    yield Figure("schedule.dispatch_us", statistics.median(dispatch), "us of CPU a check", 10.0, context={"all_us": all_us})
+    yield Figure(
+        "schedule.dispatch_us", statistics.median(dispatch), "us of CPU a check", 10.0, context={"all_us": all_us}
+    )
     sweeps = {name: found["sweep_ms"] for name, found in (("sqlite", sqlite), ("postgresql", pg)) if found}
     yield _figure("sweep_idle_ms", max(sweeps.values()), {"ms": {name: round(ms, 3) for name, ms in sweeps.items()}})
 

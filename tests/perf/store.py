@@ -62,7 +62,13 @@ def _observation(device: int, at: int, noise: random.Random) -> Observation:
         "ttfb_us": int(noise.lognormvariate(10.8, 0.15)),
     }
     total = sum(phases.values()) + int(noise.lognormvariate(5.5, 0.4))
-    values = {**phases, "total_us": total, "latency_us": total, "http.status": 200, "cert.days": 60 - at // 86_400_000 % 60}
+    values = {
+        **phases,
+        "total_us": total,
+        "latency_us": total,
+        "http.status": 200,
+        "cert.days": 60 - at // 86_400_000 % 60,
+    }
     if down:
         values = {"total_us": total, "latency_us": None, "http.status": 503}
     common = {"state": 3 if down else 1, "interval_ms": MINUTE_MS, "run_ms": total // 1000 + noise.choice((1, 1, 1, 2))}
@@ -140,7 +146,7 @@ def _reads(count: int, now: datetime) -> dict[str, Callable[[], Any]]:
 
 
 def _timings(count: int, now: datetime) -> dict[str, float]:
-    """Milliseconds, each read warm: the least of many tries, since what the machine does besides is not the store's doing."""
+    """Milliseconds of each read, warm: the least of many tries, for the machine does other things besides."""
     timings = {}
     for name, read in _reads(count, now).items():
         read()

@@ -66,7 +66,9 @@ def _fill(monitors: int, *, now: datetime) -> None:
     from apps.devices.models import Device, DeviceState
     from tests.perf import fleet
 
-    (key,) = fleet.fill(fleet.project(now=now), 1, interval_s=INTERVAL_S, now=now, describe=lambda _: {"url": "http://a/"})
+    (key,) = fleet.fill(
+        fleet.project(now=now), 1, interval_s=INTERVAL_S, now=now, describe=lambda _: {"url": "http://a/"}
+    )
     DeviceState.objects.update(due_at=now + timedelta(days=1))
     postgres = connection.vendor == "postgresql"
     numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {monitors - 1})"
@@ -156,7 +158,6 @@ class _NoPlans:
 def _batch(number: int, now: datetime) -> Any:
     from apps.checks.leases import Leased, Member
     from apps.common.clock import epoch_ms
-
     from apps.devices.models import Device
 
     members = [

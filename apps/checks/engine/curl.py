@@ -303,9 +303,7 @@ class _Slot:
             fault=self._fault(code, message, lines, connected=connect > 0, secured=tls > 0 or not secure),
         )
 
-    def _fault(
-        self, code: int, message: str, lines: list[bytes], *, connected: bool, secured: bool
-    ) -> Fault | None:
+    def _fault(self, code: int, message: str, lines: list[bytes], *, connected: bool, secured: bool) -> Fault | None:
         if sum(map(len, self._lines)) > HEADER_LIMIT:
             return headers_too_large()
         if not code and lines and not is_complete(lines):

@@ -19,17 +19,18 @@ from tests.apps.checks.stored import rows_of, slots_told
 from tests.apps.pipeline.scene import make_device
 
 SECOND = timedelta(seconds=1)
+TICK = SECOND / 2
 
 
 class House:
-    """A pump, its engine, a clock, and a tick every second, as the background drives them."""
+    """A pump, its engine, a clock, and a tick every half second, as the background drives them."""
 
     def __init__(self, now: datetime, targets: Targets | None = None, *, slots: int = 256) -> None:
         self.clock = Clock(now)
         self.targets = targets or Targets()
         self.engine = VirtualEngine(self.clock, slots=slots)
         materialise(now=now)
-        self.next_tick = now + SECOND
+        self.next_tick = now + TICK
         self.engine.on_wait = self.tick
         self.pump = self.new_pump()
 
@@ -38,11 +39,15 @@ class House:
 
     def tick(self, now: datetime) -> None:
         if now >= self.next_tick:
-            self.next_tick = now + SECOND
-            materialise(now=now)
+            self.next_tick = now + TICK
+            if materialise(now=now).batches:
+                bus.publish(bus.CHECKS)
 
     def run(self, seconds: float) -> None:
-        self.pump.run(self.clock.now + timedelta(seconds=seconds))
+        end = self.clock.now + timedelta(seconds=seconds)
+        while self.clock.now < end:
+            # The engine's virtual wait must not jump over a tick.
+            self.pump.step(TICK / SECOND)
 
 
 @pytest.fixture
