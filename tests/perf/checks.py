@@ -11,6 +11,7 @@
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,6 @@ PIPELINE = {"http": (20_000, 0.33), "http_names": (20_000, 0.25), "https": (2_00
 LOAD_SHARE = 0.2
 FEW, MANY = 1_000, 16_000
 
-Make = Callable[[], Figure]
-
 
 def figures() -> Iterator[Figure]:
     """All figures, each with what it was reckoned from; what cannot be measured is named and counts as missed."""
@@ -42,16 +41,12 @@ def figures() -> Iterator[Figure]:
 
 def _measured(targets: Farm) -> Iterator[Figure]:
     for kind, (count, goal) in ENGINE.items():
-        yield _attempt(f"checks.engine_{kind}", "share of wrk", goal, lambda k=kind, n=count: _engine(targets, k, n))
+        yield _attempt(f"checks.engine_{kind}", "share of wrk", goal, partial(_engine, targets, kind, count))
     for kind, (count, goal) in OTHERS.items():
-        yield _attempt(
-            f"checks.{kind}_us", "us of CPU", goal, lambda k=kind, n=count: _other(targets, k, n), least=False
-        )
+        yield _attempt(f"checks.{kind}_us", "us of CPU", goal, partial(_other, targets, kind, count), least=False)
     yield _attempt("checks.flat_hosts", "cost at 16,000 over 1,000", 1.10, lambda: _flat(targets), least=False)
     for kind, (count, goal) in PIPELINE.items():
-        yield _attempt(
-            f"checks.pipeline_{kind}", "share of wrk", goal, lambda k=kind, n=count: _pipeline(targets, k, n)
-        )
+        yield _attempt(f"checks.pipeline_{kind}", "share of wrk", goal, partial(_pipeline, targets, kind, count))
     yield _attempt("checks.executed_share", "share of due checks", 0.999, lambda: _steady(targets))
 
 

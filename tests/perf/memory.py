@@ -81,9 +81,9 @@ def _server(environment: dict[str, str]) -> Iterator[_Server]:
     # Neither the environment's database nor its broker: this is about the server that needs none.
     own = {"PORT": str(port), "DATABASE_URL": "", "REDIS_URL": "", "DASHMON_BACKGROUND": "auto"}
     environment = {**os.environ, **own, **environment}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    command, quiet = [sys.executable, "-m", "dashmon.server"], subprocess.DEVNULL
     with on_core(OWN_CORE):
-        process = subprocess.Popen([sys.executable, "-m", "dashmon.server"], cwd=ROOT, env=environment, **quiet)
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet)
     try:
         await_port(port, 60)
         yield _Server(process.pid)
