@@ -70,7 +70,7 @@ def _observation(device: int, at: int, noise: random.Random) -> Observation:
         "cert.days": 60 - at // 86_400_000 % 60,
     }
     if down:
-        values = {"total_us": total, "latency_us": None, "http.status": 503}
+        values = {"total_us": total, "http.status": 503}
     common = {"state": 3 if down else 1, "interval_ms": MINUTE_MS, "run_ms": total // 1000 + noise.choice((1, 1, 1, 2))}
     return Observation(
         workspace_id=WORKSPACE,

@@ -40,4 +40,4 @@ if __name__ == "__main__":
 
     django.setup()
     wanted = arguments()
-    print(json.dumps({"fill": fill, "count": count}[wanted.pop("what")](**wanted)))
+    print(json.dumps(fill(**wanted) if wanted.pop("what") == "fill" else count()))
