@@ -200,7 +200,7 @@ class Background:
             "deliver": Loop("deliver", steps.Delivering(owner), every_s=1.0),
         }
         self._loops = [
-            Loop("schedule", steps.schedule, every_s=1.0),
+            Loop("schedule", steps.schedule, every_s=0.5),
             Loop("heartbeats", steps.sweep_heartbeats, every_s=1.0),
             Loop("windows", steps.sweep_windows, every_s=2.0),
             Loop("flapping", steps.settle_flapping, every_s=5.0),

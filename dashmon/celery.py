@@ -28,7 +28,7 @@ app.conf.worker_concurrency = (os.cpu_count() or 1) + BESIDE_PUMPS
 app.conf.worker_prefetch_multiplier = 1
 app.conf.beat_schedule_filename = str(settings.DATA_DIR / "beat-schedule")
 app.conf.beat_schedule = {
-    "schedule": {"task": "apps.checks.tasks.schedule_checks", "schedule": 1.0},
+    "schedule": {"task": "apps.checks.tasks.schedule_checks", "schedule": 0.5},
     "pump": {"task": "apps.checks.tasks.pump_checks", "schedule": 2.0},
     "heartbeats": {"task": "apps.checks.tasks.sweep_silent_heartbeats", "schedule": 1.0},
     "windows": {"task": "apps.checks.tasks.sweep_ended_windows", "schedule": 5.0},

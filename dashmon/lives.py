@@ -1,4 +1,4 @@
-"""What happens when Celery's processes start, run a task and end: their logs, their row, their leases."""
+"""What happens when Celery's processes start, run a task and end: their logs and their row."""
 
 import atexit
 import time
@@ -25,7 +25,6 @@ def attach(steps: Mapping[str, str]) -> None:
         (signals.worker_process_init, begin_worker),
         (signals.worker_process_shutdown, end_process),
         (signals.beat_init, begin_beat),
-        (signals.worker_shutting_down, stop_pumps),
         (signals.task_prerun, begin_task),
         (signals.task_postrun, end_task),
     ):
@@ -67,14 +66,6 @@ def end_process(**_: Any) -> None:
     """Leave what was counted to the row of ended processes."""
     while _reporters:
         _reporters.pop().close()
-
-
-def stop_pumps(**_: Any) -> None:
-    """Have the pumps of this machine give their leases back now instead of at the end of their minute."""
-    from apps.checks.tasks import stop_topic
-    from apps.common import bus
-
-    bus.publish(stop_topic())
 
 
 def begin_task(task_id: str, task: Any, **_: Any) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 from django.db import transaction
 
 from apps.alerts import judging
+from apps.alerts.batches import rules_in_force
 from apps.alerts.built_in import BUILT_IN, DEVICE_STATE, FIRST_RULES, BuiltIn
 from apps.alerts.device_state import READING, judge
 from apps.alerts.documents import RuleDraft, checked, from_json, to_json, with_cover
 from apps.alerts.models import AlertRule, RuleState, SubjectClock
+from apps.alerts.states import can_judge
 from apps.alerts.types import Sample, SilentReason, Subject, Verdict
 from apps.audit import services as audit
 from apps.common.clock import EPOCH
@@ -235,6 +237,16 @@ def _forget_states(refs: Collection[Ref], *, workspace_id: int, rules: Collectio
         ids = [ref.id for ref in refs if ref.kind == kind]
         rows = RuleState.objects.of(workspace_id).filter(subject_kind=kind, subject_id__in=ids)
         rows.filter(rule__in=rules).delete()
+
+
+def judging_values(examples: Collection[Subject]) -> set[int]:
+    """Workspaces with a rule in force that could judge values of a subject like the example: one look for a batch."""
+    rules = rules_in_force([Sample(example, EPOCH, {}) for example in examples])
+    return {
+        example.workspace_id
+        for example in examples
+        if any(can_judge(rule, example) for rule in rules.get((example.workspace_id, example.ref.kind), ()))
+    }
 
 
 @transaction.atomic

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from apps.checks.leases import Leased, Member, Ran, Slot
+from apps.checks.plans import Monitor
 from apps.checks.requests import LeasedRequest
 from apps.devices.models import Device
 
@@ -42,7 +43,7 @@ class Job:
     again: bool = False  # it runs for the second time because of that
 
     @property
-    def device(self) -> Device | None:
+    def device(self) -> Device | Monitor | None:
         return self.work.row.device if isinstance(self.work, LeasedRequest) else self.work[1].device
 
     def belongs_to(self, batch: OpenBatch) -> bool:

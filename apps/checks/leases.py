@@ -10,15 +10,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, TextField
+from django.db.models.functions import Cast
 
 from apps.checks.confirmation import follow_up
 from apps.checks.facts import fact_of, missed
 from apps.checks.models import CheckBatch
+from apps.checks.plans import Monitor
 from apps.checks.types import CheckResult
 from apps.common import counters
+from apps.common.among import Among
 from apps.common.clock import epoch_ms, from_epoch_ms
 from apps.devices.models import SHARDS, Device
 from apps.pipeline.services import submit
@@ -27,14 +31,15 @@ from apps.pipeline.types import DeviceFact
 LEASE = timedelta(seconds=60)
 # A batch that was taken this often brought its workers down; its slots are recorded as not measured.
 MOST_ATTEMPTS = 5
+_COLUMNS = (*Monitor._fields[:-2], "synthetic_text", "dns_text")
+_AS_TEXT = partial(Cast, output_field=TextField())
 Slot = tuple[int, int]  # device, slot in epoch milliseconds
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One slot of a leased batch with the device as it is configured now."""
 
-    device: Device
+    device: Monitor
     slot_ms: int
 
     @property
@@ -52,8 +57,7 @@ class Leased:
     members: tuple[Member, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(NamedTuple):
     """A finished check of a batch and how long it occupied its place."""
 
     member: Member
@@ -69,20 +73,33 @@ def take(*, owner: str, now: datetime) -> Leased | None:
     devices that are gone or paused by now drop out. A batch of which nothing remains is finished here and the next
     one is looked at.
     """
-    while (row := _next_free(owner=owner[:120], now=now)) is not None:
-        row.owner, row.token, row.lease_until = owner[:120], uuid.uuid4(), now + LEASE
-        row.attempt += 1
-        members, stale = _sort_out(row, now=now)
+    while (row := lease(owner=owner, now=now)) is not None:
+        assert row.token is not None and row.lease_until is not None  # noqa: PT018  # both were set a line ago
+        members, stale = members_of(row, now=now)
         if stale:
             submit(observations=stale, now=now)
             transaction.on_commit(partial(counters.count, "checks_not_measured/late", len(stale)))
         if not members:
             row.delete()
             continue
-        _keep_only(row, [member.key for member in members])
-        row.save()
+        if len(members) < len(row.device_ids):
+            row.device_ids = [member.device.pk for member in members]
+            row.slots = [member.slot_ms for member in members]
+            row.save(update_fields=["device_ids", "slots"])
         return Leased(row.pk, row.token, row.lease_until, tuple(members))
     return None
+
+
+@transaction.atomic
+def lease(*, owner: str, now: datetime) -> CheckBatch | None:
+    """Put the oldest batch that nobody holds under our lease, whatever is in it."""
+    row = _next_free(owner=owner[:120], now=now)
+    if row is not None:
+        row.owner, row.token, row.lease_until = owner[:120], uuid.uuid4(), now + LEASE
+        row.attempt += 1
+        # The lists stay as they are: writing them again would be most of what a lease costs.
+        row.save(update_fields=["owner", "token", "lease_until", "attempt"])
+    return row
 
 
 def _next_free(*, owner: str, now: datetime) -> CheckBatch | None:
@@ -97,38 +114,37 @@ def _next_free(*, owner: str, now: datetime) -> CheckBatch | None:
     return free.select_for_update(skip_locked=True).order_by("first_slot", "pk").first()
 
 
-def _slots(row: CheckBatch) -> list[Slot]:
-    return list(zip(row.device_ids, row.slots, strict=True))
-
-
-def _sort_out(row: CheckBatch, *, now: datetime) -> tuple[list[Member], list[DeviceFact]]:
-    devices = {device.pk: device for device in Device.objects.filter(pk__in=set(row.device_ids), enabled=True)}
+def members_of(row: CheckBatch, *, now: datetime) -> tuple[list[Member], list[DeviceFact]]:
+    """What of a batch is to be run, and the slots that are not worth it any more."""
+    monitors = _monitors(row.device_ids)
     now_ms, poisoned = epoch_ms(now), row.attempt > MOST_ATTEMPTS
     members: list[Member] = []
     stale: list[DeviceFact] = []
-    for device_id, slot_ms in _slots(row):
-        device = devices.get(device_id)
-        if device is None:
+    for device_id, slot_ms in zip(row.device_ids, row.slots, strict=True):
+        monitor = monitors.get(device_id)
+        if monitor is None:
             continue
-        if poisoned or slot_ms + device.interval_s * 1000 <= now_ms:
-            stale.append(_missed(device, slot_ms))
+        if poisoned or slot_ms + monitor.interval_s * 1000 <= now_ms:
+            stale.append(_missed(monitor, slot_ms))
         else:
-            members.append(Member(device, slot_ms))
+            members.append(Member(monitor, slot_ms))
     return members, stale
 
 
-def _missed(device: Device, slot_ms: int) -> DeviceFact:
+def _monitors(device_ids: Iterable[int]) -> dict[int, Monitor]:
+    """Enabled devices by key, their documents as text: most are configured as they were at the last check."""
+    wanted = Device.objects.filter(Among("pk", set(device_ids)), enabled=True)
+    rows = wanted.annotate(synthetic_text=_AS_TEXT("synthetic"), dns_text=_AS_TEXT("dns")).values_list(*_COLUMNS)
+    return {row[0]: Monitor._make(row) for row in rows}
+
+
+def _missed(device: Monitor, slot_ms: int) -> DeviceFact:
     return missed(
         workspace_id=device.workspace_id,
         device_id=device.pk,
         slot_ms=slot_ms,
         interval_ms=device.interval_s * 1000,
     )
-
-
-def _keep_only(row: CheckBatch, slots: Sequence[Slot]) -> None:
-    row.device_ids = [device_id for device_id, _ in slots]
-    row.slots = [slot_ms for _, slot_ms in slots]
 
 
 @transaction.atomic

@@ -1,8 +1,10 @@
 """What one check has to do, as plain frozen values: read off a device once, then handed to the engine."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from apps.common.egress import ForbiddenTargetError, parse_url
 from apps.common.egress.targets import DEFAULT_PORTS
@@ -20,6 +22,7 @@ REGISTRY_TIMEOUT_MS = 20_000
 MAX_REDIRECTS = 10
 PING_PACKETS = 3
 LADDER_PORTS = (443, 80)
+PLANS_KEPT = 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +135,30 @@ class DomainPlan:
         return self.timeout_ms / 1000
 
 
+class Monitor(NamedTuple):
+    """A device as its checks need it; the documents are still the text that is stored."""
+
+    pk: int
+    workspace_id: int
+    interval_s: int
+    retry_interval_s: int
+    enabled: bool
+    shard: int
+    kind: str
+    url: str
+    host: str
+    port: int | None
+    synthetic: str | None
+    dns: str | None
+
+
 Plan = HttpPlan | TcpPlan | PingPlan | LadderPlan | DnsPlan | TlsPlan | DomainPlan
 
 
-def plan_for(device: Device) -> Plan:
+def plan_for(device: Device | Monitor) -> Plan:
     """The plan of a saved device; UnsupportedError for heartbeats and agents, which nobody probes."""
+    if isinstance(device, Monitor):
+        return _plan_of_text(*device[6:])
     return _plan(
         device.kind,
         url=device.url,
@@ -145,6 +167,15 @@ def plan_for(device: Device) -> Plan:
         synthetic=device.synthetic,
         dns=device.dns,
     )
+
+
+@lru_cache(maxsize=PLANS_KEPT)
+def _plan_of_text(  # noqa: PLR0917  # the last columns of a Monitor
+    kind: str, url: str, host: str, port: int | None, synthetic: str | None, dns: str | None
+) -> Plan:
+    """The same configuration is read at every check; reading it is pure, so it is done once."""
+    documents = {"synthetic": json.loads(synthetic or "null"), "dns": json.loads(dns or "null")}
+    return _plan(kind, url=url, host=host, port=port, **documents)
 
 
 def plan_for_draft(config: Document) -> Plan:

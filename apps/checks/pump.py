@@ -11,7 +11,6 @@ import heapq
 import itertools
 import logging
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -24,7 +23,7 @@ from apps.checks.counts import count_results
 from apps.checks.hosts import HostLines
 from apps.checks.jobs import LOOK, Job, OpenBatch
 from apps.checks.leases import Member, Ran
-from apps.checks.plans import plan_for, plan_for_draft
+from apps.checks.plans import Monitor, plan_for, plan_for_draft
 from apps.checks.requests import LeasedRequest
 from apps.checks.types import CheckResult, Phases
 from apps.common import bus, counters
@@ -40,7 +39,7 @@ RESERVE = 16  # places that routine leaves to checks that people wait for
 AHEAD = 500  # checks that may wait for their instant in memory
 GROUP = 16  # checks that start in one pass; the rest of a backlog follows 10 ms later
 GROUP_S = 0.010
-DELAY_MS = 1000  # a slot starts this long after its instant: the tick that found it is that late at most
+DELAY_MS = 500  # a slot starts this long after its instant: the tick that found it is that late at most
 MOST_FAILURES = 5  # with growing pauses, half a minute in all
 LONGEST_AWAY = timedelta(seconds=8)  # between two looks for a database that is away
 STALL = timedelta(seconds=2)  # longer than this without attention, and checks under way have measured us
@@ -63,14 +62,14 @@ class Engine(Protocol):
 class Planner(Protocol):
     """What to do for a device, or for a draft's document; DomainError when that cannot be said."""
 
-    def of_device(self, device: Device) -> Any: ...
+    def of_device(self, device: Device | Monitor) -> Any: ...
     def of_draft(self, config: Mapping[str, Any]) -> Any: ...
 
 
 class StoredPlans:
     """Plans as the product reads them off devices."""
 
-    def of_device(self, device: Device) -> Any:
+    def of_device(self, device: Device | Monitor) -> Any:
         return plan_for(device)
 
     def of_draft(self, config: Mapping[str, Any]) -> Any:
@@ -316,7 +315,7 @@ class Pump:
             self._schedule(following, start_ms=following.started_ms)
         if job.doubtful and result.status == "up":
             # True, but its times have measured us.
-            result = replace(result, latency_us=None, phases=Phases())
+            result = result._replace(latency_us=None, phases=Phases())
         elif job.doubtful and not job.again:
             job.doubtful, job.again = False, True
             self._schedule(job, start_ms=epoch_ms(now))

@@ -1,15 +1,18 @@
-"""What a probe found out, and what it means: plain frozen values between engine, judge and pipeline."""
+"""What a probe found out, and what it means: plain frozen values between engine, judge and pipeline.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+What is made for every check is a tuple, which costs a fraction of a frozen dataclass.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 Status = Literal["up", "warning", "down"]
 
 
-@dataclass(frozen=True, slots=True)
-class Phases:
+class Phases(NamedTuple):
     """Microseconds a check spent in each phase; None where the phase did not happen."""
 
     dns_us: int | None = None
@@ -33,13 +36,12 @@ class Certificate:
     version: str  # "TLSv1.3"; the protocol spoken, not the certificate's version
 
 
-@dataclass(frozen=True, slots=True)
-class HttpFacts:
+class HttpFacts(NamedTuple):
     """An answered HTTP exchange, after the redirects that were followed."""
 
     status: int
     elapsed_ms: float
-    headers: tuple[tuple[str, str], ...]
+    headers: Sequence[tuple[str, str]]
     body: bytes  # decoded, cut at 1 MiB
     redirects: int
     final_url: str
@@ -65,8 +67,7 @@ class Failure:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(NamedTuple):
     """One finished check, judged. `detail` holds error, reason, failed, tls, answer ...."""
 
     status: Status
@@ -76,7 +77,7 @@ class CheckResult:
     status_code: int | None = None
     severity: str = ""  # "critical" for a warning that must not wait, e.g. a certificate about to expire
     message: str = ""  # a sentence for people, empty when up
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = MappingProxyType({})
     certificate: Certificate | None = None
     domain_expires_at: datetime | None = None
     ttl_s: int | None = None

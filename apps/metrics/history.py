@@ -13,6 +13,7 @@ from apps.metrics.models import Block, LatestRow, Source
 from apps.metrics.raw import head_rows, raw_blocks
 from apps.metrics.rows import cut, rows_of, union
 from apps.metrics.sources import own_columns, source_of, sources_of
+from apps.metrics.statements import newest_head
 from apps.metrics.tiers import DAY, RAW, floor_to
 from apps.metrics.types import STATE_NAMES, ResultRow
 from apps.metrics.uptime import Span, is_inside
@@ -55,23 +56,32 @@ def results(*, workspace_id: int, ref: Ref, start_ms: int, end_ms: int, newest: 
 
 
 def newest(*, workspace_id: int, refs: Collection[Ref]) -> dict[int, ResultRow]:
-    """The newest result of each subject by its primary key; two statements however many."""
+    """The newest result of each subject by its primary key; three statements however many."""
     sources = sources_of(workspace_id, refs)
-    rows = LatestRow.objects.of(workspace_id).filter(source_id__in=[source.pk for source in sources.values()])
-    latest = {row.source_id: row for row in rows}
+    latest = newest_rows(workspace_id, [source.pk for source in sources.values()])
     return {
-        ref.id: _Speller(source, []).row(latest[source.pk].ts, read_row(latest[source.pk].payload))
+        ref.id: _Speller(source, []).row(latest[source.pk][0], read_row(latest[source.pk][1]))
         for ref, source in sources.items()
         if source.pk in latest
     }
 
 
+def newest_rows(workspace_id: int, source_ids: Sequence[int]) -> dict[int, tuple[int, bytes]]:
+    """Time and payload of each source's newest row: of the inbox, or the one that was sealed last."""
+    rows = LatestRow.objects.of(workspace_id).filter(source_id__in=source_ids)
+    sealed = {
+        source_id: (ts, bytes(payload)) for source_id, ts, payload in rows.values_list("source_id", "ts", "payload")
+    }
+    for source_id, row in newest_head(workspace_id, source_ids).items():
+        if source_id not in sealed or row[0] > sealed[source_id][0]:
+            sealed[source_id] = row
+    return sealed
+
+
 def interval_in_force(source: Source) -> int:
     """Milliseconds between the results of a source as its newest row says; 0 when it holds until replaced."""
-    payload = (
-        LatestRow.objects.of(source.workspace_id).filter(source_id=source.pk).values_list("payload", flat=True).first()
-    )
-    cells = {} if payload is None else read_row(payload)
+    row = newest_rows(source.workspace_id, [source.pk]).get(source.pk)
+    cells = {} if row is None else read_row(row[1])
     return int(cells.get(columns.INTERVAL) or 0)
 
 

@@ -1,4 +1,4 @@
-"""Results enter: one row of the inbox each, the newest of every source noted, a repeat without effect."""
+"""Results enter: one row of the inbox each, a repeat without effect."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Any
 from apps.common.clock import epoch_ms
 from apps.common.values import Observation
 from apps.metrics import statements
-from apps.metrics.columns import DETAIL, is_storable, write_detail, write_row
+from apps.metrics.columns import DETAIL, STANDARD, is_storable, write_detail, write_row
 from apps.metrics.sources import KnownSource, SourceKey, known_sources, source_key
 from apps.metrics.tiers import DEFAULT_RETENTION, MINUTE, RAW, Retention
 from apps.metrics.types import Appended
@@ -31,47 +31,60 @@ def append(*, rows: Sequence[Observation], now: datetime, retention: Mapping[int
     if len(rows) > MAX_ROWS:
         raise ValueError(f"at most {MAX_ROWS} rows a batch")
     now_ms = epoch_ms(now)
-    accepted = [row for row in rows if _is_acceptable(row, now_ms, retention or {})]
+    limits = {row.workspace_id: _oldest(row.workspace_id, now_ms, retention or {}) for row in rows}
+    timed = [(epoch_ms(row.at), row) for row in rows]
+    accepted = [
+        (ts, row)
+        for ts, row in timed
+        if limits[row.workspace_id] <= ts <= now_ms + FUTURE_MS and all(map(_is_fit, row.values.values()))
+    ]
     if not accepted:
         return Appended(refused=len(rows))
-    sources = known_sources(_wanted(accepted))
-    batch: dict[statements.RowKey, bytes] = {}
-    duplicates = conflicts = 0
-    for row in accepted:
-        source = sources[source_key(row.workspace_id, row.source)]
-        key, payload = (row.workspace_id, source.id, epoch_ms(row.at)), _payload(row, source)
-        first = batch.setdefault(key, payload)
-        duplicates += first is not payload and first == payload
-        conflicts += first != payload
+    batch, duplicates, conflicts = _batch(accepted)
     # One order for every writer, so two transactions never wait for each other.
     ordered = [(*key, batch[key]) for key in sorted(batch)]
-    inserted = statements.insert_head(ordered)
-    repeated = [key for key in sorted(batch) if key not in inserted]
-    stored = statements.stored_head(repeated)
-    same = sum(stored.get(key) == batch[key] for key in repeated)
-    statements.upsert_latest(_newest([row for row in ordered if row[:3] in inserted]))
-    return Appended(
-        stored=len(inserted),
-        duplicates=duplicates + same,
-        conflicts=conflicts + len(repeated) - same,
-        refused=len(rows) - len(accepted),
-    )
+    stored = statements.insert_head(ordered)
+    if stored < len(ordered):
+        # What is there now is either what was just written or what came first.
+        known = statements.stored_head([row[:3] for row in ordered])
+        differing = sum(known.get(row[:3]) != row[3] for row in ordered)
+        conflicts += differing
+        duplicates += len(ordered) - stored - differing
+    return Appended(stored, duplicates, conflicts, refused=len(rows) - len(accepted))
 
 
-def _is_acceptable(row: Observation, now_ms: int, retention: Mapping[int, Retention]) -> bool:
-    ts = epoch_ms(row.at)
-    oldest = retention.get(row.workspace_id, DEFAULT_RETENTION).limit_ms(RAW, now_ms)
-    if ts > now_ms + FUTURE_MS or ts < max(0, oldest or 0):
-        return False
-    return all(value is None or is_storable(value) for value in row.values.values())
+def _oldest(workspace_id: int, now_ms: int, retention: Mapping[int, Retention]) -> int:
+    return max(0, retention.get(workspace_id, DEFAULT_RETENTION).limit_ms(RAW, now_ms) or 0)
 
 
-def _wanted(rows: Sequence[Observation]) -> dict[SourceKey, tuple[int, set[str]]]:
+def _is_fit(value: int | float | None) -> bool:
+    return value is None or is_storable(value)
+
+
+def _batch(accepted: Sequence[tuple[int, Observation]]) -> tuple[dict[statements.RowKey, bytes], int, int]:
+    """Payloads by key, the first of an instant; how many repeated one, and how many contradicted one."""
+    keys = [source_key(row.workspace_id, row.source) for _, row in accepted]
+    sources = known_sources(_wanted(accepted, keys))
+    batch: dict[statements.RowKey, bytes] = {}
+    duplicates = conflicts = 0
+    for (ts, row), key in zip(accepted, keys, strict=True):
+        source = sources[key]
+        payload = _payload(row, source)
+        first = batch.setdefault((row.workspace_id, source.id, ts), payload)
+        duplicates += first is not payload and first == payload
+        conflicts += first != payload
+    return batch, duplicates, conflicts
+
+
+def _wanted(
+    accepted: Sequence[tuple[int, Observation]], keys: Sequence[SourceKey]
+) -> dict[SourceKey, tuple[int, set[str]]]:
+    """Of every source its oldest row's time and the columns of its own that its rows use."""
     wanted: dict[SourceKey, tuple[int, set[str]]] = {}
-    for row in rows:
-        key, ts = source_key(row.workspace_id, row.source), epoch_ms(row.at)
-        first, names = wanted.get(key, (ts, set()))
-        names.update(name for name, value in row.values.items() if value is not None)
+    for (ts, row), key in zip(accepted, keys, strict=True):
+        first, names = wanted.get(key) or (ts, set())
+        if not row.values.keys() <= STANDARD.keys():
+            names.update(name for name, value in row.values.items() if value is not None and name not in STANDARD)
         wanted[key] = (min(first, ts), names)
     return wanted
 
@@ -79,15 +92,8 @@ def _wanted(rows: Sequence[Observation]) -> dict[SourceKey, tuple[int, set[str]]
 def _payload(row: Observation, source: KnownSource) -> bytes:
     cells: dict[int, Any] = {}
     for name, value in row.values.items():
-        key = source.key_of(name)
-        if value is not None and key is not None:
+        if value is not None and (key := source.key_of(name)) is not None:
             cells[key] = value
-    detail = write_detail(row.detail)
-    if detail is not None:
-        cells[DETAIL] = detail
+    if row.detail:
+        cells[DETAIL] = write_detail(row.detail)
     return write_row(cells)
-
-
-def _newest(rows: Sequence[statements.StoredRow]) -> list[statements.StoredRow]:
-    """One row a source: ascending keys leave the newest last."""
-    return list({row[:2]: row for row in rows}.values())

@@ -93,7 +93,7 @@ class Block(SeriesModel):
 
 
 class LatestRow(SeriesModel):
-    """The newest row of a source, for lists; written once per source and batch."""
+    """The newest sealed row of a source, for lists; what is newer is at the end of the inbox."""
 
     source_id = models.BigIntegerField()
     ts = models.BigIntegerField()

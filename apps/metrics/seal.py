@@ -15,6 +15,7 @@ from apps.metrics.models import Block, HeadRow, Source
 from apps.metrics.raw import Cells
 from apps.metrics.relations import RAW_RELATIONS
 from apps.metrics.rows import union
+from apps.metrics.statements import upsert_latest
 from apps.metrics.tiers import DAY, FIVE_MINUTES, HOUR, MINUTE, RAW, days_between, floor_to, window_of
 from apps.metrics.uptime import HOLD_INTERVALS
 
@@ -110,6 +111,9 @@ def _seal_once(source: Source, now_ms: int) -> Sealed:
             _write_block(source, merge)
         mark_windows(workspace_id=source.workspace_id, source_id=source.pk, tier=FIVE_MINUTES, starts=touched)
         _delete_head(source, [pk for pk, _, _ in head])
+        if head:
+            _, ts, payload = head[-1]
+            upsert_latest([(source.workspace_id, source.pk, ts, bytes(payload))])
         _note(locked, rows, now_ms, more=len(head) == ROWS_A_PASS)
     return Sealed(sources=1, rows=len(head), blocks=len(merges))
 

@@ -13,8 +13,17 @@ RowKey = tuple[int, int, int]
 _CHUNK = 500
 
 _INSERT_HEAD = (
-    "INSERT INTO ts_head (workspace_id, source_id, ts, payload) VALUES {rows} "
-    "ON CONFLICT (workspace_id, source_id, ts) DO NOTHING RETURNING workspace_id, source_id, ts"
+    "INSERT INTO ts_head (workspace_id, source_id, ts, payload) {rows} "
+    "ON CONFLICT (workspace_id, source_id, ts) DO NOTHING"
+)
+_ARRAYS = "SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[])"
+# The newest row of a source is the end of its index: nothing needs to be kept up to date for it.
+_NEWEST_HEAD = (
+    "WITH wanted (workspace_id, source_id) AS (VALUES {rows}) "
+    "SELECT head.source_id, head.ts, head.payload FROM wanted CROSS JOIN ts_head head "
+    "WHERE head.workspace_id = wanted.workspace_id AND head.source_id = wanted.source_id AND head.ts = ("
+    "SELECT max(newest.ts) FROM ts_head newest "
+    "WHERE newest.workspace_id = wanted.workspace_id AND newest.source_id = wanted.source_id)"
 )
 # The join begins at the keys: a row-value IN makes SQLite read the whole inbox.
 _SELECT_HEAD = (
@@ -29,12 +38,28 @@ _UPSERT_LATEST = (
 )
 
 
-def insert_head(rows: Sequence[StoredRow]) -> set[RowKey]:
-    """Insert the rows whose instant is not stored yet; the keys of those that were new."""
-    inserted: set[RowKey] = set()
+def insert_head(rows: Sequence[StoredRow]) -> int:
+    """Insert the rows whose instant is not stored yet; how many were new."""
+    alias = router.db_for_write(HeadRow)
+    inserted = 0
     for chunk in _chunks(rows):
-        inserted.update(_run(router.db_for_write(HeadRow), _INSERT_HEAD, chunk))
+        with connections[alias].cursor() as cursor:
+            if connections[alias].vendor == "postgresql":
+                # One array a column: thousands of placeholders cost more than the rows.
+                cursor.execute(_INSERT_HEAD.format(rows=_ARRAYS), [list(column) for column in zip(*chunk, strict=True)])
+            else:
+                cursor.execute(*_with_values(_INSERT_HEAD, chunk))
+            inserted += cursor.rowcount
     return inserted
+
+
+def newest_head(workspace_id: int, source_ids: Sequence[int]) -> dict[int, tuple[int, bytes]]:
+    """The newest row of the inbox by source: time and payload."""
+    found: dict[int, tuple[int, bytes]] = {}
+    for chunk in _chunks([(workspace_id, source_id) for source_id in source_ids]):
+        for source_id, ts, payload in _run(router.db_for_read(HeadRow), _NEWEST_HEAD, chunk):
+            found[source_id] = ts, bytes(payload)
+    return found
 
 
 def stored_head(keys: Sequence[RowKey]) -> dict[RowKey, bytes]:
@@ -57,9 +82,16 @@ def _chunks(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
 
 
 def _run(alias: str, statement: str, rows: Sequence[Sequence[Any]], *, reads: bool = True) -> list[Any]:
+    with connections[alias].cursor() as cursor:
+        cursor.execute(*_with_groups(statement, rows))
+        return list(cursor.fetchall()) if reads else []
+
+
+def _with_values(statement: str, rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+    return _with_groups(statement.format(rows="VALUES {rows}"), rows)
+
+
+def _with_groups(statement: str, rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
     # Only placeholders are put into the text; every value travels as a parameter.
     group = f"({', '.join(['%s'] * len(rows[0]))})"
-    sql = statement.format(rows=", ".join([group] * len(rows)))
-    with connections[alias].cursor() as cursor:
-        cursor.execute(sql, [value for row in rows for value in row])
-        return list(cursor.fetchall()) if reads else []
+    return statement.format(rows=", ".join([group] * len(rows))), [value for row in rows for value in row]

@@ -162,7 +162,7 @@ def _settle(
     for start in range(0, len(rows), CHUNK):
         metrics.append(rows=rows[start : start + CHUNK], now=now)
     announce(changes, now=now)
-    by_device = {row.pk: row for row, _, _ in moved}
+    by_device = {row.pk: row.device for row, _, _ in moved}
     timed = [seen for seen in rows if "run_ms" in seen.values]
     samples.judge([sample_of(by_device[seen.source.subject.id], seen.at, seen.values) for seen in timed], now=now)
 

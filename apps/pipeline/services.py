@@ -1,19 +1,25 @@
 """The one door: facts come in, results are stored, states move, rules judge, incidents follow. One transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
-from apps.common.values import Observation
-from apps.devices.models import DeviceState
+from apps.alerts import services as alerts
+from apps.alerts.types import Subject
+from apps.common.among import Among
+from apps.common.values import Observation, Ref
+from apps.devices.models import Device, DeviceState
 from apps.devices.state import CODE, CONFIRMING, Flip, Snapshot, advance
 from apps.metrics import services as metrics
 from apps.pipeline import samples
 from apps.pipeline.states import (
+    Standing,
     announce,
     changes_of,
+    lock_standings,
     lock_states,
     sample_of,
     save_states,
@@ -42,25 +48,58 @@ def submit(*, observations: Sequence[DeviceFact], now: datetime) -> Submitted:
     Facts of one device are applied in the order of their instants. A fact that came before changes nothing; facts
     about devices that are gone are dropped. Only states that changed are written (design: state on change).
     """
-    states = lock_states({fact.device_id for fact in observations})
-    known = [fact for fact in observations if _belongs(fact, states)]
+    standings = lock_standings({fact.device_id for fact in observations})
+    known = [fact for fact in observations if _belongs(fact, standings)]
+    # Nearly all of a batch: up before and up now. Only the others are worth reading their rows for.
+    moving = {fact.device_id for fact in known if not _is_calm(fact, standings[fact.device_id])}
+    states = lock_states(moving) if moving else {}
     batch = _Batch()
-    for fact in sorted(known, key=lambda fact: fact.at):
-        _apply(fact, states[fact.device_id], batch)
+    for fact in sorted(known, key=_instant):
+        if fact.device_id in moving:
+            _apply(fact, states[fact.device_id], batch)
+        else:
+            batch.rows.append(_observation(fact, code=CODE["up" if _is_measured(fact) else "unknown"]))
     # Counting flips is a change of the rows as well.
     changes = changes_of(batch.flips) if batch.flips else []
     if batch.changed:
         save_states(batch.changed.values())
     metrics.append(rows=batch.rows, now=now)
     announce(changes, now=now)
-    measured = [fact for fact in known if _is_measured(fact)]
-    samples.judge([sample_of(states[fact.device_id], fact.at, fact.values) for fact in measured], now=now)
+    _judge_values([fact for fact in known if _is_measured(fact)], now=now)
     confirming = frozenset(device for device, after in batch.after.items() if after.confirming)
     return Submitted(len(batch.rows), tuple(changes), confirming, frozenset(batch.after) - confirming)
 
 
-def _belongs(fact: DeviceFact, states: dict[int, DeviceState]) -> bool:
-    row = states.get(fact.device_id)
+def _instant(fact: DeviceFact) -> datetime:
+    return fact.at
+
+
+def _is_calm(fact: DeviceFact, standing: Standing) -> bool:
+    """Whether a fact leaves the state of its device as it is: a success of what is up, with nothing new around it."""
+    outcome = fact.outcome
+    if outcome is None or not outcome.measured:
+        return True
+    if outcome.status != "up" or outcome.held or outcome.cause or not standing.is_calm:
+        return False
+    return not _fresh_expiries(fact, standing)
+
+
+def _judge_values(facts: Sequence[DeviceFact], *, now: datetime) -> None:
+    """Let rules about values see the facts, where there are any such rules."""
+    # Devices of one workspace have the same kinds of limits, so any of them stands for all.
+    examples = {fact.workspace_id: Subject(fact.workspace_id, Ref("device", fact.device_id), 0, "") for fact in facts}
+    workspaces = alerts.judging_values(examples.values())
+    wanted = [fact for fact in facts if fact.workspace_id in workspaces]
+    if not wanted:
+        return
+    rows = Device.objects.filter(Among("pk", {fact.device_id for fact in wanted}))
+    devices = {row.pk: row for row in rows.only("workspace_id", "number", "name", "project_id")}
+    told = [sample_of(devices[fact.device_id], fact.at, fact.values) for fact in wanted]
+    samples.judge(told, now=now)
+
+
+def _belongs(fact: DeviceFact, standings: Mapping[int, Standing]) -> bool:
+    row = standings.get(fact.device_id)
     return row is not None and row.workspace_id == fact.workspace_id
 
 
@@ -101,14 +140,21 @@ def _observation(fact: DeviceFact, *, code: int, confirming: bool = False) -> Ob
     )
 
 
-def _write_expiries(row: DeviceState, fact: DeviceFact) -> bool:
-    """Remember when the certificate and the name run out; a check that did not see them says nothing about them."""
+def _fresh_expiries(fact: DeviceFact, known: DeviceState | Standing) -> dict[str, Any]:
+    """What a check saw of certificate and name and nobody knew; what it did not see, it says nothing about."""
+    if fact.certificate_expires_at is None and fact.domain_expires_at is None and not fact.certificate_issuer:
+        return {}
     seen = {
         "certificate_expires_at": fact.certificate_expires_at,
         "certificate_issuer": fact.certificate_issuer[:200],
         "domain_expires_at": fact.domain_expires_at,
     }
-    fresh = {name: value for name, value in seen.items() if value and value != getattr(row, name)}
+    return {name: value for name, value in seen.items() if value and value != getattr(known, name)}
+
+
+def _write_expiries(row: DeviceState, fact: DeviceFact) -> bool:
+    """Remember when the certificate and the name run out."""
+    fresh = _fresh_expiries(fact, row)
     for name, value in fresh.items():
         setattr(row, name, value)
     return bool(fresh)

@@ -2,16 +2,18 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import transaction
 
 from apps.alerts import services as alerts
 from apps.alerts.types import Sample, Subject
 from apps.common import bus
+from apps.common.among import Among
 from apps.common.clock import epoch_ms, from_epoch_ms
 from apps.common.values import Ref, SourceRef
 from apps.devices.flapping import Flaps, count, settle
-from apps.devices.models import DeviceState
+from apps.devices.models import Device, DeviceState
 from apps.devices.state import RANK, Flip, Snapshot
 from apps.devices.types import Change, FlapMark, StateName
 from apps.incidents import services as incidents
@@ -41,10 +43,38 @@ COLUMNS = (
 )
 
 
+class Standing(NamedTuple):
+    """Of a state row what tells whether a success would change it."""
+
+    pk: int
+    workspace_id: int
+    state: str
+    streak: int
+    announced: str
+    severity: str
+    cause: str
+    failed_at: datetime | None
+    certificate_expires_at: datetime | None
+    certificate_issuer: str
+    domain_expires_at: datetime | None
+
+    @property
+    def is_calm(self) -> bool:
+        """Up, and nothing to take back: a further success says nothing new."""
+        told = self.announced or self.severity or self.cause
+        return self.state == "up" and not self.streak and not told and self.failed_at is None
+
+
+def lock_standings(device_ids: Collection[int]) -> dict[int, Standing]:
+    """The same locks as `lock_states`, in the same order, for a fraction of what reading whole rows costs."""
+    rows = DeviceState.objects.filter(Among("pk", device_ids)).select_for_update().order_by("pk")
+    return {row[0]: Standing._make(row) for row in rows.values_list(*Standing._fields)}
+
+
 def lock_states(device_ids: Collection[int]) -> dict[int, DeviceState]:
     """The state rows of these devices with their device, locked in one order so that writers queue, not block."""
     rows = DeviceState.objects.select_for_update(of=("self",)).select_related("device").defer(*HEAVY)
-    return {row.pk: row for row in rows.filter(pk__in=device_ids).order_by("pk")}
+    return {row.pk: row for row in rows.filter(Among("pk", device_ids)).order_by("pk")}
 
 
 def source_of(device_id: int) -> SourceRef:
@@ -52,10 +82,9 @@ def source_of(device_id: int) -> SourceRef:
     return SourceRef(Ref("device", device_id))
 
 
-def sample_of(row: DeviceState, at: datetime, values: Mapping[str, float | None]) -> Sample:
+def sample_of(device: Device, at: datetime, values: Mapping[str, float | None]) -> Sample:
     """A result of a device as rules about values see it."""
-    device = row.device
-    subject = Subject(row.workspace_id, device.ref, device.number, device.name, device.project_id, last_seen_at=at)
+    subject = Subject(device.workspace_id, device.ref, device.number, device.name, device.project_id, last_seen_at=at)
     return Sample(subject, at, values)
 
 

@@ -6,12 +6,19 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 
+class MissingError(Exception):
+    """What a figure needs is not on this machine; the text says how to get it."""
+
+
 @dataclass(frozen=True)
 class Figure:
-    """`value` in `unit`; `goal` is a bound that it must keep, from below (`at_least`) or from above (`at_most`)."""
+    """`value` in `unit`; `goal` is a bound that it must keep, from below (`at_least`) or from above (`at_most`).
+
+    A `value` of None could not be measured: the context's `missing` says why, and the goal counts as missed.
+    """
 
     bench: str
-    value: float
+    value: float | None
     unit: str
     goal: float
     bound: Literal["at_least", "at_most"] = "at_most"
@@ -19,12 +26,15 @@ class Figure:
 
     @property
     def ok(self) -> bool:
+        if self.value is None:
+            return False
         return self.value >= self.goal if self.bound == "at_least" else self.value <= self.goal
 
     def line(self) -> str:
         """`{"bench": ..., "value": ..., "unit": ..., "goal": ..., "ok": ..., ...context}`."""
         own = {key: value for key, value in asdict(self).items() if key not in {"context", "bound"}}
-        return json.dumps({**own, "value": round(self.value, 4), "ok": self.ok, **self.context})
+        value = None if self.value is None else round(self.value, 4)
+        return json.dumps({**own, "value": value, "ok": self.ok, **self.context})
 
 
 def show(figure: Figure) -> None:
@@ -32,5 +42,7 @@ def show(figure: Figure) -> None:
     print(figure.line(), flush=True)
     sign = "<=" if figure.bound == "at_most" else ">="
     verdict = "ok" if figure.ok else "MISSED"
-    row = f"{figure.bench:<32} {figure.value:>12.4f} {sign} {figure.goal:<10g} {verdict:<7} {figure.unit}"
+    value = f"{'-':>12}" if figure.value is None else f"{figure.value:>12.4f}"
+    missing = f"  {figure.context['missing']}" if "missing" in figure.context else ""
+    row = f"{figure.bench:<32} {value} {sign} {figure.goal:<10g} {verdict:<7} {figure.unit}{missing}"
     print(row, file=sys.stderr, flush=True)

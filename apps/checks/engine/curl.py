@@ -1,5 +1,6 @@
 """libcurl on the reactor: one multi handle, persistent easy handles, a fresh connection for every hop."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from apps.checks.engine.faults import Fault
 from apps.checks.engine.flow import Waiter
 from apps.checks.engine.reactor import FAULT, READ, WRITE, Reactor, Timer
 from apps.checks.engine.transport_faults import headers_too_large, transport_fault, truncated
+from apps.checks.headers import Headers
 from apps.common.egress import Target
 from apps.common.egress.addresses import Address
 
@@ -30,6 +32,13 @@ DEFAULT_TLS = "TLSv1.2"
 NEWEST_TLS = "TLSv1.3"
 # OpenSSL speaks TLS 1.0 and 1.1 at its lowest security level only.
 OLD_CIPHERS = "DEFAULT:@SECLEVEL=0"
+# What libcurl and epoll call the same things.
+WANTED = (0, READ, WRITE, READ | WRITE)
+HAPPENED = tuple(
+    (pycurl.CSELECT_IN if events & (READ | FAULT) else 0) | (pycurl.CSELECT_OUT if events & (WRITE | FAULT) else 0)
+    for events in range(READ | WRITE | FAULT | 1 << 5)
+)
+STATUS_LINE, BLANK = b"HTTP/", b"\r\n"
 OWN_HEADERS = frozenset({"content-length", "transfer-encoding"})
 
 
@@ -66,7 +75,7 @@ class HopAnswer(NamedTuple):
     """
 
     status: int
-    headers: tuple[tuple[str, str], ...]
+    headers: Headers
     body: bytes
     connect_us: int
     tls_us: int
@@ -89,17 +98,21 @@ class Lane:
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self._timer: Timer | None = None
+        self._due = 0.0  # when libcurl wants to be called; an armed timer may be earlier
+        self._acted = False
+        self._handler = self._act
+        reactor.at_end(self._reap)
         self._idle: list[_Slot] = []
         self._busy: dict[Any, tuple[_Slot, Waiter[HopAnswer]]] = {}
 
-    async def send(self, hop: Hop) -> HopAnswer:
-        """Send one request; never raises, the answer carries the fault."""
+    def send(self, hop: Hop) -> Waiter[HopAnswer]:
+        """Send one request; never fails, the answer carries the fault."""
         slot = self._idle.pop() if self._idle and not hop.handshake_only else _Slot()
         slot.prepare(hop, ca_bundle=self._ca_bundle, user_agent=self._user_agent)
         waiter: Waiter[HopAnswer] = Waiter()
         self._busy[slot.curl] = (slot, waiter)
         self._multi.add_handle(slot.curl)
-        return await waiter
+        return waiter
 
     def close(self) -> None:
         for curl, (slot, _) in self._busy.items():
@@ -114,30 +127,41 @@ class Lane:
     def _on_socket(self, event: int, fd: int, _multi: Any, _data: Any) -> None:
         if event == pycurl.POLL_REMOVE:
             self._reactor.forget(fd)
-            return
-        events = (READ if event & pycurl.POLL_IN else 0) | (WRITE if event & pycurl.POLL_OUT else 0)
-        self._reactor.watch(fd, events, lambda happened: self._act(fd, happened))
+        else:
+            self._reactor.watch(fd, WANTED[event], self._handler)
 
     def _on_timer(self, delay_ms: int) -> None:
+        # Called with nearly every request: an armed timer that is early enough is left as it is.
+        if delay_ms < 0:
+            self._due = math.inf
+            return
+        self._due = self._reactor.now() + delay_ms / 1000
+        if self._timer is None or self._timer.when > self._due:
+            self._arm()
+
+    def _arm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = None
-        if delay_ms >= 0:
-            self._timer = self._reactor.call_at(self._reactor.now() + delay_ms / 1000, self._on_time)
+        self._timer = self._reactor.call_at(self._due, self._on_time)
 
     def _on_time(self) -> None:
         self._timer = None
-        self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-        self._reap()
+        if self._due <= self._reactor.now():
+            self._due = math.inf
+            self._acted = True
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        if self._timer is None and self._due < math.inf:
+            self._arm()
 
     def _act(self, fd: int, events: int) -> None:
-        mask = (pycurl.CSELECT_IN if events & (READ | FAULT) else 0) | (
-            pycurl.CSELECT_OUT if events & (WRITE | FAULT) else 0
-        )
-        self._multi.socket_action(fd, mask)
-        self._reap()
+        self._acted = True
+        self._multi.socket_action(fd, HAPPENED[events])
 
     def _reap(self) -> None:
+        """Take what has finished in this turn."""
+        if not self._acted:
+            return
+        self._acted = False
         left = 1
         while left:
             left, finished, failed = self._multi.info_read()
@@ -165,14 +189,14 @@ class _Slot:
         self.curl = pycurl.Curl()
         self.hop: Hop
         self._fresh = True
+        self._pinned = False
+        self._lines: list[bytes] = []  # libcurl appends to this very list
         self._clear()
 
     def _clear(self) -> None:
-        self._body = bytearray()
-        self._lines: list[bytes] = []
-        self._header_bytes = 0
-        self._complete = False  # whether the blank line after the headers has come
-        self._overflow = ""
+        self._chunks: list[bytes] = []
+        self._lines.clear()
+        self._overflow = False
         self._version = ""
         self._decoded = 0
 
@@ -182,16 +206,28 @@ class _Slot:
         if self._fresh:
             self._set_usual(ca_bundle, user_agent)
         self.hop = hop
-        host = f"[{hop.address}]" if hop.address.version == 6 else str(hop.address)
         self.curl.setopt(pycurl.URL, hop.target.url)
-        self.curl.setopt(pycurl.CONNECT_TO, [f"::{host}:{hop.target.port}"])
+        self._pin(hop)
         self.curl.setopt(pycurl.TIMEOUT_MS, max(1, hop.timeout_ms))
         self._fresh = not hop.plain or hop.handshake_only
         if self._fresh:
             self._set_special(hop)
 
+    def _pin(self, hop: Hop) -> None:
+        """Connect to the address that was judged, whatever the URL says."""
+        if hop.address is hop.target.host.address:
+            # The URL spells this very address: there is nothing to look up, and nothing to pin.
+            if self._pinned:
+                self.curl.unsetopt(pycurl.CONNECT_TO)
+                self._pinned = False
+            return
+        host = f"[{hop.address}]" if hop.address.version == 6 else str(hop.address)
+        self.curl.setopt(pycurl.CONNECT_TO, [f"::{host}:{hop.target.port}"])
+        self._pinned = True
+
     def _set_usual(self, ca_bundle: str, user_agent: str) -> None:
         self.curl.reset()
+        self._pinned = False
         for option, value in (
             (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
             (pycurl.FOLLOWLOCATION, 0),
@@ -209,7 +245,7 @@ class _Slot:
             (pycurl.OPT_CERTINFO, 1),
             (pycurl.SSLVERSION, TLS_VERSIONS[DEFAULT_TLS]),
             (pycurl.WRITEFUNCTION, self._on_body),
-            (pycurl.HEADERFUNCTION, self._on_header),
+            (pycurl.HEADERFUNCTION, self._lines.append),
         ):
             self.curl.setopt(option, value)
 
@@ -232,29 +268,20 @@ class _Slot:
             curl.setopt(pycurl.CUSTOMREQUEST, hop.method)
         curl.setopt(pycurl.HTTPHEADER, header_lines(hop.headers))
 
-    def _on_body(self, chunk: bytes) -> int:
+    def _on_body(self, chunk: bytes) -> int | None:
+        before = self._decoded
         self._decoded += len(chunk)
-        self._body += chunk[: BODY_LIMIT - len(self._body)]
-        if self._decoded > BODY_LIMIT and (self._decoded > UNPACK_LIMIT or not self._packed):
-            self._overflow = "body"
-            return 0
-        return len(chunk)
+        if self._decoded <= BODY_LIMIT:
+            self._chunks.append(chunk)
+            return None
+        if before < BODY_LIMIT:
+            self._chunks.append(chunk[: BODY_LIMIT - before])
+        self._overflow = self._decoded > UNPACK_LIMIT or not self._packed
+        return 0 if self._overflow else None
 
     @property
     def _packed(self) -> bool:
         return any(line[:17].lower() == b"content-encoding:" for line in self._lines)
-
-    def _on_header(self, line: bytes) -> int:
-        if line.startswith(b"HTTP/"):
-            self._lines.clear()  # what came before was interim (100, 103)
-            self._complete = False
-        self._header_bytes += len(line)
-        if self._header_bytes > HEADER_LIMIT:
-            self._overflow = "headers"
-            return 0
-        self._lines.append(line)
-        self._complete = self._complete or not line.strip()
-        return len(line)
 
     def _on_log(self, kind: int, text: bytes) -> None:
         if kind == pycurl.INFOTYPE_TEXT and text.startswith(b"SSL connection using "):
@@ -264,22 +291,22 @@ class _Slot:
         info = self.curl.getinfo
         secure = self.hop.target.scheme == "https"
         connect, tls = info(pycurl.CONNECT_TIME_T), info(pycurl.APPCONNECT_TIME_T) if secure else 0
-        total = info(pycurl.TOTAL_TIME_T)
+        total, lines, chunks = info(pycurl.TOTAL_TIME_T), final_lines(self._lines), self._chunks
         return HopAnswer(
-            status=info(pycurl.RESPONSE_CODE),
-            headers=parse_headers(self._lines),
-            body=bytes(self._body),
-            **spent(connect, tls, info(pycurl.STARTTRANSFER_TIME_T), total, secure=secure),
+            info(pycurl.RESPONSE_CODE),
+            Headers(lines[1:]),
+            chunks[0] if len(chunks) == 1 else b"".join(chunks),
+            *spent(connect, tls, info(pycurl.STARTTRANSFER_TIME_T), total, secure=secure),
             chain=self.curl.getinfo_raw(pycurl.INFO_CERTINFO) if secure else (),
             verify_result=info(pycurl.SSL_VERIFYRESULT) if secure else 0,
             tls_version=self._version or (NEWEST_TLS if self.hop.min_tls == NEWEST_TLS else ""),
-            fault=self._fault(code, message, connected=connect > 0, secured=tls > 0 or not secure),
+            fault=self._fault(code, message, lines, connected=connect > 0, secured=tls > 0 or not secure),
         )
 
-    def _fault(self, code: int, message: str, *, connected: bool, secured: bool) -> Fault | None:
-        if self._overflow == "headers":
+    def _fault(self, code: int, message: str, lines: list[bytes], *, connected: bool, secured: bool) -> Fault | None:
+        if sum(map(len, self._lines)) > HEADER_LIMIT:
             return headers_too_large()
-        if not code and self._lines and not self._complete:
+        if not code and lines and not is_complete(lines):
             # libcurl takes the end of the connection for the end of the headers.
             return truncated()
         if not code and self._decoded <= BODY_LIMIT:
@@ -287,7 +314,7 @@ class _Slot:
         received = self.curl.getinfo(pycurl.SIZE_DOWNLOAD_T)
         if self._decoded > BODY_LIMIT and self._packed and received * BOMB_RATIO < self._decoded:
             return Fault("protocol", "too_large", "The compressed body unpacks to far more than its size")
-        if not code or self._overflow == "body":
+        if not code or self._overflow:
             # A long body is no fault: rules look at its first mebibyte.
             return None
         return transport_fault(
@@ -301,25 +328,32 @@ class _Slot:
         )
 
 
-def spent(connect: int, tls: int, first: int, total: int, *, secure: bool) -> dict[str, int]:
-    """Turn libcurl's instants since the start into time spent per phase; the phase that broke takes the rest."""
+def spent(connect: int, tls: int, first: int, total: int, *, secure: bool) -> tuple[int, int, int, int]:
+    """Turn libcurl's instants since the start into time per phase: connect, TLS, first byte, total.
+
+    The phase that broke takes the rest.
+    """
     if not connect:
-        return {"connect_us": total, "tls_us": 0, "ttfb_us": 0, "total_us": total}
+        return total, 0, 0, total
     if secure and not tls:
-        return {"connect_us": connect, "tls_us": total - connect, "ttfb_us": 0, "total_us": total}
+        return connect, total - connect, 0, total
     ready = max(connect, tls)
-    return {
-        "connect_us": connect,
-        "tls_us": ready - connect,
-        "ttfb_us": max(0, (first or total) - ready),
-        "total_us": total,
-    }
+    return connect, ready - connect, max(0, (first or total) - ready), total
 
 
-def parse_headers(lines: list[bytes]) -> tuple[tuple[str, str], ...]:
-    """Names in lower case and values, as they came; the status line and trailers' blank lines left out."""
-    pairs = (line.decode("latin-1").partition(":") for line in lines[1:])
-    return tuple((name.strip().lower(), value.strip()) for name, colon, value in pairs if colon)
+def final_lines(lines: list[bytes]) -> list[bytes]:
+    """The lines from the last status line on: what came before was interim (100, 103)."""
+    if lines and lines[-1] == BLANK and lines.index(BLANK) == len(lines) - 1:
+        return lines[:]
+    for index in range(len(lines) - 1, 0, -1):
+        if lines[index].startswith(STATUS_LINE):
+            return lines[index:]
+    return lines[:]
+
+
+def is_complete(lines: list[bytes]) -> bool:
+    """Whether the blank line after the headers has come."""
+    return not lines[-1].strip() or not all(line.strip() for line in lines)
 
 
 def header_lines(headers: tuple[tuple[str, str], ...]) -> list[str]:

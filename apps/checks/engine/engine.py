@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -85,9 +86,8 @@ class Engine:
         """Begin a check; its result comes out of `wait` with the ticket. Never blocks, never raises."""
         self._count += 1
         number = self._count
-        task = Task(self._guarded(plan))
-        self._running[number] = task
-        task.then(lambda: self._finish(number, ticket))
+        task = self._running[number] = Task(self._checks[type(plan)](plan))
+        task.then(partial(self._finish, number, ticket))
 
     def wait(self, timeout_s: float) -> list[tuple[Hashable, CheckResult]]:
         """Results since the last call. Waits for the first one, for `wake`, or at most `timeout_s` seconds."""
@@ -121,14 +121,12 @@ class Engine:
 
     def _finish(self, number: int, ticket: Hashable) -> None:
         task = self._running.pop(number)
-        self._finished.append((ticket, task.result()))
-
-    async def _guarded(self, plan: Plan) -> CheckResult:
         try:
-            return await self._checks[type(plan)](plan)
+            result = task.result()
         except Exception:  # the edge of one check: a fault of ours must not end the others
-            logger.exception("check failed by itself", extra={"plan": type(plan).__name__})
-            return not_measured(self._clock(), "internal", "The check could not be run")
+            logger.exception("check failed by itself")
+            result = not_measured(self._clock(), "internal", "The check could not be run")
+        self._finished.append((ticket, result))
 
     def _kinds(self) -> Mapping[type, Callable[[Any], Check]]:
         """The coroutine of each kind of plan."""

@@ -1,7 +1,7 @@
 """An HTTP exchange with its redirects, each hop resolved, judged by the guard and pinned."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Coroutine, Sequence
+from typing import Any, NamedTuple
 
 from apps.checks.engine.curl import DEFAULT_TLS, Hop, HopAnswer
 from apps.checks.engine.faults import NEXT_ADDRESS, Fault, blocked
@@ -51,33 +51,23 @@ class Fetched(NamedTuple):
         return self.last.status or None if self.last else None
 
 
-class _Sums:
-    """Phases over the hops so far, in microseconds."""
-
-    def __init__(self) -> None:
-        self.dns = self.connect = self.tls = self.ttfb = self.total = 0
-        self.hops = 0
-
-    def add(self, answer: HopAnswer) -> None:
-        self.hops += 1
-        self.connect += answer.connect_us
-        self.tls += answer.tls_us
-        self.ttfb += answer.ttfb_us
-        self.total += answer.total_us
-
-    def phases(self) -> Phases:
-        return Phases(
-            dns_us=self.dns,
-            connect_us=self.connect if self.hops else None,
-            tls_us=self.tls or None,
-            ttfb_us=self.ttfb or None,
-            total_us=self.dns + self.total,
-        )
+def phases_of(dns_us: int, hops: Sequence[HopAnswer]) -> Phases:
+    """Phases over all hops, in microseconds."""
+    if len(hops) == 1:
+        hop = hops[0]
+        return Phases(dns_us, hop.connect_us, hop.tls_us or None, hop.ttfb_us or None, dns_us + hop.total_us)
+    return Phases(
+        dns_us,
+        sum(hop.connect_us for hop in hops) if hops else None,
+        sum(hop.tls_us for hop in hops) or None,
+        sum(hop.ttfb_us for hop in hops) or None,
+        dns_us + sum(hop.total_us for hop in hops),
+    )
 
 
-async def fetch(tools: Tools, request: Request, budget: Budget) -> Fetched:
+def fetch(tools: Tools, request: Request, budget: Budget) -> Coroutine[Any, None, Fetched]:
     """Run the exchange; never raises, the answer carries the fault."""
-    return await _Fetch(tools, request, budget).run()
+    return _Fetch(tools, request, budget).run()
 
 
 class _Fetch:
@@ -85,7 +75,8 @@ class _Fetch:
         self.tools = tools
         self.request = request
         self.budget = budget
-        self.sums = _Sums()
+        self.dns_us = 0
+        self.hops: list[HopAnswer] = []
         self.redirects = 0
         self.target: Target | None = None
         self.last: HopAnswer | None = None
@@ -100,33 +91,39 @@ class _Fetch:
             fault = error
         except ForbiddenTargetError as error:
             fault = blocked(error.message)
-        return Fetched(self.target, self.last, self.redirects, self.sums.phases(), fault)
+        return Fetched(self.target, self.last, self.redirects, phases_of(self.dns_us, self.hops), fault)
 
     async def _hop(self, target: Target) -> bool:
         """One request to one target; whether its answer is a redirect to follow."""
-        reactor = self.tools.reactor
-        started = reactor.now()
-        try:
-            addresses = await self.tools.resolver.addresses(
-                target.host, target.port, family=self.request.family, deadline=self.budget.deadline
-            )
-        finally:
-            self.sums.dns += int((reactor.now() - started) * 1_000_000)
+        addresses = self.tools.resolver.known(target.host, target.port, family=self.request.family)
+        if not addresses:
+            addresses = await self._look_up(target)
         answer = self.last = await self._first_answer(target, tried(addresses))
         if answer.fault is not None:
             raise answer.fault
-        return self.request.follow and answer.status in REDIRECTS and self._location is not None
+        return answer.status in REDIRECTS and self.request.follow and self._location is not None
+
+    async def _look_up(self, target: Target) -> tuple[Address, ...]:
+        reactor = self.tools.reactor
+        started = reactor.now()
+        try:
+            return await self.tools.resolver.addresses(
+                target.host, target.port, family=self.request.family, deadline=self.budget.deadline
+            )
+        finally:
+            self.dns_us += int((reactor.now() - started) * 1_000_000)
 
     async def _first_answer(self, target: Target, addresses: Sequence[Address]) -> HopAnswer:
         """Connect to each address in turn until one takes the connection."""
+        places = self.tools.places
         for address in addresses:
-            place = await self.tools.places.take(address)
+            place = places.try_take(address) or await places.take(address)
             self.budget.grant(place.waited_s)
             try:
                 answer = await self.tools.lane.send(self._spelled(target, address))
             finally:
-                self.tools.places.give(place)
-            self.sums.add(answer)
+                places.give(place)
+            self.hops.append(answer)
             if answer.fault is None or answer.fault.failure.reason not in NEXT_ADDRESS:
                 break
         return answer
@@ -134,22 +131,22 @@ class _Fetch:
     def _spelled(self, target: Target, address: Address) -> Hop:
         request = self.request
         return Hop(
-            target=target,
-            address=address,
-            timeout_ms=self.budget.left_ms,
-            method=request.method,
-            headers=request.headers,
-            body=request.body,
-            verify_chain=request.verify_chain,
-            verify_host=request.verify_host,
-            min_tls=request.min_tls,
-            handshake_only=request.handshake_only,
+            target,
+            address,
+            self.budget.left_ms,
+            request.method,
+            request.headers,
+            request.body,
+            request.verify_chain,
+            request.verify_host,
+            request.min_tls,
+            request.handshake_only,
         )
 
     @property
     def _location(self) -> str | None:
-        headers = self.last.headers if self.last else ()
-        value = next((value for name, value in headers if name == "location"), "")
+        found = self.last.headers.named("location") if self.last else []
+        value = found[0] if found else ""
         try:
             # Header values are read as Latin-1, but who sends raw letters here means UTF-8.
             return value.encode("latin-1").decode() or None

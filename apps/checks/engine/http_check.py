@@ -1,7 +1,8 @@
 """HTTP(S) checks: the exchange, the certificate, the domain, one verdict."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from apps.checks.engine.certificate import CHAIN_IS_FINE, read_certificate
 from apps.checks.engine.clock import Clock
@@ -23,7 +24,7 @@ from apps.checks.engine.verdicts import (
 )
 from apps.checks.judge.assertions import HttpVerdict, judge_http
 from apps.checks.judge.certificates import days_between, judge_tls
-from apps.checks.judge.domains import DomainVerdict, judge_domain
+from apps.checks.judge.domains import judge_domain
 from apps.checks.plans import Document, HttpPlan
 from apps.checks.types import Certificate, CheckResult, HttpFacts
 
@@ -36,7 +37,9 @@ async def check_http(tools: Tools, registry: Registry, plan: HttpPlan, clock: Cl
     request = request_of(plan)
     fetched = await fetch(tools, request, budget)
     attempt_us = budget.elapsed_us
-    certificate = await _certificate(tools, plan, request, fetched)
+    certificate = certificate_of(fetched.last, verified=request.verify_chain)
+    if certificate is not None and not request.verify_chain:
+        certificate = await _verified(tools, plan, certificate, fetched)
     expires_at = await expiry if expiry is not None else None
     return _Result(plan, fetched, certificate, expires_at, started_at, clock()).build(attempt_us)
 
@@ -63,11 +66,10 @@ def request_of(plan: HttpPlan) -> Request:
     )
 
 
-async def _certificate(tools: Tools, plan: HttpPlan, request: Request, fetched: Fetched) -> Certificate | None:
-    """The certificate of the last hop. An unverified chain that a rule asks about is verified separately."""
-    found = certificate_of(fetched.last, verified=request.verify_chain)
+async def _verified(tools: Tools, plan: HttpPlan, found: Certificate, fetched: Fetched) -> Certificate:
+    """The certificate of an exchange that verified no chain; when a rule asks about the chain, it is verified apart."""
     wanted = plan.tls is not None and plan.tls.get("requireTrustedChain", True)
-    if found is None or request.verify_chain or not wanted or fetched.target is None:
+    if not wanted or fetched.target is None:
         return found
     handshake = Request(fetched.target.url, verify_host=False, handshake_only=True, family=plan.family)
     again = await fetch(tools, handshake, Budget(tools.reactor, plan.timeout_ms / 1000))
@@ -83,8 +85,7 @@ def certificate_of(answer: HopAnswer | None, *, verified: bool) -> Certificate |
     return read_certificate(answer.chain, trusted=trusted, version=answer.tls_version)
 
 
-@dataclass(frozen=True)
-class _Result:
+class _Result(NamedTuple):
     """Findings of one exchange, put together."""
 
     plan: HttpPlan
@@ -99,40 +100,40 @@ class _Result:
         return self.fetched.target.host.name if self.fetched.target else ""
 
     def build(self, attempt_us: int) -> CheckResult:
-        http = self._http()
-        domain = self._domain()
-        findings = [*self._answer(http), *self._tls(), *(of_domain(domain) if domain else ())]
-        measured = Measured(
-            started_at=self.started_at,
-            attempt_us=attempt_us,
-            phases=self.fetched.phases,
-            status_code=self.fetched.status,
+        http, fetched = self._http(), self.fetched
+        findings = self._answer(http)
+        detail: dict[str, Any] = {}
+        if http is not None and http.failed:
+            detail["failed"] = list(http.failed)
+        if self.certificate is not None:
+            findings += self._tls(self.certificate)
+            detail["tls"] = tls_detail(self.certificate, days_between(self.now, self.certificate.not_after))
+        if self.plan.domain is not None:
+            domain = judge_domain(self.plan.domain, self.expires_at, self.now)
+            findings += of_domain(domain)
+            detail["domain"] = {"daysLeft": domain.days_left}
+            detail["reason"] = domain.reasons[0] if domain.days_left is None and not findings else None
+        if fetched.redirects and fetched.target is not None:
+            detail |= {"redirects": fetched.redirects, "final_url": fetched.target.url}
+        return conclude(self._measured(attempt_us), findings, **detail)
+
+    def _measured(self, attempt_us: int) -> Measured:
+        return Measured(
+            self.started_at,
+            attempt_us,
+            self.fetched.phases,
+            self.fetched.status,
             certificate=self.certificate,
             domain_expires_at=self.expires_at,
-        )
-        return conclude(
-            measured,
-            findings,
-            failed=list(http.failed) if http and http.failed else None,
-            tls=self._tls_detail(),
-            domain={"daysLeft": domain.days_left} if domain else None,
-            reason=domain.reasons[0] if domain and domain.days_left is None and not findings else None,
-            redirects=self.fetched.redirects or None,
-            final_url=self.fetched.target.url if self.fetched.redirects and self.fetched.target else None,
         )
 
     def _http(self) -> HttpVerdict | None:
         fetched = self.fetched
         if fetched.fault is not None or fetched.last is None or fetched.target is None:
             return None
-        facts = HttpFacts(
-            status=fetched.last.status,
-            elapsed_ms=(fetched.phases.total_us or 0) / 1000,
-            headers=fetched.last.headers,
-            body=fetched.last.body,
-            redirects=fetched.redirects,
-            final_url=fetched.target.url,
-        )
+        last, total_us = fetched.last, fetched.phases.total_us or 0
+        url = fetched.target.url
+        facts = HttpFacts(last.status, total_us / 1000, last.headers, last.body, fetched.redirects, url)
         return judge_http(self.plan.config, facts)
 
     def _answer(self, http: HttpVerdict | None) -> list[Finding]:
@@ -154,18 +155,7 @@ class _Result:
         sentence = certificate_sentence(failure.reason, self.certificate, self.host, days)
         return Finding("down", "tls", failure.reason, sentence)
 
-    def _tls(self) -> list[Finding]:
-        if self.plan.tls is None or self.certificate is None:
+    def _tls(self, certificate: Certificate) -> list[Finding]:
+        if self.plan.tls is None:
             return []
-        verdict = judge_tls(self.plan.tls, self.certificate, self.host, self.now)
-        return of_certificate(verdict, self.certificate, self.host)
-
-    def _tls_detail(self) -> dict[str, object] | None:
-        if self.certificate is None:
-            return None
-        return tls_detail(self.certificate, days_between(self.now, self.certificate.not_after))
-
-    def _domain(self) -> DomainVerdict | None:
-        if self.plan.domain is None:
-            return None
-        return judge_domain(self.plan.domain, self.expires_at, self.now)
+        return of_certificate(judge_tls(self.plan.tls, certificate, self.host, self.now), certificate, self.host)

@@ -99,7 +99,7 @@ class Pinger:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
             self._sockets[version] = (sock, raw)
             has_header = raw and version == 4
-            self._reactor.watch(sock.fileno(), READ, lambda _: self._read(sock, version, has_header))
+            self._reactor.watch(sock.fileno(), READ, lambda *_: self._read(sock, version, has_header))
         return self._sockets[version]
 
     def _read(self, sock: socket.socket, version: int, has_header: bool) -> None:

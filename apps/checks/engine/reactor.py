@@ -12,7 +12,7 @@ from apps.checks.engine.flow import Waiter
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
 FAULT = select.EPOLLERR | select.EPOLLHUP
-Handler = Callable[[int], None]
+Handler = Callable[[int, int], object]  # descriptor, events
 
 
 class TimedOutError(Exception):
@@ -42,17 +42,20 @@ class Reactor:
         self._epoll = select.epoll()
         self._handlers: dict[int, Handler] = {}
         self._timers: list[Timer] = []
+        self._last: list[Callable[[], None]] = []
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll.register(self._bell, READ)
         self.woken = False
 
-    @staticmethod
-    def now() -> float:
-        """Seconds of the monotonic clock, which deadlines are spelled in."""
-        return time.monotonic()
+    # Seconds of the monotonic clock, which deadlines are spelled in.
+    now = staticmethod(time.monotonic)
+
+    def at_end(self, callback: Callable[[], None]) -> None:
+        """Call back at the end of every turn, once for all events of it."""
+        self._last.append(callback)
 
     def watch(self, fd: int, events: int, handler: Handler) -> None:
-        """Call `handler(events)` whenever one of the events happens; a second call changes both."""
+        """Call `handler(fd, events)` whenever one of the events happens; a second call changes both."""
         if fd in self._handlers:
             self._epoll.modify(fd, events)
         else:
@@ -86,7 +89,7 @@ class Reactor:
     async def ready(self, fd: int, events: int, deadline: float) -> int:
         """The events a descriptor is ready for, errors included; TimedOutError at the deadline."""
         waiter: Waiter[int] = Waiter()
-        self.watch(fd, events, waiter.resolve)
+        self.watch(fd, events, lambda _, happened: waiter.resolve(happened))
         try:
             happened: int = await self.until(waiter, deadline)
             return happened
@@ -100,11 +103,13 @@ class Reactor:
                 os.eventfd_read(self._bell)
                 self.woken = True
             elif handler := self._handlers.get(fd):
-                handler(events)
+                handler(fd, events)
         now = self.now()
         while self._timers and self._timers[0].when <= now:
             if callback := heapq.heappop(self._timers).callback:
                 callback()
+        for callback in self._last:
+            callback()
 
     def _patience(self, timeout_s: float) -> float:
         timers = self._timers
@@ -122,5 +127,6 @@ class Reactor:
     def close(self) -> None:
         self._handlers.clear()
         self._timers.clear()
+        self._last.clear()
         self._epoll.close()
         os.close(self._bell)

@@ -147,11 +147,21 @@ class Resolver:
         self._files.refresh()
         return self._files.servers
 
+    def known(self, host: Host, port: int | None, *, family: str) -> tuple[Address, ...]:
+        """Allowed addresses of a host that needs no look-up, none of any other; Fault `dns` or `blocked`."""
+        fixed = host.fixed
+        if not fixed:
+            return ()
+        try:
+            return _of_family(host, self._guard.allowed(host, fixed, port), family)
+        except ForbiddenTargetError as error:
+            raise blocked(error.message) from error
+
     async def addresses(self, host: Host, port: int | None, *, family: str, deadline: float) -> tuple[Address, ...]:
         """Addresses that may be connected to, IPv4 first; Fault `dns` or `blocked`."""
+        if known := self.known(host, port, family=family):
+            return known
         try:
-            if host.fixed:
-                return _of_family(host, self._guard.allowed(host, host.fixed, port), family)
             self._guard.check_host(host, port)
             self._files.refresh()
             found = self._files.hosts.get(host.name) or await self._complete(host.name, family, deadline)
@@ -206,6 +216,8 @@ class Resolver:
 
 
 def _of_family(host: Host, found: Sequence[Address], family: str) -> tuple[Address, ...]:
+    if len(found) == 1 and family == "auto":
+        return tuple(found)
     wanted = [address for address in found if address.version in VERSIONS[family]]
     if len(wanted) == 1:
         return tuple(wanted)

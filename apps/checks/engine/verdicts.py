@@ -39,27 +39,36 @@ def conclude(measured: Measured, findings: Sequence[Finding], **detail: Any) -> 
 
     A check that failed has no latency; how long it tried stands in `detail.attempt_ms`.
     """
-    worst = max(findings, key=lambda finding: RANK[finding.status], default=None)
-    status: Status = worst.status if worst else "up"
-    words: dict[str, Any] = {}
-    if worst:
-        words |= {"error": worst.error} if worst.error else {}
-        words["reason"] = worst.reason
-    if status == "down":
-        words["attempt_ms"] = round(measured.attempt_us / 1000)
+    said = {key: value for key, value in detail.items() if value is not None} if detail else detail
     latency = measured.phases.total_us
+    latency = measured.attempt_us if latency is None else latency
+    if not findings:
+        return _result(measured, "up", latency, "", "", said)
+    worst = max(findings, key=lambda finding: RANK[finding.status])
+    words: dict[str, Any] = {"error": worst.error} if worst.error else {}
+    words["reason"] = worst.reason
+    if worst.status == "down":
+        words["attempt_ms"] = round(measured.attempt_us / 1000)
+        return _result(measured, "down", None, "", worst.message, words | said)
+    severity = "critical" if worst.status == "warning" and any(each.critical for each in findings) else ""
+    return _result(measured, worst.status, latency, severity, worst.message, words | said)
+
+
+def _result(  # noqa: PLR0917  # in the order of CheckResult: names would cost more than all the rest
+    measured: Measured, status: Status, latency_us: int | None, severity: str, message: str, detail: dict[str, Any]
+) -> CheckResult:
     return CheckResult(
-        status=status,
-        started_at=measured.started_at,
-        phases=measured.phases,
-        latency_us=None if status == "down" else (measured.attempt_us if latency is None else latency),
-        status_code=measured.status_code,
-        severity="critical" if status == "warning" and any(each.critical for each in findings) else "",
-        message=worst.message if worst else "",
-        detail=words | {key: value for key, value in detail.items() if value is not None},
-        certificate=measured.certificate,
-        domain_expires_at=measured.domain_expires_at,
-        ttl_s=measured.ttl_s,
+        status,
+        measured.started_at,
+        measured.phases,
+        latency_us,
+        measured.status_code,
+        severity,
+        message,
+        detail,
+        measured.certificate,
+        measured.domain_expires_at,
+        measured.ttl_s,
     )
 
 

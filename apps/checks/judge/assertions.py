@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from apps.checks.headers import named
 from apps.checks.judge import sentences
 from apps.checks.judge.charsets import body_text
 from apps.checks.judge.operators import JSON_OPERATORS, STATUS_OPERATORS, TEXT_OPERATORS
@@ -57,6 +58,9 @@ class HttpVerdict:
     failures: tuple[FailedAssertion, ...] = ()
 
 
+FINE = HttpVerdict("up", (), "")
+
+
 class InvalidBodyError(ValueError):
     """The body is not a JSON document."""
 
@@ -74,16 +78,16 @@ def judge_http(config: Mapping[str, Any], facts: HttpFacts | Failure) -> HttpVer
     if isinstance(facts, Failure):
         return HttpVerdict("down", (), "critical", facts.error)
     exchange = Exchange(facts)
-    assertions = list(config.get("assertions") or ())
+    assertions = config.get("assertions") or ()
     failures = []
-    if all(each.get("source") != "status_code" for each in assertions) and facts.status >= 500:
+    if facts.status >= 500 and all(each.get("source") != "status_code" for each in assertions):
         sentence = f"Expected a status below 500, got {facts.status}."
         failures.append(FailedAssertion(IMPLICIT_STATUS, "down", "mismatch", sentence))
     failures += [failure for each in assertions if (failure := judge_assertion(each, exchange))]
     limit = config.get("degradedMs")
     degraded = limit is not None and facts.elapsed_ms > limit
     if not failures and not degraded:
-        return HttpVerdict("up", (), "")
+        return FINE
     broken = any(failure.severity == "down" for failure in failures)
     return HttpVerdict(
         status="down" if broken else "warning",
@@ -100,16 +104,22 @@ class Exchange:
 
     def __init__(self, facts: HttpFacts) -> None:
         self.facts = facts
-        self._ends_at = time.thread_time() + JUDGE_SECONDS
+        self._ends_at: float | None = None
+        self._text: str | None = None
 
     def spend(self) -> None:
-        """Raise BudgetSpentError once the time is up."""
-        if time.thread_time() > self._ends_at:
+        """Raise BudgetSpentError once the time is up; the first call starts the clock."""
+        now = time.thread_time()
+        if self._ends_at is None:
+            self._ends_at = now + JUDGE_SECONDS
+        elif now > self._ends_at:
             raise BudgetSpentError
 
-    @cached_property
+    @property
     def text(self) -> str:
-        return body_text(self.facts.body, self.header("content-type"))
+        if self._text is None:
+            self._text = body_text(self.facts.body, self.header("content-type"))
+        return self._text
 
     @cached_property
     def document(self) -> Any:
@@ -120,7 +130,7 @@ class Exchange:
             return InvalidBodyError()
 
     def header(self, name: str) -> list[str]:
-        values = [value for key, value in self.facts.headers if key.lower() == name.lower()]
+        values = named(self.facts.headers, name)
         return [", ".join(values)] if values else []
 
     def nodes(self, assertion: Mapping[str, Any]) -> list[Any]:
@@ -176,6 +186,8 @@ def _fault(assertion: Mapping[str, Any], found: list[Any], exchange: Exchange) -
     if test is None:
         return "invalid_rule"
     every = assertion.get("quantifier") == "all"
+    if len(found) == 1:
+        return None if test(found[0], value) else "mismatch"
     for node in found:
         exchange.spend()
         if test(node, value) is not every:

@@ -61,6 +61,16 @@ CLASSES: tuple[tuple[Class, tuple[Network, ...]], ...] = (
     ("private", PRIVATE),
     ("special", SPECIAL),
 )
+# The same by version, as the numbers of first and last address: one ruling looks at all of them.
+RANGES: dict[int, tuple[tuple[int, int, Class], ...]] = {
+    version: tuple(
+        (int(network.network_address), int(network.broadcast_address), name)
+        for name, networks in CLASSES
+        for network in networks
+        if network.version == version
+    )
+    for version in (4, 6)
+}
 
 MAPPED = IPv6Network("::ffff:0:0/96")
 TRANSLATED = IPv6Network("::ffff:0:0:0/96")
@@ -100,8 +110,9 @@ def class_of(address: Address) -> Class:
     """The class of one address, taken by itself; `unwrap` first."""
     if address in METADATA:
         return "metadata"
-    for name, networks in CLASSES:
-        if any(address.version == network.version and address in network for network in networks):
+    number = int(address)
+    for first, last, name in RANGES[address.version]:
+        if first <= number <= last:
             return name
     # Translators and relays are judged by what they carry; Python's own list covers the rest.
     if isinstance(address, IPv6Address) and any(address in network for network in LOW_32[1:4]):

@@ -20,7 +20,7 @@ from apps.common.egress.targets import Host, Target, parse_host, parse_url, spli
 
 # A name in DATABASE_URL is looked up again after this long: containers move.
 SERVICE_LOOKUP_S = 60
-RULINGS_KEPT = 16_384
+RULINGS_KEPT = 65_536
 UNRULED = ""
 SERVICE_PORTS = {"postgresql": 5432, "redis": 6379}
 WILDCARDS = frozenset({"", "0.0.0.0", "::", "*"})  # noqa: S104  # compared with, never bound
@@ -32,9 +32,16 @@ class Entry:
 
     network: Network
     port: int | None = None
+    # The network as numbers: a ruling compares with every entry.
+    _first: int = field(init=False, repr=False, compare=False)
+    _last: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_first", int(self.network.network_address))
+        object.__setattr__(self, "_last", int(self.network.broadcast_address))
 
     def covers(self, address: Address, port: int | None) -> bool:
-        if address.version != self.network.version or address not in self.network:
+        if not self._first <= int(address) <= self._last or address.version != self.network.version:
             return False
         return self.port is None or self.port == port
 
@@ -79,7 +86,11 @@ class Guard:
     deny: Sequence[Entry] = ()
     services: Sequence[Service] = ()
     _known: dict[str, tuple[float, frozenset[Address]]] = field(default_factory=dict, repr=False)
-    _ruled: dict[tuple[Address, int | None], str | None] = field(default_factory=dict, repr=False)
+    _ruled: dict[tuple[int, int, int | None], str | None] = field(default_factory=dict, repr=False)
+    _service_ports: frozenset[int | None] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._service_ports = frozenset(own.port for own in self.services)
 
     @classmethod
     def build(
@@ -96,10 +107,11 @@ class Guard:
 
     def refusal(self, address: Address, port: int | None = None) -> str | None:
         """Why this address may not be reached, or None when it may; `port` None is a ping."""
-        if any(self._is_service(reading, port) for reading in self._readings(port, address)):
+        if port in self._service_ports and any(self._is_service(reading, port) for reading in unwrap(address)):
             return f"The address {address} port {port} belongs to the monitoring service itself."
-        # The lists never change, so their ruling is remembered; services may move and are asked anew.
-        key = (address, port)
+        # The lists never change, so their ruling is remembered; services may move and are asked anew. A zone is not
+        # part of the number, and of no ruling either.
+        key = (int(address), address.version, port)
         ruling = self._ruled.get(key, UNRULED)
         if ruling == UNRULED:
             # Threads share a guard: another one may clear or fill the memory at any moment.
@@ -107,10 +119,6 @@ class Guard:
                 self._ruled.clear()
             ruling = self._ruled[key] = self._ruling(address, port)
         return ruling
-
-    def _readings(self, port: int | None, address: Address) -> tuple[Address, ...]:
-        """The readings of an address, where its port is that of a service of ours at all."""
-        return unwrap(address) if any(own.port == port for own in self.services) else ()
 
     def _ruling(self, address: Address, port: int | None) -> str | None:
         readings = unwrap(address)
@@ -126,6 +134,8 @@ class Guard:
         Of a localhost name the allowed addresses remain. A name that has even one forbidden address is
         refused as a whole: who mixes public and inner addresses tries to reach the inner one.
         """
+        if len(addresses) == 1 and self.refusal(addresses[0], port) is None:
+            return tuple(addresses)
         refusals = [self.refusal(address, port) for address in addresses]
         reason = next((reason for reason in refusals if reason), None)
         if reason is None:

@@ -1,12 +1,14 @@
-"""A pump, its engine, a clock and a tick every second in virtual time, as the background drives them."""
+"""A pump, its engine, a clock and a tick every half second in virtual time, as the background drives them."""
 
 from datetime import datetime, timedelta
 
 from apps.checks.pump import Pump
 from apps.checks.schedule import materialise
+from apps.common import bus
 from tests.apps.checks.simulation import Clock, Targets, VirtualEngine
 
 SECOND = timedelta(seconds=1)
+TICK = SECOND / 2
 
 
 class House:
@@ -17,7 +19,7 @@ class House:
         self.targets = targets or Targets()
         self.engine = VirtualEngine(self.clock, slots=slots)
         materialise(now=now)
-        self.next_tick = now + SECOND
+        self.next_tick = now + TICK
         self.engine.on_wait = self.tick
         self.pump = self.new_pump()
 
@@ -26,8 +28,12 @@ class House:
 
     def tick(self, now: datetime) -> None:
         if now >= self.next_tick:
-            self.next_tick = now + SECOND
-            materialise(now=now)
+            self.next_tick = now + TICK
+            if materialise(now=now).batches:
+                bus.publish(bus.CHECKS)
 
     def run(self, seconds: float) -> None:
-        self.pump.run(self.clock.now + timedelta(seconds=seconds))
+        end = self.clock.now + timedelta(seconds=seconds)
+        while self.clock.now < end:
+            # The engine's virtual wait must not jump over a tick.
+            self.pump.step(TICK / SECOND)

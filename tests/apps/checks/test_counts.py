@@ -1,6 +1,5 @@
 """What the checks of one process are counted as."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -32,7 +31,7 @@ def test_what_could_not_be_run_is_no_result(project, now, monkeypatch) -> None:
     make_device(project, now=now, interval_s=30)
     house = House(now)
     monkeypatch.setattr(
-        "tests.apps.checks.simulation.answer", lambda plan, began: replace(answer(plan, began), measured=False)
+        "tests.apps.checks.simulation.answer", lambda plan, began: answer(plan, began)._replace(measured=False)
     )
 
     house.run(40)

@@ -258,7 +258,7 @@ def test_a_batch_that_cannot_be_stored_keeps_no_other_from_being_stored(project,
     house, complete = House(now), leases.complete
 
     def picky(*, batch, **rest):
-        if any(member.device == poison for member in batch.members):
+        if any(member.device.pk == poison.pk for member in batch.members):
             raise ValueError("a defect")
         return complete(batch=batch, **rest)
 

@@ -30,7 +30,7 @@ def at_once(project, now, **fields):
 def test_a_failure_that_was_under_way_while_the_process_was_frozen_is_checked_again(project, now) -> None:
     device = at_once(project, now)
     # Answers in time whenever somebody listens: the one that was under way could not be heard.
-    heard = Doing(took_ms=1500, status=lambda began: "down" if began < now + 5 * SECOND else "up")
+    heard = Doing(took_ms=1900, status=lambda began: "down" if began < now + 5 * SECOND else "up")
     house = House(now, Targets({device.pk: heard}))
     house.run(2)
     assert house.pump.busy
@@ -45,7 +45,7 @@ def test_a_failure_that_was_under_way_while_the_process_was_frozen_is_checked_ag
 
 def test_a_good_answer_that_was_heard_late_counts_without_its_times(project, now) -> None:
     device = at_once(project, now)
-    house = House(now, Targets({device.pk: Doing(took_ms=1500)}))
+    house = House(now, Targets({device.pk: Doing(took_ms=1900)}))
     house.run(2)
 
     house.clock.to(now + 20 * SECOND)
@@ -57,7 +57,7 @@ def test_a_good_answer_that_was_heard_late_counts_without_its_times(project, now
 
 def test_a_check_that_was_held_up_twice_is_not_measured_rather_than_down(project, now) -> None:
     device = at_once(project, now)
-    house = House(now, Targets({device.pk: Doing(took_ms=1500, status="down")}))
+    house = House(now, Targets({device.pk: Doing(took_ms=1900, status="down")}))
     house.run(2)
     house.clock.to(now + 20 * SECOND)
     house.run(1)

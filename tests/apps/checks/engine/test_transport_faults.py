@@ -5,8 +5,9 @@ import errno
 import pycurl
 import pytest
 
-from apps.checks.engine.curl import header_lines, parse_headers, spent
+from apps.checks.engine.curl import final_lines, header_lines, is_complete, spent
 from apps.checks.engine.transport_faults import E_TOO_LARGE, transport_fault
+from apps.checks.headers import Headers, named
 
 QUIET = {"os_error": 0, "verify_result": 0, "connected": True, "secured": True, "answered": False}
 
@@ -61,21 +62,31 @@ def test_a_name_that_does_not_match_is_told_by_the_text_alone() -> None:
 
 
 def test_the_phase_that_broke_takes_the_rest_of_the_time() -> None:
-    assert spent(0, 0, 0, 900, secure=True)["connect_us"] == 900
-    assert spent(100, 0, 0, 900, secure=True)["tls_us"] == 800
-    assert spent(100, 300, 0, 900, secure=True)["ttfb_us"] == 600
-    assert spent(100, 0, 400, 900, secure=False) == {
-        "connect_us": 100,
-        "tls_us": 0,
-        "ttfb_us": 300,
-        "total_us": 900,
-    }
+    assert spent(0, 0, 0, 900, secure=True) == (900, 0, 0, 900)
+    assert spent(100, 0, 0, 900, secure=True) == (100, 800, 0, 900)
+    assert spent(100, 300, 0, 900, secure=True) == (100, 200, 600, 900)
+    assert spent(100, 0, 400, 900, secure=False) == (100, 0, 300, 900)
 
 
 def test_headers_are_read_in_the_order_they_came() -> None:
-    lines = [b"HTTP/1.1 200 OK\r\n", b"A: 1\r\n", b"Set-Cookie: x=y:z\r\n", b"a:2\r\n", b"\r\n"]
+    headers = Headers([b"A: 1\r\n", b"Set-Cookie: x=y:z\r\n", b"a:2\r\n", b"no colon\r\n", b"\r\n"])
 
-    assert parse_headers(lines) == (("a", "1"), ("set-cookie", "x=y:z"), ("a", "2"))
+    assert list(headers) == [("a", "1"), ("set-cookie", "x=y:z"), ("a", "2")]
+    assert (len(headers), headers[-1]) == (3, ("a", "2"))
+    assert headers.named("A") == ["1", "2"] == named(list(headers), "A")
+    assert headers.named("no colon") == headers.named("\u20ac") == []
+
+
+def test_interim_answers_are_left_out_and_an_early_end_is_seen() -> None:
+    interim = [b"HTTP/1.1 103 Early Hints\r\n", b"Link: x\r\n", b"\r\n"]
+    final = [b"HTTP/1.1 200 OK\r\n", b"A: 1\r\n", b"\r\n"]
+
+    assert final_lines([*interim, *final]) == final
+    assert final_lines(final) == final
+    assert final_lines([]) == []
+    assert is_complete(final)
+    assert is_complete([*final, b"Trailer: 1\r\n"])
+    assert not is_complete(final[:2])
 
 
 def test_lengths_are_left_to_the_library() -> None:
