@@ -16,10 +16,12 @@ from apps.incidents import causes
 from apps.incidents.events import write_event
 from apps.incidents.models import Incident, IncidentEvent
 from apps.incidents.transitions import Step, key_of, step_for, title_of
-from apps.workspaces.services import next_number
+from apps.workspaces.services import next_numbers
 
 Subject = tuple[int, str, int]  # rule, kind, id
 NOTE_LENGTH = 4000
+# What verdicts may change of an incident.
+MOVED = ("state", "severity", "title", "cause", "cause_text", "value", "closed_at", "close_reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,14 @@ def apply(*, verdicts: Sequence[Verdict], now: datetime) -> list[Incident]:
             open_severity=incident.severity if incident else "",
         )
         if step is None or (verdict.workspace_id, key) in told:
-            if incident is not None and _note_value(incident, verdict):
+            if incident is not None and _note_value(incident, verdict) and incident.pk is not None:
                 lasting[incident.pk] = incident
             continue
         told.add((verdict.workspace_id, key))
         move = _move(verdict, step, key, incident)
         moves.append(move)
         _remember(open_incidents, subject, move.incident)
+    _save(moves)
     causes.attribute([(move.incident, move.verdict.parents) for move in moves if move.incident and move.opens])
     IncidentEvent.objects.bulk_create([_change(move, now=now) for move in moves])
     if lasting:
@@ -72,18 +75,33 @@ def apply(*, verdicts: Sequence[Verdict], now: datetime) -> list[Incident]:
 
 
 def _move(verdict: Verdict, step: Step, key: str, incident: Incident | None) -> "_Move":
-    """Let one verdict change the incidents; the event it leaves is written once all have."""
+    """Let one verdict change the incidents, unsaved; what it leaves is written once all have."""
     if step == "noticed":
-        return _Move(verdict, step, key, _open(verdict, closed_at=verdict.at, reason="notice"))
+        return _Move(verdict, step, key, _open(verdict, closed_at=verdict.at, reason="notice"), opens=True)
     if incident is None and step in {"opened", "flapping"}:
         return _Move(verdict, step, key, _open(verdict), opens=True)
     if incident is not None and step == "closed":
-        _close(incident, at=verdict.at, reason="condition_cleared", value=verdict.value)
+        _end(incident, at=verdict.at, reason="condition_cleared", value=verdict.value)
     elif incident is not None and step == "withdrawn":
-        _close(incident, at=verdict.at, reason=verdict.reason or "stale")
+        _end(incident, at=verdict.at, reason=verdict.reason or "stale")
     elif incident is not None and step != "changed":
         _restate(incident, verdict)
     return _Move(verdict, step, key, incident)
+
+
+def _save(moves: Sequence[_Move]) -> None:
+    """Write incidents: first what has changed, for an end makes room for the next opening about the same subject."""
+    new = {id(move.incident): move.incident for move in moves if move.opens and move.incident is not None}
+    touched = {id(move.incident): move.incident for move in moves if move.incident is not None}
+    Incident.objects.bulk_update([incident for key, incident in touched.items() if key not in new], MOVED)
+    opened: dict[int, list[Incident]] = {}
+    for incident in new.values():
+        opened.setdefault(incident.workspace_id, []).append(incident)
+    for workspace_id, incidents in sorted(opened.items()):
+        numbers = next_numbers(workspace_id=workspace_id, kind="incident", count=len(incidents))
+        for incident, number in zip(incidents, numbers, strict=True):
+            incident.number = number
+        Incident.objects.bulk_create(incidents)
 
 
 def _remember(open_incidents: dict[Subject, Incident], subject: Subject, incident: Incident | None) -> None:
@@ -214,9 +232,8 @@ def _open_incidents(verdicts: Iterable[Verdict]) -> dict[Subject, Incident]:
 
 
 def _open(verdict: Verdict, *, closed_at: datetime | None = None, reason: str = "") -> Incident:
-    incident: Incident = Incident.objects.create(
+    return Incident(
         workspace_id=verdict.workspace_id,
-        number=next_number(workspace_id=verdict.workspace_id, kind="incident"),
         rule_id=verdict.rule_id,
         subject_kind=verdict.ref.kind,
         subject_id=verdict.ref.id,
@@ -236,7 +253,6 @@ def _open(verdict: Verdict, *, closed_at: datetime | None = None, reason: str = 
         closed_at=closed_at,
         close_reason=reason,
     )
-    return incident
 
 
 def _restate(incident: Incident, verdict: Verdict) -> None:
@@ -245,7 +261,6 @@ def _restate(incident: Incident, verdict: Verdict) -> None:
     incident.title = title_of(verdict)
     incident.cause = verdict.cause[:32]
     incident.cause_text = verdict.cause_text[:500]
-    incident.save(update_fields=["state", "severity", "title", "cause", "cause_text"])
 
 
 def _end_silently(incidents: list[Incident], *, reason: str, now: datetime) -> list[Incident]:
@@ -256,13 +271,17 @@ def _end_silently(incidents: list[Incident], *, reason: str, now: datetime) -> l
     return incidents
 
 
-def _close(incident: Incident, *, at: datetime, reason: str, value: float | None = None) -> None:
+def _close(incident: Incident, *, at: datetime, reason: str) -> None:
+    _end(incident, at=at, reason=reason)
+    incident.save(update_fields=["closed_at", "close_reason"])
+
+
+def _end(incident: Incident, *, at: datetime, reason: str, value: float | None = None) -> None:
     # A late fact may be older than the opening it ends; no incident lasts less than nothing.
     incident.closed_at = max(at, incident.opened_at)
     incident.close_reason = reason
     # What it recovered to; an end that knows no value keeps the last one.
     incident.value = incident.value if value is None else value
-    incident.save(update_fields=["closed_at", "close_reason", "value"])
 
 
 def _change(move: _Move, *, now: datetime) -> IncidentEvent:

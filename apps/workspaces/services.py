@@ -28,21 +28,27 @@ def free_slug(wanted: str) -> str:
     return slug
 
 
-@transaction.atomic
 def next_number(*, workspace_id: int, kind: str) -> int:
     """The next small number for a row of this kind: 1, 2, 3 ..., never reused; gaps are allowed.
 
     Runs in the transaction that creates the row; the counter's lock queues creators of one kind.
     """
+    return next_numbers(workspace_id=workspace_id, kind=kind, count=1)[0]
+
+
+@transaction.atomic
+def next_numbers(*, workspace_id: int, kind: str, count: int) -> range:
+    """The next `count` numbers for rows that are created together, as `next_number` gives one."""
     locked = Counter.objects.of(workspace_id).select_for_update()
     counter = locked.filter(kind=kind).first()
     if counter is None:
         # The first of its kind; of two at once, one makes the row and both lock it.
         Counter.objects.get_or_create(workspace_id=workspace_id, kind=kind)
         counter = locked.get(kind=kind)
-    counter.last += 1
+    first = int(counter.last) + 1
+    counter.last += count
     counter.save(update_fields=["last"])
-    return int(counter.last)
+    return range(first, first + count)
 
 
 @transaction.atomic

@@ -2,13 +2,13 @@
 
 import os
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import django
 
 PASSWORD = "demo-password"  # noqa: S105  # on loopback, for a workspace of made-up monitors
-OWNER = "demo@example.com"
+OWNER, OWNER_NAME = "demo@example.com", "Kim Larsen"
 
 
 def main() -> int:
@@ -24,7 +24,7 @@ def main() -> int:
     targets.start()
     bring_up_to_date()
     fill(targets)
-    print(f"Sign in as {OWNER} with the password {PASSWORD}", flush=True)  # noqa: T201  # a terminal
+    print(f"Sign in as {OWNER} with the password {PASSWORD}; the status page is /status/demo", flush=True)  # noqa: T201  # a terminal
     return server.main()
 
 
@@ -32,18 +32,22 @@ def fill(targets: Any) -> None:
     """Make the demo's workspace once; later starts only point its monitors at this run's targets."""
     from django.utils import timezone
 
+    from apps.accounts.models import User
     from apps.devices.models import Device
     from apps.operations.provision import Wanted, provision
     from apps.workspaces.models import Workspace
     from dashmon.demo.past import settle
+    from dashmon.demo.people import move_hook
 
     now = timezone.now()
     if not Workspace.objects.filter(slug="demo").exists():
         provision(wanted=Wanted(slug="demo", owner=OWNER, password=PASSWORD), now=now)
+        User.objects.filter(email=OWNER).update(name=OWNER_NAME)
         print("Simulating the last 30 days; from now on everything is measured", flush=True)  # noqa: T201  # a terminal
         _furnish(Workspace.objects.get(slug="demo"), targets, now=now)
         settle(now=now)
         return
+    move_hook(Workspace.objects.get(slug="demo"), hook=targets.url("/hook"), actor=OWNER, now=now)
     for device in Device.objects.filter(workspace__slug="demo", kind=Device.Kind.HTTP):
         path = "/" + device.url.split("/", 3)[3]
         Device.objects.filter(pk=device.pk).update(url=targets.url(path))
@@ -51,24 +55,43 @@ def fill(targets: Any) -> None:
 
 
 def _furnish(workspace: Any, targets: Any, *, now: datetime) -> None:
+    from apps.notifications.services import fan_out
+    from dashmon.demo import people
+    from dashmon.demo.past import began, live_through
+
+    start, lately = began(now), now - timedelta(hours=1)
+    people.seat_colleagues(workspace, now=start)
+    played = [(device, part) for device, part in _monitors(workspace, targets, now=start) if part.kind != "heartbeat"]
+    for device, part in played:
+        live_through(device=device, part=part, since=start, until=lately, now=now)
+    # Nobody was told of what was over before there was a routing.
+    while fan_out(now=lately, limit=500):
+        pass
+    people.set_routing(workspace, hook=targets.url("/hook"), actor=OWNER, now=lately)
+    for device, part in played:
+        live_through(device=device, part=part, since=lately, until=now, now=now)
+    people.tell_the_public(workspace, now=now)
+    people.plan_reports(workspace, recipient=OWNER, now=now)
+
+
+def _monitors(workspace: Any, targets: Any, *, now: datetime) -> list[tuple[Any, Any]]:
     from apps.devices.services import Options, create_device
     from apps.projects.services import create_project
     from dashmon.demo.cast import PARTS, PROJECTS
-    from dashmon.demo.past import began, live_through
 
-    start = began(now)
-    projects = {
-        key: create_project(workspace=workspace, key=key, name=name, now=start) for key, name in PROJECTS.items()
-    }
-    for part in PARTS:
-        device = create_device(
-            project=projects[part.project],
-            description=_description(part, targets),
-            options=Options(interval_s=30, tags=part.tags),
-            now=start,
+    projects = {key: create_project(workspace=workspace, key=key, name=name, now=now) for key, name in PROJECTS.items()}
+    return [
+        (
+            create_device(
+                project=projects[part.project],
+                description=_description(part, targets),
+                options=Options(interval_s=30, tags=part.tags),
+                now=now,
+            ),
+            part,
         )
-        if part.kind != "heartbeat":
-            live_through(device=device, part=part, now=now)
+        for part in PARTS
+    ]
 
 
 def _description(part: Any, targets: Any) -> Any:

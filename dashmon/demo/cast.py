@@ -1,4 +1,4 @@
-"""Who plays in the demo: projects, monitors, and what went wrong with them in the past month."""
+"""Who plays in the demo: projects, monitors, what went wrong with them in the past month, and what was said of it."""
 
 from dataclasses import dataclass, field
 
@@ -29,8 +29,22 @@ class Part:
     troubles: tuple[Trouble, ...] = field(default=())
 
 
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What the status page said about trouble, so many minutes after it began; posts of one title tell one story."""
+
+    trouble: Trouble
+    after_min: int
+    status: str
+    title: str
+    body: str
+
+
+COLLEAGUES = {"ana@example.com": "Ana Silva", "ben@example.com": "Ben Okoye"}
 PROJECTS = {"shop": "Online shop", "platform": "Platform", "office": "Berlin office"}
 REFUSED = ("refused", "Connection refused")
+SLOW_DATABASE = Trouble(3, 14, 16)
+PAYMENTS = Trouble(0, -1, 50, "down", "assertion", "Expected status below 500, got 503")
 PARTS = (
     Part(
         "shop",
@@ -54,7 +68,7 @@ PARTS = (
         75,
         200,
         (
-            Trouble(3, 14, 16),
+            SLOW_DATABASE,
             Trouble(9, 10, 20, "warning", "degraded", "Answered in 2.4 s, slower than 2 s"),
         ),
     ),
@@ -67,7 +81,7 @@ PARTS = (
         20,
         200,
         (
-            Trouble(0, -1, 50, "down", "assertion", "Expected status below 500, got 503"),
+            PAYMENTS,
             Trouble(12, 22, 18),
         ),
     ),
@@ -104,4 +118,20 @@ PARTS = (
     Part("platform", "Nightly backup", "heartbeat", "", ("jobs",), 0, None),
     Part("office", "Gateway", "ping", "", ("berlin",), 0.3, None, (Trouble(8, 19, 22),)),
     Part("office", "Door controller", "tcp-closed", "", ("berlin",), 0.5, None, (Trouble(0, -1, 8, "down", *REFUSED),)),
+)
+
+SHOP_DOWN, CARDS_FAIL = "Shop and checkout do not answer", "Card payments fail"
+POSTS = (
+    Post(SLOW_DATABASE, 4, "investigating", SHOP_DOWN, "Pages of the shop time out. We are looking into it."),
+    Post(
+        SLOW_DATABASE,
+        9,
+        "identified",
+        SHOP_DOWN,
+        "A report that ran by mistake holds the database up.",
+    ),
+    Post(SLOW_DATABASE, 17, "monitoring", SHOP_DOWN, "The shop answers again. We keep an eye on it."),
+    Post(SLOW_DATABASE, 55, "resolved", SHOP_DOWN, "It has been quiet for half an hour. **No order was lost.**"),
+    Post(PAYMENTS, 12, "investigating", CARDS_FAIL, "Paying by card fails for some. Invoice and transfer work."),
+    Post(PAYMENTS, 31, "identified", CARDS_FAIL, "The provider of the payments gateway confirms trouble on its side."),
 )

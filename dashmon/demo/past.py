@@ -18,9 +18,9 @@ STEP_MS = 300_000
 DAY_MS = 86_400_000
 
 
-def live_through(*, device: Device, part: Part, now: datetime) -> int:
-    """Submit a month of results of one monitor, oldest first; answers how many."""
-    facts = list(_facts(device, part, now))
+def live_through(*, device: Device, part: Part, since: datetime, until: datetime, now: datetime) -> int:
+    """Submit one monitor's results of [since, until) in a month that ends now, oldest first; answers how many."""
+    facts = [fact for fact in _facts(device, part, now) if since <= fact.at < until]
     for start in range(0, len(facts), DAY_MS // STEP_MS):
         day = facts[start : start + DAY_MS // STEP_MS]
         submit_in_chunks(observations=day, now=day[-1].at)
@@ -42,6 +42,11 @@ def _facts(device: Device, part: Part, now: datetime) -> Iterator[DeviceFact]:
     for slot in range(end - DAYS * DAY_MS - end % STEP_MS, end, STEP_MS):
         wrong = next((t for start, t in troubles if start <= slot < start + t.minutes * 60_000), None)
         yield _fact(device, part, slot, wrong, dice)
+
+
+def start_of(trouble: Trouble, *, now: datetime) -> datetime:
+    """When trouble began."""
+    return from_epoch_ms(_start(trouble, epoch_ms(now)))
 
 
 def _start(trouble: Trouble, end: int) -> int:

@@ -34,6 +34,12 @@ class _Page(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_POST(self) -> None:
+        """The operations desk, which hears of incidents by webhook."""
+        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self.send_response(204)
+        self.end_headers()
+
     def log_message(self, *_: object) -> None:
         """The demo's own targets keep quiet."""
 

@@ -14,7 +14,7 @@ EVENTS = {
     "up": "up again",
     "test": "test message",
     "incident.opened": "opened",
-    "incident.escalated": "next step",
+    "incident.escalated": "escalated",
     "incident.acknowledged": "acknowledged",
     "incident.resolved": "resolved",
     "incident.flapping": "keeps changing",

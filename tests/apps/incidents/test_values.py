@@ -81,6 +81,19 @@ def test_lasting_trouble_takes_over_newer_values_and_leaves_no_event(rule: Alert
     assert kinds() == ["opened"]
 
 
+def test_verdicts_of_one_batch_end_as_if_they_had_come_one_by_one(rule: AlertRule) -> None:
+    apply(verdict(rule), verdict(rule, at=1, value=3), verdict(rule, "ok", at=2, value=0), verdict(rule, at=3, value=5))
+
+    first, second = Incident.objects.order_by("number")
+    assert (first.number, first.value, first.closed_at) == (1, 0, minutes(2))
+    assert (second.number, second.value, second.closed_at) == (2, 5, None)
+    apply(verdict(rule, "ok", at=4, value=0), verdict(rule, at=5, value=7), verdict(rule, at=6, value=8))
+    second.refresh_from_db()
+    third = Incident.objects.get(closed_at=None)
+    assert (second.closed_at, third.number, third.value, third.last_seen_at) == (minutes(4), 3, 8, minutes(6))
+    assert kinds() == ["opened", "closed", "opened", "closed", "opened"]
+
+
 def test_the_same_verdicts_told_again_change_nothing(rule: AlertRule) -> None:
     history = [verdict(rule), verdict(rule, "ok", at=5), verdict(rule, at=9)]
     apply(*history)
