@@ -75,8 +75,17 @@ def test_apprise_waits_no_longer_than_its_deadline(http_sink: HttpSink, monkeypa
     monkeypatch.setattr(guarded, "DEADLINE_S", 0.3)
     http_sink.answers = ["hang"]
 
-    with pytest.raises(ChannelError):
+    with pytest.raises(ChannelError) as caught:
         apprise.send(envelope(f"gotify://127.0.0.1:{http_sink.port}/{KEY}"))
+
+    assert caught.value.reason == "The service did not answer in time."
+
+
+def test_a_yes_whose_end_never_comes_is_a_yes(http_sink: HttpSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarded, "DEADLINE_S", 0.3)
+    http_sink.answers = ["drip"]
+
+    assert apprise.send(envelope(f"gotify://127.0.0.1:{http_sink.port}/{KEY}")).result == "Accepted by the service."
 
 
 def test_a_long_answer_is_read_to_its_bound(http_sink: HttpSink, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +99,7 @@ def test_a_service_with_many_places_gets_no_more_time_than_one_with_one(
     http_sink: HttpSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guarded, "DEADLINE_S", 0.3)
-    http_sink.answers = ["hang", "drip", "hang", "drip"]
+    http_sink.answers = ["hang", "hang", "hang", "hang"]
 
     with pytest.raises(ChannelError) as caught:
         apprise.send(envelope(f"ntfy://127.0.0.1:{http_sink.port}/one/two/three/four"))
