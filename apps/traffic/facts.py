@@ -6,6 +6,7 @@ counter that falls is a reset: its pair carries no bytes. A pair longer than fiv
 and every bucket it touches is unfit as a sample.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import NamedTuple
@@ -116,6 +117,12 @@ class Facts:
     def __add__(self, later: "Facts") -> "Facts":
         columns = {name: values + later.columns[name] for name, values in self.columns.items()}
         return Facts(self.bucket_ms + later.bucket_ms, columns)
+
+    def between(self, start_ms: int, end_ms: int) -> "Facts":
+        """The facts of the buckets that begin in [start, end)."""
+        first, past = bisect_left(self.bucket_ms, start_ms), bisect_left(self.bucket_ms, end_ms)
+        columns = {name: values[first:past] for name, values in self.columns.items()}
+        return Facts(self.bucket_ms[first:past], columns)
 
     def total(self, name: str) -> int:
         return sum(self.columns[name])
