@@ -20,20 +20,21 @@ def advance(source: Source, rows: Mapping[int, Cells]) -> Callable[[], None]:
     if source.kind != Source.Kind.NODE:
         return _nothing
     ledger, late = Ledger.of(source), set[int]()
+    newest_ms = ledger.newest_ms
     for name, columns in wiring_of(source).items():
         samples = samples_in(rows, columns)
         # Anything older than the newest row may have been sealed before, or lie between two samples that were.
-        late.update(window_of(sample.ts, FACTS) for sample in samples if sample.ts <= ledger.newest_ms)
-        fresh = [sample for sample in samples if sample.ts > ledger.newest_ms]
+        late.update(window_of(sample.ts, FACTS) for sample in samples if sample.ts <= newest_ms)
+        fresh = [sample for sample in samples if sample.ts > newest_ms]
         if fresh:
             _go_on(ledger, name, fresh)
     blocks = ledger.encoded()
 
     def write() -> None:
         ledger.write(blocks)
-        if min(rows) - ledger.newest_ms > MAX_GAP_MS:
+        if min(rows) - newest_ms > MAX_GAP_MS:
             # The bytes of a long silence belong to where it began, which may be a cycle that has ended.
-            reopen(source, ledger.newest_ms, max(rows))
+            reopen(source, newest_ms, max(rows))
         mark_windows(workspace_id=source.workspace_id, source_id=source.pk, tier=FACTS, starts=late)
 
     return write

@@ -1,15 +1,18 @@
 """Facts as blocks of the metrics store: one UTC day of one source, every interface in columns of its own."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from apps.metrics.codec import Table, decode, encode
 from apps.metrics.models import Block
 from apps.metrics.packing import INT64
+from apps.metrics.rows import cut
 from apps.metrics.tiers import DAY, FACTS, days_between
 from apps.traffic.facts import COLUMNS, Fact, Facts
+from apps.traffic.models import Interface
 
 WIDTH = 32  # columns set aside for an interface
 MAX_INTERFACES = 2**16 // WIDTH - 1
+PRESENT = "in_bytes"  # a column that every fact has a value in
 
 # Facts by bucket, by the number of their interface.
 DayFacts = dict[int, dict[int, Fact]]
@@ -65,13 +68,28 @@ def store_day(workspace_id: int, source_id: int, t0: int, payload: bytes | None)
     )
 
 
-def stored_facts(workspace_id: int, source_id: int, number: int, start_ms: int, end_ms: int) -> Facts:
-    """The stored facts of one interface in [start, end)."""
-    keys = set(keys_of(number).values())
-    found = Facts()
-    for payload in stored_days(workspace_id, source_id, days_between(start_ms, end_ms)).values():
-        found += _facts_in(decode(payload, keys), number)
+def stored_facts(row: Interface, start_ms: int, end_ms: int, names: Sequence[str] = COLUMNS) -> Facts:
+    """The stored facts of one interface in [start, end); with `names` only those columns are unpacked."""
+    keys = keys_of(row.number)
+    wanted = {keys[name] for name in (PRESENT, *names)}
+    found = Facts.of([], names)
+    for payload in stored_days(row.workspace_id, row.source_id, days_between(start_ms, end_ms)).values():
+        found.extend(_facts_in(decode(payload, wanted), row.number, names))
     return found.between(start_ms, end_ms)
+
+
+def stored_bytes(
+    workspace_id: int, source_id: int, numbers: Collection[int], start_ms: int, end_ms: int
+) -> tuple[int, int]:
+    """The stored bytes of some interfaces in [start, end), received and sent: nothing else is unpacked."""
+    names = ("in_bytes", "out_bytes")
+    keys = [[keys_of(number)[name] for number in numbers] for name in names]
+    totals = [0, 0]
+    for payload in stored_days(workspace_id, source_id, days_between(start_ms, end_ms)).values():
+        table = cut(decode(payload, {key for side in keys for key in side}), start_ms, end_ms)
+        for side in range(len(names)):
+            totals[side] += sum(sum(table.numbers(key)) for key in keys[side])
+    return totals[0], totals[1]
 
 
 def by_day(facts: Iterable[Fact]) -> dict[int, list[Fact]]:
@@ -82,13 +100,13 @@ def by_day(facts: Iterable[Fact]) -> dict[int, list[Fact]]:
     return days
 
 
-def _facts_in(table: Table, number: int) -> Facts:
+def _facts_in(table: Table, number: int, names: Sequence[str] = COLUMNS) -> Facts:
     keys = keys_of(number)
-    covered = table.column(keys["covered_ms"])
-    if None not in covered:
-        return Facts(table.ts, {name: table.column(key) for name, key in keys.items()})
-    known = [index for index, value in enumerate(covered) if value is not None]
-    columns = {name: table.column(key) for name, key in keys.items()}
+    columns = {name: table.column(keys[name]) for name in names}
+    present = table.column(keys[PRESENT])
+    if None not in present:
+        return Facts(table.ts, columns)
+    known = [index for index, value in enumerate(present) if value is not None]
     return Facts(
         [table.ts[index] for index in known],
         {name: [values[index] for index in known] for name, values in columns.items()},

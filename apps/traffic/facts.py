@@ -96,27 +96,35 @@ class Fact:
 
 
 COLUMNS = tuple(column.name for column in fields(Fact))[1:]
+# What exact figures are made of, and what running totals are.
+FIGURES = COLUMNS[:8]
+TOTALS = ("in_bytes", "out_bytes", "gaps", "resets", *COLUMNS[8:])
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Many facts of one interface column by column, oldest first: a month is nine thousand."""
+    """Many facts of one interface column by column, oldest first: a month is nine thousand.
+
+    A column that was not asked for is missing.
+    """
 
     bucket_ms: list[int] = field(default_factory=list)
     columns: Mapping[str, list[int]] = field(default_factory=lambda: {name: [] for name in COLUMNS})
 
     @classmethod
-    def of(cls, facts: Sequence[Fact]) -> "Facts":
-        """The same facts in columns."""
-        columns = {name: [getattr(fact, name) for fact in facts] for name in COLUMNS}
+    def of(cls, facts: Sequence[Fact], names: Sequence[str] = COLUMNS) -> "Facts":
+        """The same facts in columns, all of them or some."""
+        columns = {name: [getattr(fact, name) for fact in facts] for name in names}
         return cls([fact.bucket_ms for fact in facts], columns)
 
     def __len__(self) -> int:
         return len(self.bucket_ms)
 
-    def __add__(self, later: "Facts") -> "Facts":
-        columns = {name: values + later.columns[name] for name, values in self.columns.items()}
-        return Facts(self.bucket_ms + later.bucket_ms, columns)
+    def extend(self, later: "Facts") -> None:
+        """Add facts that come after these."""
+        self.bucket_ms.extend(later.bucket_ms)
+        for name, values in self.columns.items():
+            values.extend(later.columns[name])
 
     def between(self, start_ms: int, end_ms: int) -> "Facts":
         """The facts of the buckets that begin in [start, end)."""

@@ -10,12 +10,15 @@ from apps.common.errors import ConflictError
 from apps.common.values import Ref
 from apps.metrics.sources import source_of, sources_of
 from apps.metrics.tiers import DEFAULT_RETENTION, Retention
+from apps.traffic.blocks import stored_bytes
 from apps.traffic.choices import NodeChoice, Terms, terms_of
 from apps.traffic.cycles import Cycle, before, cycle_at, cycles_back, local_days
-from apps.traffic.facts import Facts, bucket_of
+from apps.traffic.facts import FIGURES, Facts, bucket_of
 from apps.traffic.figures import figures_of
+from apps.traffic.ledger import interfaces_of
+from apps.traffic.lite import LiteTotals
 from apps.traffic.plans import CyclePlan
-from apps.traffic.reckoning import Line, Reckoned, lines_of, of_facts, reckon
+from apps.traffic.reckoning import Line, Reckoned, from_facts, lines_of, reckon, settled
 from apps.traffic.stats import Scope, TrafficStats, billing_stats, lite_stats, no_stats, scope_of, status_of
 from apps.workspaces.models import Workspace
 
@@ -107,11 +110,11 @@ def daily(
         raise ConflictError("Days are only known in billing mode.", code="traffic_daily_requires_billing")
     line = _line(workspace.pk, ref, iface)
     cycle = _cycle(terms, now, period)
-    facts = Facts() if line is None else line.facts(epoch_ms(cycle.start), epoch_ms(cycle.end))
-    if line is None or not len(facts):
+    facts = Facts() if line is None else line.facts(cycle, FIGURES)
+    found = None if line is None else from_facts(line, facts, cycle, now=now, created_ms=terms.created_ms)
+    if found is None:
         return []
-    whole = of_facts(line, facts, cycle, now=now, created_ms=terms.created_ms, retention=retention)
-    return list(_days(terms, cycle, facts, whole.scope))
+    return list(_days(terms, cycle, facts, settled(found, cycle, now=now, retention=retention).scope))
 
 
 def bytes_since(
@@ -124,10 +127,14 @@ def bytes_since(
     start_ms = bucket_of(epoch_ms(start))
     found = {}
     for ref, source in sources_of(workspace_id, refs).items():
-        lines = lines_of(source, inbox=False)
-        wanted = lines.values() if iface is None else [line for name, line in lines.items() if name == iface]
-        facts = [line.facts(start_ms, line.sealed.last_ms + 1) for line in wanted if line.sealed is not None]
-        found[ref] = (sum(part.total("in_bytes") for part in facts), sum(part.total("out_bytes") for part in facts))
+        rows = [row for name, row in interfaces_of(source).items() if iface in {None, name}]
+        end_ms = max((row.last_ms for row in rows), default=0) + 1
+        received, sent = stored_bytes(workspace_id, source.pk, [row.number for row in rows], start_ms, end_ms)
+        opened = [row.open_fact for row in rows if row.open_fact.bucket_ms >= start_ms]
+        found[ref] = (
+            received + sum(fact.in_bytes for fact in opened),
+            sent + sum(fact.out_bytes for fact in opened),
+        )
     return found
 
 
@@ -144,16 +151,16 @@ def _cycle(terms: Terms, now: datetime, period: Period) -> Cycle:
 def _summary(terms: Terms, line: Line | None, cycle: Cycle, *, now: datetime, retention: Retention) -> CycleSummary:
     found = None
     if line is not None:
-        found = reckon(line, cycle, now=now, created_ms=terms.created_ms, retention=retention)
+        found = reckon(line, cycle, lite=terms.lite, now=now, created_ms=terms.created_ms, retention=retention)
     stats = _nothing(terms, cycle, now) if found is None else _stats(terms, cycle, found)
     return CycleSummary(terms, terms.plan, cycle, stats, known=found is not None)
 
 
 def _stats(terms: Terms, cycle: Cycle, found: Reckoned) -> TrafficStats:
-    if terms.lite:
+    if isinstance(found.content, LiteTotals):
         scope = replace(found.scope, start_ms=epoch_ms(cycle.start))
-        return lite_stats(found.totals, scope, direction=terms.direction)
-    return billing_stats(found.figures, found.scope, direction=terms.direction, p95_enabled=terms.p95)
+        return lite_stats(found.content, scope, direction=terms.direction)
+    return billing_stats(found.content, found.scope, direction=terms.direction, p95_enabled=terms.p95)
 
 
 def _nothing(terms: Terms, cycle: Cycle, now: datetime) -> TrafficStats:

@@ -10,9 +10,11 @@ from apps.metrics.models import Source
 from apps.metrics.tiers import DEFAULT_RETENTION, Retention
 from apps.traffic.choices import NodeChoice, Terms, settings_of, terms_under
 from apps.traffic.cycles import Cycle, cycles_back
+from apps.traffic.figures import Figures
 from apps.traffic.ledger import interfaces_of
+from apps.traffic.lite import lite_totals
 from apps.traffic.models import CycleRecord, Interface
-from apps.traffic.reckoning import lines_of, of_facts
+from apps.traffic.reckoning import from_facts, lines_of, settled
 from apps.traffic.records import STATUSES, columns_of
 from apps.traffic.stats import GRACE
 from apps.workspaces.models import Workspace
@@ -78,10 +80,11 @@ def _record(source: Source, name: str, cycle: Cycle, terms: Terms, *, now: datet
     if Source.objects.of(source.workspace_id).select_for_update().filter(pk=source.pk).first() is None:
         return False
     line = lines_of(source)[name]
-    facts = line.facts(epoch_ms(cycle.start), epoch_ms(cycle.end))
-    if not len(facts):
+    facts = line.facts(cycle)
+    found = from_facts(line, facts, cycle, now=now, created_ms=terms.created_ms)
+    if found is None or not isinstance(found.content, Figures):
         return False
-    found = of_facts(line, facts, cycle, now=now, created_ms=terms.created_ms, retention=retention)
+    scope = settled(found, cycle, now=now, retention=retention).scope
     CycleRecord.objects.update_or_create(
         workspace_id=source.workspace_id,
         source_id=source.pk,
@@ -89,11 +92,11 @@ def _record(source: Source, name: str, cycle: Cycle, terms: Terms, *, now: datet
         cycle_start=epoch_ms(cycle.start),
         cycle_end=epoch_ms(cycle.end),
         defaults={
-            "since": found.scope.start_ms,
-            "until": found.scope.end_ms,
-            "expected": found.scope.expected,
-            "status": STATUSES[found.scope.status],
-            **columns_of(found.figures, found.totals),
+            "since": scope.start_ms,
+            "until": scope.end_ms,
+            "expected": scope.expected,
+            "status": STATUSES[scope.status],
+            **columns_of(found.content, lite_totals(facts, epoch_ms(cycle.start))),
         },
     )
     return True

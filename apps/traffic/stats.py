@@ -106,9 +106,10 @@ def status_of(cycle: Cycle, *, now: datetime, data_complete: bool, raw_since_ms:
     return "sealed" if now >= cycle.end + GRACE else "grace"
 
 
-def is_complete(figures: Figures, scope: Scope) -> bool:
-    """Whether every expected sample is there and nothing was missed."""
-    return figures.samples >= scope.expected and not (figures.gaps or figures.resets)
+def is_complete(found: Figures | LiteTotals, scope: Scope) -> bool:
+    """Whether every expected sample is there and nothing was missed; of running totals no sample is expected."""
+    expected = scope.expected if isinstance(found, Figures) else 0
+    return found.samples >= expected and not (found.gaps or found.resets)
 
 
 def billing_stats(figures: Figures, scope: Scope, *, direction: Direction, p95_enabled: bool) -> TrafficStats:
@@ -133,7 +134,7 @@ def billing_stats(figures: Figures, scope: Scope, *, direction: Direction, p95_e
 
 def lite_stats(totals: LiteTotals, scope: Scope, *, direction: Direction) -> TrafficStats:
     """The running totals of a cycle: nothing is expected of them, and a gap or a reset leaves no coverage."""
-    whole = not (totals.gaps or totals.resets)
+    whole = is_complete(totals, scope)
     until_ms = scope.end_ms if totals.until_ms is None else totals.until_ms
     return TrafficStats(
         bytes=_bytes(direction, totals),

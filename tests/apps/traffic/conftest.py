@@ -13,6 +13,7 @@ from apps.metrics import services as metrics
 from apps.metrics.models import Block, DirtyWindow, Source
 from apps.metrics.tiers import DAY, FACTS
 from apps.traffic import services
+from apps.traffic.cycles import Cycle
 from apps.traffic.facts import Fact, Sample, facts_of
 from apps.traffic.models import Interface
 from apps.traffic.reckoning import lines_of
@@ -33,7 +34,9 @@ def stranger(db: None) -> Workspace:
     return Workspace.objects.create(slug="other", name="Other", created_at=NOW)
 
 
-def report(workspace: Workspace, ts: int, counters: Mapping[str, tuple[float | None, ...]], ref: Ref = NODE) -> Observation:
+def report(
+    workspace: Workspace, ts: int, counters: Mapping[str, tuple[float | None, ...]], ref: Ref = NODE
+) -> Observation:
     """What a node said: received and sent by interface."""
     values: dict[str, int | float | None] = {"cpu.ratio": 0.25}
     for iface, (received, sent) in counters.items():
@@ -77,14 +80,14 @@ def stored(workspace: Workspace) -> dict[str, Any]:
     }
 
 
-def facts(workspace: Workspace, iface: str = "eth0", start_ms: int = 0, end_ms: int = 2**62) -> list[Fact]:
+def facts(workspace: Workspace, iface: str = "eth0") -> list[Fact]:
     """What is known of an interface, from wherever it is."""
     source = Source.objects.of(workspace.pk).get(ref=f"{NODE.id}")
     line = lines_of(source).get(iface)
     if line is None:
         return []
     oldest = line.first_ms or 0
-    return line.facts(max(start_ms, oldest // DAY * DAY), min(end_ms, START + 40 * DAY)).rows()
+    return line.facts(Cycle(from_epoch_ms(oldest // DAY * DAY), from_epoch_ms(START + 40 * DAY))).rows()
 
 
 def walk(*, seed: int = 1, count: int = 600, step_ms: int = 20_000, start: int = START) -> list[Sample]:
