@@ -42,6 +42,8 @@ app.conf.beat_schedule = {
     "questions": {"task": "apps.statuspages.tasks.prune", "schedule": 600.0},
     "seal": {"task": "apps.metrics.tasks.seal_results", "schedule": 15.0},
     "rebuild": {"task": "apps.metrics.tasks.rebuild_rollups", "schedule": 15.0},
+    "traffic": {"task": "apps.traffic.tasks.keep_facts", "schedule": 5.0},
+    "cycles": {"task": "apps.traffic.tasks.keep_cycles", "schedule": 3600.0},
     "expire": {"task": "apps.metrics.tasks.expire_results", "schedule": 600.0},
 }
 app.autodiscover_tasks()

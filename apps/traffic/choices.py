@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 
 from django.db import transaction
 
+from apps.common.clock import epoch_ms
 from apps.common.errors import InvalidInputError
 from apps.traffic.models import Settings
-from apps.traffic.plans import CyclePlan, plan_changed_by
+from apps.traffic.plans import CyclePlan, plan_changed_by, plan_in
 from apps.traffic.stats import Direction
 from apps.workspaces.models import Workspace
 
@@ -23,6 +25,11 @@ class NodeChoice:
     direction: Direction | None = None
     p95: bool = False
     created_ms: int | None = None
+
+    @classmethod
+    def kept(cls, *, cycle: Mapping[str, Any] | None, direction: str, p95: bool, created_at: datetime) -> "NodeChoice":
+        """The choice of a row that keeps its plan as a document and an empty direction for none."""
+        return cls(plan_in(cycle), cast("Direction", direction) if direction else None, p95, epoch_ms(created_at))
 
 
 @dataclass(frozen=True, slots=True)

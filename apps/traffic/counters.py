@@ -11,6 +11,7 @@ from apps.metrics.raw import Cells
 from apps.metrics.sources import own_columns
 from apps.metrics.tiers import RAW
 from apps.traffic.facts import Sample
+from apps.traffic.models import LONGEST_NAME
 
 RECEIVED, SENT = "net.rx_bytes[", "net.tx_bytes["
 
@@ -27,7 +28,7 @@ def wiring_of(source: Source) -> Wiring:
         if name.startswith(RECEIVED) and name.endswith("]"):
             iface = name[len(RECEIVED) : -1]
             sent = numbers.get(f"{SENT}{iface}]")
-            if iface and sent is not None:
+            if 0 < len(iface) <= LONGEST_NAME and sent is not None:
                 wiring[iface] = (received, sent)
     return wiring
 

@@ -14,6 +14,8 @@ from apps.traffic.facts import Fact, Sample
 from apps.traffic.plans import CyclePlan, Mode
 from apps.workspaces.models import TenantModel
 
+LONGEST_NAME = 320
+
 
 def _bytes() -> "models.BigIntegerField[int, int]":
     return models.BigIntegerField(default=0)
@@ -27,7 +29,7 @@ class Interface(SeriesModel):
     """One interface of one source: its newest counters and the bucket they lie in, from which facts go on."""
 
     source_id = models.BigIntegerField()
-    name = models.CharField(max_length=255)
+    name = models.CharField(max_length=LONGEST_NAME)
     # Names its columns in the source's blocks of facts; never given to another interface.
     number = models.PositiveSmallIntegerField()
     first_ms = models.BigIntegerField()
@@ -70,7 +72,7 @@ class CycleRecord(SeriesModel):
         STALE = 3
 
     source_id = models.BigIntegerField()
-    iface = models.CharField(max_length=255)
+    iface = models.CharField(max_length=LONGEST_NAME)
     cycle_start = models.BigIntegerField()
     cycle_end = models.BigIntegerField()
     # The effective part of it.

@@ -56,11 +56,25 @@ class CyclePlan:
         return self if self.zone else replace(self, zone=zone)
 
     @property
+    def document(self) -> dict[str, Any]:
+        """The plan as JSON, for whoever keeps it beside something else."""
+        return {"mode": str(self.mode), "start_day": self.start_day, "anchor": anchor_text(self), "zone": self.zone}
+
+    @property
     def normal(self) -> "CyclePlan":
         """Without what its mode does not use; the day of a walk is its anchor's."""
         if self.mode is Mode.WHMCS:
             return self if self.anchor is None else replace(self, start_day=self.anchor.day)
         return replace(self, start_day=self.start_day if self.mode is Mode.CLAMP else 1, anchor=None)
+
+
+def plan_in(document: Mapping[str, Any] | None) -> CyclePlan | None:
+    """The plan of a document as `CyclePlan.document` writes it; None for none."""
+    if not document:
+        return None
+    anchor = document["anchor"]
+    parsed = date.fromisoformat(anchor) if anchor else None
+    return CyclePlan(Mode(document["mode"]), document["start_day"], parsed, document["zone"])
 
 
 # What each mode cannot do without.

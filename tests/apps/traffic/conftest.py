@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from apps.common.clock import epoch_ms, from_epoch_ms
 from apps.common.values import Observation, Ref, SourceRef
@@ -52,7 +53,8 @@ def reports_of(
 
 def send(rows: Sequence[Observation], now: datetime) -> None:
     for first in range(0, len(rows), 500):
-        metrics.append(rows=rows[first : first + 500], now=now)
+        with transaction.atomic():
+            metrics.append(rows=rows[first : first + 500], now=now)
 
 
 def seal(now: datetime, workspace: Workspace, ref: Ref = NODE) -> None:

@@ -1,11 +1,21 @@
 """Setting a billing cycle: what is needed, what is tolerated, what is refused and why."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
-from apps.traffic.plans import CycleFaultError, CyclePlan, Fault, Mode, anchor_text, plan_asked_for, plan_changed_by
+from apps.traffic.choices import NodeChoice
+from apps.traffic.plans import (
+    CycleFaultError,
+    CyclePlan,
+    Fault,
+    Mode,
+    anchor_text,
+    plan_asked_for,
+    plan_changed_by,
+    plan_in,
+)
 
 
 def fault_of(fields: dict[str, Any]) -> Fault:
@@ -88,3 +98,13 @@ def test_a_workspace_cannot_be_given_nonsense_in_any_mode(fields: dict[str, Any]
 def test_a_plan_without_a_zone_takes_the_workspaces() -> None:
     assert CyclePlan().named("Europe/Berlin").zone == "Europe/Berlin"
     assert CyclePlan(zone="UTC").named("Europe/Berlin").zone == "UTC"
+
+
+@pytest.mark.parametrize(
+    "plan", [CyclePlan(), CyclePlan(Mode.CLAMP, 31, None, "UTC"), CyclePlan(Mode.WHMCS, 30, date(2026, 1, 30), "")]
+)
+def test_a_plan_kept_as_a_document_is_read_as_it_was(plan: CyclePlan) -> None:
+    choice = NodeChoice.kept(cycle=plan.document, direction="", p95=True, created_at=datetime(2026, 1, 1, tzinfo=UTC))
+
+    assert choice == NodeChoice(plan, None, p95=True, created_ms=1_767_225_600_000)
+    assert plan_in(None) is plan_in({}) is None
