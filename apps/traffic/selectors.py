@@ -17,7 +17,6 @@ from apps.traffic.facts import FIGURES, Facts, bucket_of
 from apps.traffic.figures import figures_of
 from apps.traffic.ledger import interfaces_of
 from apps.traffic.lite import LiteTotals
-from apps.traffic.plans import CyclePlan
 from apps.traffic.reckoning import Line, Reckoned, from_facts, lines_of, reckon, settled
 from apps.traffic.stats import Scope, TrafficStats, billing_stats, lite_stats, no_stats, scope_of, status_of
 from apps.workspaces.models import Workspace
@@ -32,7 +31,6 @@ class CycleSummary:
     """One cycle of one interface. `known`: whether there is any data at all; `stats` are said either way."""
 
     terms: Terms
-    plan: CyclePlan
     cycle: Cycle
     stats: TrafficStats
     known: bool
@@ -153,7 +151,7 @@ def _summary(terms: Terms, line: Line | None, cycle: Cycle, *, now: datetime, re
     if line is not None:
         found = reckon(line, cycle, lite=terms.lite, now=now, created_ms=terms.created_ms, retention=retention)
     stats = _nothing(terms, cycle, now) if found is None else _stats(terms, cycle, found)
-    return CycleSummary(terms, terms.plan, cycle, stats, known=found is not None)
+    return CycleSummary(terms, cycle, stats, known=found is not None)
 
 
 def _stats(terms: Terms, cycle: Cycle, found: Reckoned) -> TrafficStats:

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from django.db import transaction
+
 from apps.common.values import Ref
+from apps.metrics.models import Source
 from apps.metrics.sources import all_sources_of
 from apps.traffic.choices import change_settings
 from apps.traffic.models import CycleRecord, Interface, Rebuild, Settings
@@ -21,10 +24,15 @@ __all__ = [
 ]
 
 
+@transaction.atomic
 def forget(*, workspace_id: int, ref: Ref) -> int:
-    """Delete what is kept of a node beside the metrics store's blocks; before that store forgets it."""
+    """Delete what is kept of a node beside the metrics store's blocks; before that store forgets it.
+
+    In one transaction with that: whoever seals rows of the node waits for it to end, and then finds no node.
+    """
     deleted = 0
     for source in all_sources_of(workspace_id, ref):
+        Source.objects.of(workspace_id).select_for_update().filter(pk=source.pk).first()
         for model in (Interface, CycleRecord):
             deleted += model.objects.of(workspace_id).filter(source_id=source.pk).delete()[0]
     return deleted

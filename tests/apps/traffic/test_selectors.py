@@ -254,7 +254,7 @@ def test_a_node_overrides_its_workspace_and_another_plan_is_reckoned_at_once(bil
 
     found = selectors.summary(**asked(billing, now, choice=choice))
 
-    assert (found.cycle.start, found.plan.zone) == (APRIL + timedelta(days=14), "UTC")
+    assert (found.cycle.start, found.terms.plan.zone) == (APRIL + timedelta(days=14), "UTC")
     assert (found.stats.bytes.direction, found.stats.bytes.selected) == ("total", 6 * 288 * 9000)
 
 

@@ -14,7 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from apps.common.clock import from_epoch_ms
 from apps.common.values import Ref
 from apps.metrics import services as metrics
-from apps.metrics.models import Block, DirtyWindow, Source
+from apps.metrics.columns import read_row
+from apps.metrics.models import Block, HeadRow, Source
 from apps.metrics.tiers import DAY, FACTS, RAW, Retention
 from apps.traffic import advance, ledger, rewrite, services
 from apps.traffic.facts import BUCKET_MS, Sample
@@ -84,23 +85,21 @@ def test_any_order_of_arrival_with_replays_leaves_identical_bytes(workspace) -> 
     assert not Interface.objects.exists()
 
 
-def test_on_time_rows_are_sealed_without_reading_a_raw_row_again(workspace, monkeypatch) -> None:
+def test_on_time_rows_go_on_from_the_last_counters_and_no_raw_row_is_read_again(workspace) -> None:
     samples = walk(count=200)
     send(reports_of(workspace, samples[:100]), NOW)
     seal(NOW, workspace)
-    read = []
-    monkeypatch.setattr(rewrite, "Tape", lambda *args: read.append(args))
     send(reports_of(workspace, samples[100:]), NOW)
+    rows = {ts: read_row(payload) for ts, payload in HeadRow.objects.values_list("ts", "payload")}
 
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
-        seal(NOW, workspace)
-        services.rewrite_late()
+    with CaptureQueriesContext(connection) as queries:
+        advance.advance(Source.objects.get(), rows)
+    asked = [query["sql"] for query in queries if "ts_block" in query["sql"] or "ts_head" in query["sql"]]
+    seal(NOW, workspace)
 
-    assert read == []
-    assert not DirtyWindow.objects.filter(tier=FACTS).exists()
-    assert not [query["sql"] for query in queries if f'"tier" = {RAW}' in query["sql"] and "SUM" in query["sql"]]
+    assert len(asked) == 1
+    assert f'"tier" = {FACTS}' in asked[0]
+    assert services.rewrite_late() == 0
     assert facts(workspace) == expected(samples)
 
 
