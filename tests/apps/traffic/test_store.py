@@ -123,6 +123,35 @@ def test_interfaces_come_and_go_and_each_has_its_own_facts(workspace) -> None:
     assert facts(workspace, "lo") == []
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_comes_when_the_end_is_what_raw_samples_say(workspace, seed) -> None:
+    rng, now = random.Random(seed), NOW + timedelta(days=1)
+    step_ms = rng.choice([3_000, 400_000, 1_500_000])
+    first, second = (
+        walk(seed=seed, count=120, step_ms=step_ms, start=START - 20 * DAY),
+        walk(seed=seed + 100, count=120),
+    )
+    both = [rng.random() < 0.6 for _ in first]
+    rows = [
+        report(workspace, one.ts, {"eth0": one[1:], "wg0": other[1:]} if shown else {"eth0": one[1:]})
+        for one, other, shown in zip(first, second, both, strict=True)
+    ]
+    rng.shuffle(rows)
+    rows += rng.sample(rows, 20)
+    while rows:
+        size = rng.randrange(1, 40)
+        send(rows[:size], now)
+        rows = rows[size:]
+        if rng.random() < 0.5:
+            seal(now, workspace)
+        services.rewrite_late(limit=rng.randrange(1, 3))
+    settle(now, workspace)
+
+    shown = [Sample(one.ts, *other[1:]) for one, other, shown in zip(first, second, both, strict=True) if shown]
+    assert facts(workspace) == expected(first)
+    assert facts(workspace, "wg0") == expected(shown)
+
+
 def test_an_interface_that_only_late_rows_know_is_found(workspace) -> None:
     samples = walk(count=60)
     send([report(workspace, sample.ts, {"eth0": sample[1:]}) for sample in samples[:20]], NOW)
