@@ -207,6 +207,8 @@ class Background:
             *notify.values(),
             Loop("subscribers", steps.tell_subscribers, every_s=2.0),
             Loop("metrics", steps.keep_metrics, every_s=15.0, does=("seal", "rebuild")),
+            Loop("traffic", steps.keep_traffic, every_s=5.0),
+            Loop("cycles", steps.keep_cycles, every_s=3600.0),
             Loop("reports", steps.send_reports, every_s=30.0),
             Loop("terms", steps.lapse_terms, every_s=60.0),
             Loop("upkeep", steps.upkeep, every_s=300.0, does=steps.UPKEEP),

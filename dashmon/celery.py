@@ -44,6 +44,8 @@ app.conf.beat_schedule = {
     "questions": {"task": "apps.statuspages.tasks.prune", "schedule": 600.0},
     "seal": {"task": "apps.metrics.tasks.seal_results", "schedule": 15.0},
     "rebuild": {"task": "apps.metrics.tasks.rebuild_rollups", "schedule": 15.0},
+    "traffic": {"task": "apps.traffic.tasks.keep_facts", "schedule": 5.0},
+    "cycles": {"task": "apps.traffic.tasks.keep_cycles", "schedule": 3600.0},
     "expire": {"task": "apps.metrics.tasks.expire_results", "schedule": 600.0},
     "processes": {"task": "apps.operations.tasks.expire_process_reports", "schedule": 60.0},
     "measure": {"task": "apps.operations.tasks.measure_tables", "schedule": 600.0},

@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "apps.projects",
     "apps.devices",
     "apps.metrics",
+    "apps.traffic",
     "apps.alerts",
     "apps.incidents",
     "apps.notifications",

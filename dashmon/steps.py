@@ -18,6 +18,7 @@ from apps.pipeline import windows
 from apps.pipeline.flapping import sweep_flapping
 from apps.reports import services as reports
 from apps.statuspages import services as statuspages
+from apps.traffic import services as traffic
 
 LIMIT = 200
 REPORTS = 20
@@ -81,6 +82,17 @@ def send_reports() -> bool:
 def keep_metrics() -> bool:
     metrics.seal_due(now=timezone.now(), limit=LIMIT)
     metrics.rebuild_dirty(now=timezone.now(), limit=LIMIT)
+    return False
+
+
+def keep_traffic() -> bool:
+    traffic.rewrite_late(limit=LIMIT)
+    # While one runs it goes on at once.
+    return traffic.run_rebuilds(now=timezone.now()) > 0
+
+
+def keep_cycles() -> bool:
+    traffic.record_ended(now=timezone.now())
     return False
 
 

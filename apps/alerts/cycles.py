@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from apps.traffic.cycles import months_later, near
+
 Unit = Literal["hour", "day", "week", "month", "year"]
 HOUR = timedelta(hours=1)
 DAYS = {"day": 1, "week": 7}
 MONTHS = {"month": 1, "year": 12}
-SAFE_DAY = 28  # every month has it
-LAST_YEAR = 9998
 KEEP_EVERY = timedelta(minutes=1)
 # A cycle's use is looked at again when the rest of its limit could be half way gone, at the latest and at the soonest.
 LOOK_AGAIN_S, LOOK_AGAIN_SOONEST_S = 1800, 180
@@ -58,26 +58,13 @@ def _near(cycle: Cycle, at: datetime) -> datetime:
     if cycle.unit in DAYS:
         length = timedelta(days=DAYS[cycle.unit] * cycle.every)
         return start + max((goal - start) // length - 1, 0) * length
-    while start.day > SAFE_DAY and (following := _after(cycle, start)) < goal - timedelta(days=2):
-        start = following
-    if start.day > SAFE_DAY:
-        return start
-    months = MONTHS[cycle.unit] * cycle.every
-    passed = (goal.year - start.year) * 12 + goal.month - start.month
-    return _months_later(start, max(passed // months - 1, 0) * months)
+    return near(start, goal, MONTHS[cycle.unit] * cycle.every)
 
 
 def _after(cycle: Cycle, start: datetime) -> datetime:
     if cycle.unit in DAYS:
         return start + timedelta(days=DAYS[cycle.unit] * cycle.every)
-    return _months_later(start, MONTHS[cycle.unit] * cycle.every)
-
-
-def _months_later(start: datetime, months: int) -> datetime:
-    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
-    if year > LAST_YEAR:
-        return start.replace(year=LAST_YEAR + 1, month=12, day=1)
-    return start.replace(year=year, month=month + 1, day=1) + timedelta(days=start.day - 1)
+    return months_later(start, MONTHS[cycle.unit] * cycle.every)
 
 
 def _wall(cycle: Cycle, at: datetime) -> datetime:

@@ -20,7 +20,7 @@ from apps.metrics.models import (
     Source,
 )
 from apps.metrics.sources import all_sources_of, forget_remembered
-from apps.metrics.tiers import DAY, DEFAULT_RETENTION, FIVE_MINUTES, HOURS, RAW, SPAN, Retention
+from apps.metrics.tiers import DAY, DEFAULT_RETENTION, FACTS, FIVE_MINUTES, HOURS, RAW, SPAN, Retention
 
 SLICE = 1000
 _OF_SOURCE: tuple[Any, ...] = (HeadRow, Block, DirtyWindow, DayTotals, LatestRow)
@@ -28,11 +28,12 @@ _OF_SOURCE: tuple[Any, ...] = (HeadRow, Block, DirtyWindow, DayTotals, LatestRow
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """Blocks deleted per tier, and inbox rows of sources that no longer exist."""
+    """Blocks deleted per tier, facts of traffic, and inbox rows of sources that no longer exist."""
 
     raw: int = 0
     five_minutes: int = 0
     hours: int = 0
+    facts: int = 0
     orphans: int = 0
 
 
@@ -45,12 +46,12 @@ def expire(*, now: datetime, limit: int = 20_000, retention: Mapping[int, Retent
     """
     now_ms = epoch_ms(now)
     special = dict(retention or {})
-    raw, five_minutes, hours = (
-        _expire_tier(tier, now_ms=now_ms, limit=limit, special=special) for tier in (RAW, FIVE_MINUTES, HOURS)
+    raw, five_minutes, hours, facts = (
+        _expire_tier(tier, now_ms=now_ms, limit=limit, special=special) for tier in (RAW, FIVE_MINUTES, HOURS, FACTS)
     )
     known = Source.objects.filter(workspace_id=OuterRef("workspace_id"), pk=OuterRef("source_id"))
     orphans = _delete_in_slices(HeadRow.objects.filter(~Exists(known)), limit)
-    return Expired(raw=raw, five_minutes=five_minutes, hours=hours, orphans=orphans)
+    return Expired(raw=raw, five_minutes=five_minutes, hours=hours, facts=facts, orphans=orphans)
 
 
 def forget(*, workspace_id: int, ref: Ref) -> int:
@@ -101,6 +102,8 @@ def _expire_tier(tier: int, *, now_ms: int, limit: int, special: Mapping[int, Re
 
 def _expired(tier: int, limit_ms: int) -> "QuerySet[Block]":
     blocks = Block.objects.filter(tier=tier, t0__lte=limit_ms - SPAN[tier])
+    if tier == FACTS:
+        return blocks
     if tier != RAW:
         return _unneeded(blocks, tier)
     newer = Block.objects.filter(

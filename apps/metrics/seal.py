@@ -1,6 +1,6 @@
 """Sealing: inbox rows become column blocks. On time, late and replayed rows take the same way."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,8 +39,20 @@ class Sealed:
         return Sealed(self.sources + other.sources, self.rows + other.rows, self.blocks + other.blocks)
 
 
-class _BlockChangedError(Exception):
-    """Another sealer wrote the block between reading and writing it."""
+class OvertakenError(Exception):
+    """Somebody else wrote what this was worked out from between reading and writing it."""
+
+
+# Works out, outside the transaction, what inbox rows mean for something kept beside the blocks; what it returns writes
+# that inside, with the source locked, or raises OvertakenError.
+Follower = Callable[[Source, Mapping[int, Cells]], Callable[[], None]]
+_FOLLOWERS: list[Follower] = []
+
+
+def follow_sealing(follower: Follower) -> None:
+    """Have every inbox row pass by an app above, exactly once, in the transaction that seals it."""
+    if follower not in _FOLLOWERS:
+        _FOLLOWERS.append(follower)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +97,7 @@ def seal(*, source: Source, now: datetime) -> Sealed:
     for attempt in range(ATTEMPTS):
         try:
             return _seal_once(source, now_ms)
-        except _BlockChangedError:
+        except OvertakenError:
             if attempt == ATTEMPTS - 1:
                 raise
     raise AssertionError("the loop returns or raises")
@@ -101,6 +113,7 @@ def _seal_once(source: Source, now_ms: int) -> Sealed:
     rows = {ts: read_row(payload) for _, ts, payload in head}
     merges = _merges(source, rows)
     touched = _touched_days(source, rows)
+    writes = [follower(source, rows) for follower in _FOLLOWERS] if rows else []
     with transaction.atomic():
         locked = Source.objects.of(source.workspace_id).select_for_update().filter(pk=source.pk).first()
         if locked is None:
@@ -109,6 +122,8 @@ def _seal_once(source: Source, now_ms: int) -> Sealed:
             return Sealed(sources=1)
         for merge in merges:
             _write_block(source, merge)
+        for write in writes:
+            write()
         mark_windows(workspace_id=source.workspace_id, source_id=source.pk, tier=FIVE_MINUTES, starts=touched)
         _delete_head(source, [pk for pk, _, _ in head])
         if head:
@@ -140,7 +155,7 @@ def _stored(source: Source, starts: list[int]) -> dict[int, bytes]:
 
 def _write_block(source: Source, merge: _Merge) -> None:
     if _stored(source, [merge.t0]).get(merge.t0) != merge.before:
-        raise _BlockChangedError
+        raise OvertakenError
     Block.objects.update_or_create(
         workspace_id=source.workspace_id,
         source_id=source.pk,

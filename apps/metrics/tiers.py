@@ -7,10 +7,11 @@ MINUTE = 60_000
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
-RAW, FIVE_MINUTES, HOURS, DAYS = range(4)
+RAW, FIVE_MINUTES, HOURS, DAYS, FACTS = range(5)
 TIERS = (FIVE_MINUTES, HOURS, DAYS)
 # One block holds a day of raw results, a day of 5-minute buckets, 30 days of hours, 360 days of days.
-SPAN = {RAW: DAY, FIVE_MINUTES: DAY, HOURS: 30 * DAY, DAYS: 360 * DAY}
+# Facts are five minutes of an interface's traffic each; apps.traffic reckons them.
+SPAN = {RAW: DAY, FIVE_MINUTES: DAY, HOURS: 30 * DAY, DAYS: 360 * DAY, FACTS: DAY}
 STEP = {FIVE_MINUTES: 5 * MINUTE, HOURS: HOUR, DAYS: DAY}
 
 
@@ -24,7 +25,7 @@ class Retention:
 
     def limit_ms(self, tier: int, now_ms: int) -> int | None:
         """Blocks of the tier that end at or before this instant have had their time."""
-        days = {RAW: self.raw, FIVE_MINUTES: self.five_minutes, HOURS: self.hours}.get(tier)
+        days = {RAW: self.raw, FIVE_MINUTES: self.five_minutes, HOURS: self.hours, FACTS: self.five_minutes}.get(tier)
         return None if days is None else now_ms - days * DAY
 
 

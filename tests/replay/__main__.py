@@ -26,6 +26,7 @@ MODULES = (
     "rollups",
     "uptime",
     "permissions",
+    "dash_traffic",
 )
 FAILED, UNUSABLE = 1, 2
 
