@@ -35,6 +35,7 @@ LANES = 8
 LOOK_AGAIN_S = 0.5
 RESULT_LENGTH = 500
 LOST = "The sender stopped before the result was known."
+GONE = "The channel was removed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,10 @@ def _claim(*, now: datetime, room: int, owner: str) -> list[Delivery]:
         if delivery.attempts >= ATTEMPTS:
             # Its last permitted try died with its worker.
             _settle(delivery, Outcome(ok=False, result=LOST), at=now)
+            continue
+        if delivery.channel_id is None and delivery.target.startswith("channel:"):
+            # Its address stands in the delivery, but nobody is to be told there any more.
+            _settle(delivery, Outcome(ok=False, result=GONE), at=now)
             continue
         delivery.lease_token = token_for(owner)
         delivery.lease_until = now + LEASE

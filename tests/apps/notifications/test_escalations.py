@@ -358,3 +358,15 @@ def test_what_incidents_of_one_outage_have_in_common_is_read_once(routed: Device
     # Its savepoint, its escalation and its delivery; of the workspace nothing is asked again.
     assert (many - few) / 20 <= 6
     assert Delivery.objects.count() == 24
+
+
+def test_what_waits_for_a_channel_that_is_removed_goes_nowhere(routed: Device, mailoutbox: list[Any]) -> None:
+    go_down(routed)
+    at(T0)
+    Channel.objects.filter(key="ch_mail").delete()
+
+    services.deliver_due(now=T0, limit=10)
+
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.result, delivery.attempts) == ("failed", "The channel was removed.", 0)
+    assert mailoutbox == []

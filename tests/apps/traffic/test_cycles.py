@@ -36,12 +36,10 @@ def test_a_cycle_holds_its_instant_and_is_about_a_month_long(plan: CyclePlan, at
 def test_every_instant_of_a_cycle_finds_the_same_cycle(plan: CyclePlan, at: datetime) -> None:
     cycle = cycle_at(plan, at)
 
-    if plan.mode is not Mode.WHMCS or plan.anchor is not None:
+    # Until its anchor has come, a walk begins anew every January, and its cycles need not touch (contract Dash 8.4).
+    if plan.mode is not Mode.WHMCS or (plan.anchor is not None and plan.anchor < cycle.start.date()):
         assert cycle_at(plan, cycle.start) == cycle
-        later = cycle_at(plan, cycle.end)
-        assert later.start == cycle.end or (
-            plan.anchor is not None and later.start.date() >= plan.anchor - timedelta(1)
-        )
+        assert cycle_at(plan, cycle.end).start == cycle.end
 
 
 @settings(max_examples=50)
