@@ -30,7 +30,7 @@ QUEUES: Mapping[str, tuple[str, str]] = {
 }
 PROCESSES = {"server": "Server", "background": "Background", "worker": "Worker", "beat": "Beat"}
 FAULTS = {"event": "Event waits", "delivery": "Message given up", "channel": "Channel fails"}
-TIERS = {0: "raw results", 1: "5 min", 2: "1 h", 3: "1 d"}
+TIERS = {0: "raw results", 1: "5 min", 2: "1 h", 3: "1 d", 4: "traffic", 5: "reports"}
 TABLES_SHOWN = 12
 KB = 1000
 

@@ -1,7 +1,7 @@
 """Rows that come and go by a button: the document changes, nothing is saved."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from apps.notifications.kinds import ChannelKind
@@ -82,7 +82,8 @@ def _new_rotation(document: dict[str, Any], today: date) -> dict[str, Any]:
         "id": _free("main", {item["id"] for item in document["onCall"]}),
         "timezone": document["timezone"],
         "members": [],
-        "startsOn": today.isoformat(),
+        # Yesterday's handoff is over at any hour of today, so somebody is on call at once.
+        "startsOn": (today - timedelta(days=1)).isoformat(),
         "shiftDays": 7,
         "handoffTime": "09:00",
         "coverage": None,
