@@ -67,6 +67,7 @@ INSTALLED_APPS = [
     "apps.audit",
     "apps.projects",
     "apps.devices",
+    "apps.nodes",
     "apps.metrics",
     "apps.alerts",
     "apps.incidents",
