@@ -29,7 +29,7 @@ def decode(body: bytes, shape: type[S]) -> S:
     if _NUL in body:
         raise InvalidRequestError("A text holds a null character.")
     try:
-        found = _decoder(shape).decode(body)
+        found: S = _decoder(shape).decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _carefully(body, shape)
     # As many keys as were read: nothing was said twice. A key spaced from its colon is counted the careful way.
