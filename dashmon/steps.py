@@ -14,6 +14,8 @@ from apps.operations.plans import lapse_ended_terms
 from apps.operations.retention import prune_stories
 from apps.pipeline import windows
 from apps.pipeline.flapping import sweep_flapping
+from apps.pipeline.lifecycle import forget_retired
+from apps.pipeline.silence import NodeWatch
 from apps.reports import services as reports
 from apps.statuspages import services as statuspages
 
@@ -33,6 +35,14 @@ def sweep_heartbeats() -> bool:
 
 def sweep_windows() -> bool:
     return windows.sweep_windows(now=timezone.now(), limit=LIMIT) >= LIMIT
+
+
+_nodes = NodeWatch()
+
+
+def watch_nodes() -> bool:
+    _nodes.look(now=timezone.now())
+    return False
 
 
 def settle_flapping() -> bool:
@@ -89,5 +99,6 @@ def upkeep() -> bool:
     metrics.prune_pings()
     requests.prune(now=timezone.now())
     prune_stories(now=timezone.now())
+    forget_retired(now=timezone.now())
     statuspages.prune_questions(now=timezone.now(), limit=LIMIT)
     return False

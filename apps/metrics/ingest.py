@@ -1,6 +1,7 @@
 """Results enter: one row of the inbox each, the newest of every source noted, a repeat without effect."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -8,8 +9,9 @@ from apps.common.clock import epoch_ms
 from apps.common.values import Observation
 from apps.metrics import statements
 from apps.metrics.columns import DETAIL, is_storable, write_detail, write_row
+from apps.metrics.report_rows import latest_payload, report_payload
 from apps.metrics.sources import KnownSource, SourceKey, known_sources, source_key
-from apps.metrics.tiers import DEFAULT_RETENTION, MINUTE, RAW, Retention
+from apps.metrics.tiers import DEFAULT_RETENTION, MINUTE, RAW, REPORTS, Retention
 from apps.metrics.types import Appended
 
 MAX_ROWS = 500
@@ -26,7 +28,8 @@ def append(*, rows: Sequence[Observation], now: datetime, retention: Mapping[int
     Columns and units of a device: `state` (0 unknown, 1 up, 2 warning, 3 down), `latency_us`, `dns_us`, `connect_us`,
     `tls_us`, `ttfb_us`, `total_us`, `http.status`, `cert.days`, `domain.days`, `dns.ttl_s`, `run_ms`, `interval_ms`
     (0: holds until the next row) and `missed` (the row stands for that many slots that were never run). Any other name
-    becomes a column of the source.
+    becomes a column of the source. Reports of nodes, containers and instances have the columns of `reported`; a value
+    of theirs that no block can hold is left out, and their `detail` is kept of the newest one only.
     """
     if len(rows) > MAX_ROWS:
         raise ValueError(f"at most {MAX_ROWS} rows a batch")
@@ -35,35 +38,51 @@ def append(*, rows: Sequence[Observation], now: datetime, retention: Mapping[int
     if not accepted:
         return Appended(refused=len(rows))
     sources = known_sources(_wanted(accepted))
-    batch: dict[statements.RowKey, bytes] = {}
-    duplicates = conflicts = 0
+    batch = _Batch()
     for row in accepted:
-        source = sources[source_key(row.workspace_id, row.source)]
-        key, payload = (row.workspace_id, source.id, epoch_ms(row.at)), _payload(row, source)
-        first = batch.setdefault(key, payload)
-        duplicates += first is not payload and first == payload
-        conflicts += first != payload
+        batch.add(row, sources[source_key(row.workspace_id, row.source)])
     # One order for every writer, so two transactions never wait for each other.
-    ordered = [(*key, batch[key]) for key in sorted(batch)]
+    ordered = [(*key, batch.payloads[key]) for key in sorted(batch.payloads)]
     inserted = statements.insert_head(ordered)
-    repeated = [key for key in sorted(batch) if key not in inserted]
+    repeated = [row[:3] for row in ordered if row[:3] not in inserted]
     stored = statements.stored_head(repeated)
-    same = sum(stored.get(key) == batch[key] for key in repeated)
-    statements.upsert_latest(_newest([row for row in ordered if row[:3] in inserted]))
+    same = sum(stored.get(key) == batch.payloads[key] for key in repeated)
+    candidates = _newest([row for row in ordered if row[:3] in inserted])
+    newest = statements.upsert_latest([_as_latest(row, batch.told[row[:3]], sources) for row in candidates])
     return Appended(
+        fresh=tuple(batch.told[row[:3]] for row in ordered if row[:3] in inserted),
+        newest=tuple(batch.told[row[:3]] for row in candidates if row[:2] in newest),
         stored=len(inserted),
-        duplicates=duplicates + same,
-        conflicts=conflicts + len(repeated) - same,
+        duplicates=batch.duplicates + same,
+        conflicts=batch.conflicts + len(repeated) - same,
         refused=len(rows) - len(accepted),
     )
 
 
+@dataclass(slots=True)
+class _Batch:
+    """The rows of one call by source and instant: the first of each counts."""
+
+    payloads: dict[statements.RowKey, bytes] = field(default_factory=dict)
+    told: dict[statements.RowKey, Observation] = field(default_factory=dict)
+    duplicates: int = 0
+    conflicts: int = 0
+
+    def add(self, row: Observation, source: KnownSource) -> None:
+        key, payload = (row.workspace_id, source.id, epoch_ms(row.at)), _payload(row, source)
+        first = self.payloads.setdefault(key, payload)
+        self.told.setdefault(key, row)
+        self.duplicates += first is not payload and first == payload
+        self.conflicts += first != payload
+
+
 def _is_acceptable(row: Observation, now_ms: int, retention: Mapping[int, Retention]) -> bool:
     ts = epoch_ms(row.at)
-    oldest = retention.get(row.workspace_id, DEFAULT_RETENTION).limit_ms(RAW, now_ms)
+    tier = RAW if _is_probed(row) else REPORTS
+    oldest = retention.get(row.workspace_id, DEFAULT_RETENTION).limit_ms(tier, now_ms)
     if ts > now_ms + FUTURE_MS or ts < max(0, oldest or 0):
         return False
-    return all(value is None or is_storable(value) for value in row.values.values())
+    return tier == REPORTS or all(value is None or is_storable(value) for value in row.values.values())
 
 
 def _wanted(rows: Sequence[Observation]) -> dict[SourceKey, tuple[int, set[str]]]:
@@ -76,7 +95,13 @@ def _wanted(rows: Sequence[Observation]) -> dict[SourceKey, tuple[int, set[str]]
     return wanted
 
 
+def _is_probed(row: Observation) -> bool:
+    return row.source.subject.kind == "device"
+
+
 def _payload(row: Observation, source: KnownSource) -> bytes:
+    if not _is_probed(row):
+        return report_payload(row, source)
     cells: dict[int, Any] = {}
     for name, value in row.values.items():
         key = source.key_of(name)
@@ -86,6 +111,16 @@ def _payload(row: Observation, source: KnownSource) -> bytes:
     if detail is not None:
         cells[DETAIL] = detail
     return write_row(cells)
+
+
+def _as_latest(
+    row: statements.StoredRow, told: Observation, sources: Mapping[SourceKey, KnownSource]
+) -> statements.StoredRow:
+    """The row as the newest of its source: of a report the exact values and what came with them."""
+    if _is_probed(told):
+        return row
+    source = sources[source_key(told.workspace_id, told.source)]
+    return (*row[:3], latest_payload(told, source))
 
 
 def _newest(rows: Sequence[statements.StoredRow]) -> list[statements.StoredRow]:

@@ -25,7 +25,7 @@ _SELECT_HEAD = (
 _UPSERT_LATEST = (
     "INSERT INTO ts_latest (workspace_id, source_id, ts, payload) VALUES {rows} "
     "ON CONFLICT (workspace_id, source_id) DO UPDATE SET ts = excluded.ts, payload = excluded.payload "
-    "WHERE excluded.ts > ts_latest.ts"
+    "WHERE excluded.ts > ts_latest.ts RETURNING workspace_id, source_id"
 )
 
 
@@ -46,20 +46,25 @@ def stored_head(keys: Sequence[RowKey]) -> dict[RowKey, bytes]:
     return found
 
 
-def upsert_latest(rows: Sequence[StoredRow]) -> None:
-    """Make each row its source's newest unless a newer one is stored. One row a source."""
+def upsert_latest(rows: Sequence[StoredRow]) -> set[tuple[int, int]]:
+    """Make each row its source's newest unless a newer one is stored; workspace and source of those that became it.
+
+    One row a source.
+    """
+    newest: set[tuple[int, int]] = set()
     for chunk in _chunks(rows):
-        _run(router.db_for_write(LatestRow), _UPSERT_LATEST, chunk, reads=False)
+        newest.update(_run(router.db_for_write(LatestRow), _UPSERT_LATEST, chunk))
+    return newest
 
 
 def _chunks(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
     return (rows[first : first + _CHUNK] for first in range(0, len(rows), _CHUNK))
 
 
-def _run(alias: str, statement: str, rows: Sequence[Sequence[Any]], *, reads: bool = True) -> list[Any]:
+def _run(alias: str, statement: str, rows: Sequence[Sequence[Any]]) -> list[Any]:
     # Only placeholders are put into the text; every value travels as a parameter.
     group = f"({', '.join(['%s'] * len(rows[0]))})"
     sql = statement.format(rows=", ".join([group] * len(rows)))
     with connections[alias].cursor() as cursor:
         cursor.execute(sql, [value for row in rows for value in row])
-        return list(cursor.fetchall()) if reads else []
+        return list(cursor.fetchall())

@@ -9,6 +9,8 @@ AgentKind = Literal["dash", "nezha"]
 # Documents about a node that change seldom, each kept once; what changes with every report is a column.
 SectionName = Literal["static", "network", "disks", "raid", "smart", "thermal", "gpu"]
 USUAL_INTERVAL_S = 3
+# What rules look at and nobody keeps: it follows from other columns of the same report.
+NOT_KEPT = frozenset({"disk.primary_ratio", "net.rx_bytes", "net.tx_bytes", "net.all_bytes", "net.all_rate"})
 # How long a node may be silent: four reports that went missing, and two seconds for the way.
 _MISSED, _ON_THE_WAY_S, _LEAST_STALE_S = 4, 2, 14
 

@@ -56,7 +56,8 @@ def note_reports(*, heard: Sequence[Heard]) -> None:
     """
     changed = [each.node for each in heard if _note(each)]
     if changed:
-        Node.objects.bulk_update(changed, COLUMNS, batch_size=100)
+        # One order for every writer, so two transactions never wait for each other.
+        Node.objects.bulk_update(sorted(changed, key=lambda node: node.pk), COLUMNS, batch_size=100)
     write_sections(
         [(each.node, name, document, each.at) for each in heard for name, document in each.report.sections.items()]
     )
