@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.db.models import Q
 from apps.common.values import Ref, SourceRef
 from apps.metrics.columns import FIRST_OWN_KEY, STANDARD
 from apps.metrics.models import Source
+from apps.metrics.reported import FIXED, MOST_OWN_COLUMNS
 from apps.metrics.tiers import HOUR, floor_to
 
 KINDS = {
@@ -32,10 +33,16 @@ class KnownSource:
 
     id: int
     own_columns: Mapping[str, int]
+    standard: Mapping[str, int] = field(default_factory=lambda: STANDARD)
 
     def key_of(self, name: str) -> int | None:
         """The number of a column, None when the source has never had it."""
-        return STANDARD.get(name) or self.own_columns.get(name)
+        return self.standard.get(name) or self.own_columns.get(name)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it gets no more columns of its own."""
+        return len(self.own_columns) >= MOST_OWN_COLUMNS
 
 
 class _Remembered:
@@ -100,7 +107,7 @@ def known_sources(wanted: Mapping[SourceKey, tuple[int, Collection[str]]]) -> di
         _remember_after_commit(loaded)
     for key in sorted(wanted):
         new = [name for name in sorted(wanted[key][1]) if found[key].key_of(name) is None]
-        if new:
+        if new and not found[key].is_full:
             found[key] = _add_columns(key, found[key].id, new)
     return found
 
@@ -132,7 +139,11 @@ def _load(keys: Collection[SourceKey]) -> dict[SourceKey, KnownSource]:
     workspaces, kinds, refs = (set(part) for part in zip(*keys, strict=True))
     rows = Source.objects.filter(workspace_id__in=workspaces, kind__in=kinds, ref__in=refs)
     found = {(row.workspace_id, row.kind, row.ref): row for row in rows}
-    return {key: KnownSource(found[key].pk, own_columns(found[key])) for key in keys if key in found}
+    return {key: _known(found[key]) for key in keys if key in found}
+
+
+def _known(row: Source) -> KnownSource:
+    return KnownSource(row.pk, own_columns(row), FIXED if row.reports else STANDARD)
 
 
 def _create(fresh: Collection[tuple[SourceKey, int]]) -> None:
@@ -149,11 +160,12 @@ def _add_columns(key: SourceKey, source_id: int, names: Collection[str]) -> Know
     taken = own_columns(source)
     following = max([FIRST_OWN_KEY - 1, *taken.values()]) + 1
     fresh: dict[str, Any] = {}
-    for number, name in enumerate((name for name in names if name not in taken), start=following):
+    room = MOST_OWN_COLUMNS - len(taken)
+    for number, name in enumerate([name for name in names if name not in taken][:room], start=following):
         fresh[str(number)] = {"name": name}
     source.columns = {**source.columns, **fresh}
     source.save(update_fields=["columns"])
-    known = KnownSource(source_id, own_columns(source))
+    known = _known(source)
     _remember_after_commit({key: known})
     return known
 
