@@ -90,13 +90,18 @@ def _wanted(rows: Sequence[Observation]) -> dict[SourceKey, tuple[int, set[str]]
     for row in rows:
         key, ts = source_key(row.workspace_id, row.source), epoch_ms(row.at)
         first, names = wanted.get(key, (ts, set()))
-        names.update(name for name, value in row.values.items() if value is not None)
+        # What a report names is a column of its source, even when it has no value yet.
+        names.update(row.values if not _is_probed(row) else _answered(row))
         wanted[key] = (min(first, ts), names)
     return wanted
 
 
 def _is_probed(row: Observation) -> bool:
     return row.source.subject.kind == "device"
+
+
+def _answered(row: Observation) -> list[str]:
+    return [name for name, value in row.values.items() if value is not None]
 
 
 def _payload(row: Observation, source: KnownSource) -> bytes:

@@ -1,7 +1,6 @@
 """The door for reports of nodes, containers and instances: kept, judged, incidents follow. One transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
@@ -14,7 +13,6 @@ from apps.common.values import Observation, Ref
 from apps.incidents import services as incidents
 from apps.metrics import services as metrics
 from apps.metrics.types import Appended
-from apps.nodes.types import NOT_KEPT
 
 
 @transaction.atomic
@@ -42,13 +40,7 @@ def keep(observations: Sequence[Observation], *, now: datetime) -> Appended:
 
     A report is fresh once as long as the inbox remembers it: who counts leaves out what is not newer than it has seen.
     """
-    return metrics.append(rows=[_without_derived(seen) for seen in observations], now=now)
-
-
-def _without_derived(seen: Observation) -> Observation:
-    if seen.source.subject.kind != "node":
-        return seen
-    return replace(seen, values={name: value for name, value in seen.values.items() if name not in NOT_KEPT})
+    return metrics.append(rows=observations, now=now)
 
 
 def judge(samples: Sequence[Sample], *, now: datetime, opens_from: datetime | None = None) -> list[Verdict]:
