@@ -1,6 +1,6 @@
 """Rows on their way into the inbox: those of an acceptable age, their sources, and the first one of each instant."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from apps.common.clock import epoch_ms
@@ -38,11 +38,13 @@ def timely(rows: Sequence[Observation], *, tier: int, now_ms: int, retention: Ma
 
 
 def batch_of(
-    accepted: Sequence[Timed], payload_of: Callable[[Observation, KnownSource], bytes], fixed: Mapping[str, int]
+    accepted: Sequence[Timed],
+    payload_of: Callable[[Observation, KnownSource], bytes],
+    names_of: Callable[[Observation], Collection[str]],
 ) -> Batch:
-    """The batch of these rows; their sources are made, or given columns beside the `fixed` ones, where needed."""
+    """The batch of these rows; their sources are made, or given columns of these names, where needed."""
     keys = [source_key(row.workspace_id, row.source) for _, row in accepted]
-    sources = known_sources(_wanted(accepted, keys, fixed))
+    sources = known_sources(_wanted(accepted, keys, names_of))
     payloads: dict[RowKey, bytes] = {}
     duplicates = conflicts = 0
     for (ts, row), key in zip(accepted, keys, strict=True):
@@ -59,13 +61,12 @@ def _oldest(workspace_id: int, tier: int, now_ms: int, retention: Mapping[int, R
 
 
 def _wanted(
-    accepted: Sequence[Timed], keys: Sequence[SourceKey], fixed: Mapping[str, int]
+    accepted: Sequence[Timed], keys: Sequence[SourceKey], names_of: Callable[[Observation], Collection[str]]
 ) -> dict[SourceKey, tuple[int, set[str]]]:
-    """Of every source its oldest row's time and the columns of its own that its rows use."""
+    """Of every source its oldest row's time and the names of the columns that its rows use."""
     wanted: dict[SourceKey, tuple[int, set[str]]] = {}
     for (ts, row), key in zip(accepted, keys, strict=True):
         first, names = wanted.get(key) or (ts, set())
-        if not row.values.keys() <= fixed.keys():
-            names.update(name for name, value in row.values.items() if value is not None and name not in fixed)
+        names.update(names_of(row))
         wanted[key] = (min(first, ts), names)
     return wanted

@@ -1,6 +1,6 @@
 """Results and reports enter: one row of the inbox each, a repeat without effect."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -47,7 +47,7 @@ def _append_results(rows: Sequence[Observation], *, now_ms: int, retention: Mapp
     accepted = [(ts, row) for ts, row in in_time if all(map(_is_fit, row.values.values()))]
     if not accepted:
         return Appended(refused=len(rows))
-    batch = batch_of(accepted, _payload, STANDARD)
+    batch = batch_of(accepted, _payload, _own_names)
     ordered = batch.ordered
     duplicates, conflicts = batch.duplicates, batch.conflicts
     stored = statements.insert_head(ordered)
@@ -62,6 +62,13 @@ def _append_results(rows: Sequence[Observation], *, now_ms: int, retention: Mapp
 
 def _is_fit(value: int | float | None) -> bool:
     return value is None or is_storable(value)
+
+
+def _own_names(row: Observation) -> Collection[str]:
+    """The columns beside the standard ones that a result has a value for; nearly always none."""
+    if row.values.keys() <= STANDARD.keys():
+        return ()
+    return [name for name, value in row.values.items() if value is not None]
 
 
 def _payload(row: Observation, source: KnownSource) -> bytes:

@@ -1,12 +1,11 @@
 """Reports enter: beside the inbox the newest of every source is kept exactly, and the caller is told what was new."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from apps.common.values import Observation
 from apps.metrics import statements
 from apps.metrics.batches import batch_of, timely
 from apps.metrics.report_rows import latest_payload, report_payload
-from apps.metrics.reported import FIXED
 from apps.metrics.sources import KnownSource, SourceKey, source_key
 from apps.metrics.tiers import REPORTS, Retention
 from apps.metrics.types import Appended
@@ -17,7 +16,7 @@ def append_reports(rows: Sequence[Observation], *, now_ms: int, retention: Mappi
     accepted = timely(rows, tier=REPORTS, now_ms=now_ms, retention=retention)
     if not accepted:
         return Appended(refused=len(rows))
-    batch = batch_of(accepted, report_payload, FIXED)
+    batch = batch_of(accepted, report_payload, _names)
     ordered = batch.ordered
     inserted = statements.insert_new(ordered)
     repeated = [row[:3] for row in ordered if row[:3] not in inserted]
@@ -37,6 +36,11 @@ def append_reports(rows: Sequence[Observation], *, now_ms: int, retention: Mappi
         conflicts=batch.conflicts + len(repeated) - same,
         refused=len(rows) - len(accepted),
     )
+
+
+def _names(row: Observation) -> Collection[str]:
+    # What a report names is a column of its source, even when it has no value yet.
+    return row.values
 
 
 def _note_newest(

@@ -10,8 +10,9 @@ from apps.common.values import Observation, Ref
 from apps.metrics.codec import Table, decode
 from apps.metrics.columns import DETAIL, read_row
 from apps.metrics.models import Block, LatestRow, Source
+from apps.metrics.packing import INT64
 from apps.metrics.raw import Cells, chosen_cells, head_rows
-from apps.metrics.reported import FIXED_NAMES, is_keepable, rounded
+from apps.metrics.reported import FIXED_NAMES, kept, rounded
 from apps.metrics.rows import cut, union
 from apps.metrics.sources import KnownSource, own_columns, sources_of
 from apps.metrics.tiers import HOUR, REPORTS, floor_to
@@ -28,23 +29,34 @@ class StoredReport:
 
 def report_payload(row: Observation, source: KnownSource) -> bytes:
     """The cells of a report for the inbox, rounded as they are kept."""
-    cells = {key: rounded(name, value) for name, key, value in _cells(row, source)}
-    return msgspec.json.encode(dict(sorted(cells.items())))
+    return msgspec.json.encode({key: rounded(value, decimals) for key, decimals, value in _cells(row, source)})
 
 
 def latest_payload(row: Observation, source: KnownSource) -> bytes:
     """The cells of the newest report, exact, and its detail."""
-    cells: dict[int, Any] = {key: value for _, key, value in _cells(row, source)}
+    cells: dict[int, Any] = {key: value for key, _, value in _cells(row, source)}
     if row.detail:
         cells[DETAIL] = row.detail
     return msgspec.json.encode(cells)
 
 
-def _cells(row: Observation, source: KnownSource) -> Iterator[tuple[str, int, int | float]]:
+def _cells(row: Observation, source: KnownSource) -> list[tuple[int, int, int | float]]:
+    """Column, decimal places and value of all that is kept of a report, in the order it was said."""
+    places, cells = source.places, []
     for name, value in row.values.items():
-        key = source.key_of(name)
-        if key is not None and value is not None and is_keepable(value):
-            yield name, key, value
+        place = places[name] if name in places else _place(source, name)
+        if place is not None and value is not None and -INT64 <= value < INT64:
+            cells.append((*place, value))
+    return cells
+
+
+def _place(source: KnownSource, name: str) -> tuple[int, int] | None:
+    key = None if name in source.derived else source.key_of(name)
+    place = None if key is None else (key, kept(name).decimals)
+    # What has no number today may have one tomorrow, and of such names there is no end.
+    if place is not None or name in source.derived:
+        source.places[name] = place
+    return place
 
 
 def latest_reports(*, workspace_id: int, refs: Collection[Ref]) -> dict[int, StoredReport]:

@@ -7,7 +7,6 @@ from functools import lru_cache
 
 from apps.metrics.columns import INTERVAL, STATE
 from apps.metrics.gauge import Part
-from apps.metrics.packing import INT64
 
 # A number is never given to another name; names with an instance, `disk.ratio[sda]`, get one of their source's own.
 FIXED: Mapping[str, int] = {
@@ -100,12 +99,7 @@ def kept(name: str) -> Kept:
     return Kept(0 if _WHOLE.fullmatch(plain) else 3, parts)
 
 
-def is_keepable(value: int | float) -> bool:
-    """Within 64 bits: what no block can hold is left out, and the rest of the report stays."""
-    return -INT64 <= value < INT64
-
-
-def rounded(name: str, value: int | float) -> int | float:
-    """The value as it is stored: at most as many decimal places as its column keeps."""
+def rounded(value: int | float, decimals: int) -> int | float:
+    """The value as it is stored: with at most so many decimal places."""
     # Adding nothing makes zero of minus zero, which only a column of raw floats could hold.
-    return value if isinstance(value, int) else round(value, kept(name).decimals) + 0.0
+    return round(value, decimals) + 0.0 if isinstance(value, float) else value

@@ -14,6 +14,7 @@ from apps.metrics.columns import FIRST_OWN_KEY, STANDARD
 from apps.metrics.models import Source
 from apps.metrics.reported import FIXED, MOST_OWN_COLUMNS
 from apps.metrics.tiers import HOUR, floor_to
+from apps.nodes.types import NOT_KEPT
 
 KINDS = {
     "node": Source.Kind.NODE,
@@ -34,10 +35,18 @@ class KnownSource:
     id: int
     own_columns: Mapping[str, int]
     standard: Mapping[str, int] = field(default_factory=lambda: STANDARD)
+    # What follows from other columns of the same report, and is not kept.
+    derived: Collection[str] = ()
+    # Where each name of a report goes, as it was found out; apps.metrics.report_rows.
+    places: dict[str, tuple[int, int] | None] = field(default_factory=dict, compare=False, repr=False)
 
     def key_of(self, name: str) -> int | None:
         """The number of a column, None when the source has never had it."""
         return self.standard.get(name) or self.own_columns.get(name)
+
+    def unknown(self, names: Collection[str]) -> set[str]:
+        """Those of the names that would need a number."""
+        return set(names).difference(self.own_columns, self.standard, self.derived)
 
     @property
     def is_full(self) -> bool:
@@ -106,9 +115,9 @@ def known_sources(wanted: Mapping[SourceKey, tuple[int, Collection[str]]]) -> di
         found.update(loaded)
         _remember_after_commit(loaded)
     for key in sorted(wanted):
-        new = [name for name in sorted(wanted[key][1]) if found[key].key_of(name) is None]
+        new = found[key].unknown(wanted[key][1])
         if new and not found[key].is_full:
-            found[key] = _add_columns(key, found[key].id, new)
+            found[key] = _add_columns(key, found[key].id, sorted(new))
     return found
 
 
@@ -143,7 +152,9 @@ def _load(keys: Collection[SourceKey]) -> dict[SourceKey, KnownSource]:
 
 
 def _known(row: Source) -> KnownSource:
-    return KnownSource(row.pk, own_columns(row), FIXED if row.reports else STANDARD)
+    if not row.reports:
+        return KnownSource(row.pk, own_columns(row))
+    return KnownSource(row.pk, own_columns(row), FIXED, NOT_KEPT if row.kind == Source.Kind.NODE else ())
 
 
 def _create(fresh: Collection[tuple[SourceKey, int]]) -> None:

@@ -1,6 +1,7 @@
 """What agents say, in the words of the core: plain frozen values, whichever protocol they came by."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -16,6 +17,18 @@ _MISSED, _ON_THE_WAY_S, _LEAST_STALE_S = 4, 2, 14
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """A part of what an agent tells: `text` decides whether it is news, `read` makes of it what is kept."""
+
+    text: bytes
+    read: Callable[[bytes], Any]
+
+    @property
+    def digest(self) -> str:
+        return hashlib.blake2b(self.text, digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """One report of an agent.
 
@@ -28,7 +41,7 @@ class Report:
     observed_at: datetime
     values: Mapping[str, int | float | None]
     detail: Mapping[str, Any] = field(default_factory=dict)
-    sections: Mapping[SectionName, Any] = field(default_factory=dict)
+    sections: Mapping[SectionName, Document] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

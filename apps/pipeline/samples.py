@@ -1,7 +1,6 @@
 """The door for reports of nodes, containers and instances: kept, judged, incidents follow. One transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
@@ -14,7 +13,6 @@ from apps.common.values import Observation, Ref
 from apps.incidents import services as incidents
 from apps.metrics import services as metrics
 from apps.metrics.types import Appended
-from apps.nodes.types import NOT_KEPT
 
 
 @transaction.atomic
@@ -39,13 +37,7 @@ def submit_samples(
 
 def keep(observations: Sequence[Observation], *, now: datetime) -> Appended:
     """Keep reports in the caller's transaction; what feeds on them, such as traffic, follows their sealing."""
-    return metrics.append(rows=[_without_derived(seen) for seen in observations], now=now)
-
-
-def _without_derived(seen: Observation) -> Observation:
-    if seen.source.subject.kind != "node":
-        return seen
-    return replace(seen, values={name: value for name, value in seen.values.items() if name not in NOT_KEPT})
+    return metrics.append(rows=observations, now=now)
 
 
 def judge(samples: Sequence[Sample], *, now: datetime, opens_from: datetime | None = None) -> list[Verdict]:

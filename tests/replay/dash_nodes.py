@@ -35,7 +35,8 @@ def shown(_document: Case, case: Case) -> None:
     """Static facts and a report as the front end shows them; pressure came with a later generation than the view."""
     static = read_static(json.dumps(case["static"]).encode())
     report = read_report(json.dumps(case["report"]).encode())
-    sections = {**report.sections, "static": merged(None, static.document)}
+    sections = {name: part.read(part.text) for name, part in report.sections.items()}
+    sections["static"] = merged(None, static.document)
     said, context = case["report"]["metrics"], case["context"]
     view = node_view(picture(report, sections, context))
     expect(view.pop("pressure", None), said.get("pressure"))

@@ -1,16 +1,18 @@
 """A report of a Dash agent: judged by the rules of contract Dash 3.5, then said in the words of the core."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from apps.api.dash.decoding import decode
-from apps.api.dash.documents import disks_document, plain, smart_document, thermal_document
+from apps.api.dash.documents import disks_part, network_part, plain, raid_part, smart_part, thermal_part
 from apps.api.dash.errors import InvalidMetricsError
 from apps.api.dash.payloads import Disk, Metrics, NodeReport, Raid, Smart, Thermal, said
 from apps.api.dash.values import values_of
 from apps.nodes import versions
-from apps.nodes.types import Report, SectionName
+from apps.nodes.types import Document, Report, SectionName
 
 # Go's zero time: what an agent without a clock sends.
 ZERO_YEAR = 1
@@ -104,11 +106,18 @@ def _check_names(field: str, entries: Sequence[Any] | None) -> Sequence[Any]:
     return listed
 
 
-def _check_texts(field: str, entries: Iterable[Any], names: Sequence[str]) -> None:
+def _check_texts(field: str, entries: Iterable[Any], names: tuple[str, ...]) -> None:
+    read = _reader(names)
     for entry in entries:
-        for name in names:
-            if is_blank(said(getattr(entry, name))):
-                raise InvalidMetricsError(fields={f"{field}.{name}": "required"})
+        for text in read(entry):
+            if not isinstance(text, str) or not text.strip():
+                raise InvalidMetricsError(fields={field: f"Every entry needs {', '.join(names)}."})
+
+
+@cache
+def _reader(names: tuple[str, ...]) -> Callable[[Any], Iterable[Any]]:
+    read = attrgetter(*names)
+    return read if len(names) > 1 else lambda entry: (read(entry),)
 
 
 def _detail(metrics: Metrics) -> dict[str, Any]:
@@ -124,16 +133,15 @@ def _detail(metrics: Metrics) -> dict[str, Any]:
     return {name: value for name, value in detail.items() if value is not None}
 
 
-def _sections(metrics: Metrics) -> dict[SectionName, Any]:
-    disk, raid, thermal = said(metrics.disk) or Disk(), said(metrics.raid) or Raid(), said(metrics.thermal)
-    interfaces = [(said(each.name) or "").strip() for each in said(metrics.network) or ()]
-    found: dict[SectionName, Any] = {
-        "network": {"interfaces": interfaces},
-        "disks": disks_document(disk),
-        "raid": plain(raid),
+def _sections(metrics: Metrics) -> dict[SectionName, Document]:
+    disk, thermal = said(metrics.disk) or Disk(), said(metrics.thermal)
+    found: dict[SectionName, Document] = {
+        "network": network_part(said(metrics.network) or ()),
+        "disks": disks_part(disk),
+        "raid": raid_part(said(metrics.raid) or Raid()),
     }
     if (smart := said(disk.smart)) is not None:
-        found["smart"] = smart_document(smart)
+        found["smart"] = smart_part(smart)
     if thermal is not None:
-        found["thermal"] = thermal_document(thermal)
+        found["thermal"] = thermal_part(thermal)
     return found

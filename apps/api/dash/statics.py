@@ -3,7 +3,7 @@
 from typing import Any
 
 from apps.api.dash.decoding import decode
-from apps.api.dash.documents import disks_document, known
+from apps.api.dash.documents import disks_part, known
 from apps.api.dash.errors import InvalidStaticError
 from apps.api.dash.payloads import (
     CpuInfo,
@@ -57,6 +57,12 @@ def _document(sent: NodeStatic, system: StaticSystem) -> dict[str, Any]:
         },
         "memory": {"total": said(memory.total) or 0, "swap_total": said(memory.swap_total) or 0},
         "system": known(**{name: (said(getattr(system, name)) or "").strip() for name in SYSTEM if name != "hostname"}),
-        "disks": disks_document(Disk(logical=disk.logical, filesystems=disk.filesystems, base_io=disk.base_io)),
+        "disks": _disks(Disk(logical=disk.logical, filesystems=disk.filesystems, base_io=disk.base_io)),
         "raid": {"supported": bool(said(raid.supported)), "available": bool(said(raid.available))},
     }
+
+
+def _disks(disk: Disk) -> dict[str, Any]:
+    part = disks_part(disk)
+    document: dict[str, Any] = part.read(part.text)
+    return document

@@ -1,16 +1,16 @@
 """The numbers of a Dash report by column of the core: exactly as reported, no entry where nothing was said."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, json
 
-from apps.api.dash.documents import keys_of, sensor_keys, size_of
-from apps.api.dash.payloads import Disk, FileSystem, Interface, LogicalDisk, Metrics, Pressure, Sensor, Thermal, said
+from apps.api.dash.documents import keys_of, remembered, sensor_keys, size_of, smart_document
+from apps.api.dash.payloads import Disk, FileSystem, Interface, LogicalDisk, Metrics, Pressure, Thermal, said
 from apps.api.dash.readings import Values, raid_failed, smart_values
-from apps.nodes.types import SectionName
+from apps.nodes.types import Document, SectionName
 
 LONGEST_INSTANCE = 320
 PERCENT = 100
@@ -78,10 +78,11 @@ PRETENDED = ("raid", "virtual", "virtio", "qemu", "vmware", "xen", "vbox", "hype
 REAL = ("nvme", "ata", "sata", "sat")
 
 
-def values_of(metrics: Metrics, sections: Mapping[SectionName, Any]) -> Values:
+def values_of(metrics: Metrics, sections: Mapping[SectionName, Document]) -> Values:
     """Every column of a report with these documents, those that rules derive included."""
     disk, smart, cpu = said(metrics.disk), sections.get("smart"), said(metrics.cpu)
-    values: dict[str, Any] = {"raid.failed": raid_failed(sections.get("raid")), **smart_values(smart)}
+    values: dict[str, Any] = dict(_raid(sections["raid"].text))
+    values.update(_smart(smart.text) if smart is not None else {})
     _put(values, CPU, cpu)
     _put(values, TIMES, said(cpu.times) if cpu is not None else None)
     _put(values, MEMORY, said(metrics.memory))
@@ -92,7 +93,6 @@ def values_of(metrics: Metrics, sections: Mapping[SectionName, Any]) -> Values:
     _put_network(values, said(metrics.network) or ())
     values |= _thermal(said(metrics.thermal))
     values |= _pressure(said(metrics.pressure) or Pressure())
-    values |= _disk_temperatures(smart or {})
     return {column: value for column, value in values.items() if value is not None and value is not UNSET}
 
 
@@ -167,31 +167,46 @@ def _primary(logical: Sequence[LogicalDisk], file_systems: Sequence[FileSystem])
 
 def _thermal(thermal: Thermal | None) -> Values:
     sensors = (said(thermal.sensors) or []) if thermal is not None else []
-    warm = [(key, sensor, reading) for key, sensor, reading in _readings(sensors) if reading > 0]
+    keys = sensor_keys([said(sensor.sensor_key) for sensor in sensors])
+    read = [(key, sensor.kind, said(sensor.temp_c)) for key, sensor in zip(keys, sensors, strict=True)]
+    warm = [(key, kind, reading) for key, kind, reading in read if reading is not None and reading > 0]
     return {
         **{f"temp_c[{key}]": reading for key, _, reading in warm if len(key) <= LONGEST_INSTANCE},
         "temp.max_c": max((reading for _, _, reading in warm), default=None),
-        "cpu.temp_c": max((reading for _, sensor, reading in warm if said(sensor.kind) == "cpu"), default=None),
+        "cpu.temp_c": max((reading for _, kind, reading in warm if kind == "cpu"), default=None),
     }
 
 
-def _readings(sensors: Sequence[Sensor]) -> Iterator[tuple[str, Sensor, float]]:
-    for key, sensor in zip(sensor_keys(sensors), sensors, strict=True):
-        if (reading := said(sensor.temp_c)) is not None:
-            yield key, sensor, reading
+# A share of time by what stalled and how; the CPU as a whole never does.
+PRESSURE = [
+    (what, how, tuple(f"psi.{what}.{how}{span}" for span in (10, 60, 300)))
+    for what, hows in (("cpu", ("some",)), ("memory", ("some", "full")), ("io", ("some", "full")))
+    for how in hows
+]
+_read_stall = attrgetter("avg10", "avg60", "avg300")
 
 
 def _pressure(pressure: Pressure) -> Values:
-    """Shares of time, as ratios; a group that says nothing is unknown, never zero. The CPU as a whole never stalls."""
+    """Shares of time, as ratios; a group that says nothing is unknown, never zero."""
     values: Values = {}
-    for name, hows in (("cpu", ("some",)), ("memory", ("some", "full")), ("io", ("some", "full"))):
-        group = said(getattr(pressure, name))
-        for how in hows if group is not None else ():
-            stall = said(getattr(group, how))
-            for span in (10, 60, 300) if stall is not None else ():
-                percent = said(getattr(stall, f"avg{span}"))
-                values[f"psi.{name}.{how}{span}"] = None if percent is None else percent / PERCENT
+    for what, how, names in PRESSURE:
+        group = said(getattr(pressure, what))
+        stall = said(getattr(group, how)) if group is not None else None
+        if stall is not None:
+            shares = zip(names, _read_stall(stall), strict=True)
+            values.update((name, percent / PERCENT) for name, percent in shares if isinstance(percent, float))
     return values
+
+
+@remembered
+def _raid(text: bytes) -> Values:
+    return {"raid.failed": raid_failed(json.decode(text))}
+
+
+@remembered
+def _smart(text: bytes) -> Values:
+    document = smart_document(text)
+    return {**smart_values(document), **_disk_temperatures(document)}
 
 
 def _disk_temperatures(smart: Mapping[str, Any]) -> Values:

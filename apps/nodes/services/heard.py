@@ -1,18 +1,16 @@
 """What agents say about their nodes, as far as it is no number: facts, documents, versions, addresses."""
 
-import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 
 from apps.nodes import versions
 from apps.nodes.facts import cores, merged
 from apps.nodes.models import UNNAMED, Node, NodeSection
-from apps.nodes.types import Report, StaticFacts
+from apps.nodes.types import Document, Report, StaticFacts
 
 STATIC = "static"
 COLUMNS = ("agent_kind", "agent_version", "wanted_version", "addresses", "first_report_at")
@@ -46,7 +44,8 @@ def save_static(*, node: Node, facts: StaticFacts, now: datetime) -> None:
     fresh.cores = cores(document)
     _settle_wish(fresh)
     fresh.save(update_fields=["hostname", "name", "agent_version", "wanted_version", "report_interval_s", "cores"])
-    write_sections([(fresh, STATIC, document, now)])
+    text = json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
+    write_sections([(fresh, STATIC, Document(text, json.loads), now)])
 
 
 def note_reports(*, heard: Sequence[Heard]) -> None:
@@ -79,18 +78,23 @@ def _settle_wish(node: Node) -> None:
         node.wanted_version = ""
 
 
-def write_sections(said: Collection[tuple[Node, str, Any, datetime]]) -> None:
+def write_sections(told: Collection[tuple[Node, str, Document, datetime]]) -> None:
     """Keep documents whose digest differs from the one that is kept."""
-    fresh = {(node.pk, name): (node, digest_of(document), document, at) for node, name, document, at in said}
+    fresh = {(node.pk, name): (node, document, document.digest, at) for node, name, document, at in told}
     known = NodeSection.objects.filter(
         workspace__in={node.workspace_id for node, *_ in fresh.values()}, node__in={pk for pk, _ in fresh}
     )
-    kept: Mapping[tuple[int, str], str] = {
-        (pk, name): digest for pk, name, digest in known.values_list("node_id", "section", "digest")
-    }
+    kept = {(pk, name): digest for pk, name, digest in known.values_list("node_id", "section", "digest")}
     rows = [
-        NodeSection(workspace_id=node.workspace_id, node=node, section=name, digest=digest, document=document, at=at)
-        for (pk, name), (node, digest, document, at) in sorted(fresh.items(), key=lambda each: each[0])
+        NodeSection(
+            workspace_id=node.workspace_id,
+            node=node,
+            section=name,
+            digest=digest,
+            document=document.read(document.text),
+            at=at,
+        )
+        for (pk, name), (node, document, digest, at) in sorted(fresh.items(), key=lambda each: each[0])
         if kept.get((pk, name)) != digest
     ]
     if rows:
@@ -100,9 +104,3 @@ def write_sections(said: Collection[tuple[Node, str, Any, datetime]]) -> None:
             unique_fields=["workspace", "node", "section"],
             update_fields=["digest", "document", "at"],
         )
-
-
-def digest_of(document: Any) -> str:
-    """A short digest of a document, the same whatever the order of its keys."""
-    text = json.dumps(document, separators=(",", ":"), sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

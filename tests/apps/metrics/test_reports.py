@@ -242,7 +242,7 @@ def by_bucket(told: Iterable[Observation], name: str, step_ms: int) -> dict[int,
     for each in told:
         value = each.values.get(name)
         if value is not None:
-            found[epoch_ms(each.at) // step_ms * step_ms].append(reported.rounded(name, value))
+            found[epoch_ms(each.at) // step_ms * step_ms].append(reported.rounded(value, reported.kept(name).decimals))
     return found
 
 

@@ -27,7 +27,7 @@ from apps.metrics import services as metrics
 from apps.metrics.models import HeadRow, LatestRow, Source
 from apps.nodes import selectors, services
 from apps.nodes.models import Node, NodeSection
-from apps.nodes.types import Report
+from apps.nodes.types import Document, Report, SectionName
 from apps.pipeline.lifecycle import forget, forget_retired, retire_node
 from apps.pipeline.pictures import pictures
 from apps.pipeline.reports import submit_reports
@@ -62,8 +62,12 @@ def at(seconds: float) -> datetime:
 
 
 def report(ratio: float = 0.5, **fields: Any) -> Report:
-    told = Report("dash", "0.2.3", NOW, {"cpu.ratio": ratio}, sections={"raid": {"available": False}})
+    told = Report("dash", "0.2.3", NOW, {"cpu.ratio": ratio}, sections=raid(available=False))
     return replace(told, **fields)
+
+
+def raid(*, available: bool) -> dict[SectionName, Document]:
+    return {"raid": Document(json.dumps({"available": available}).encode(), json.loads)}
 
 
 def fact(node: Node, seconds: float, ratio: float = 0.5, **fields: Any) -> NodeFact:
@@ -113,9 +117,8 @@ def test_the_first_report_says_what_a_node_is(node: Node) -> None:
 
 
 def test_documents_are_written_when_they_change_and_not_before(node: Node) -> None:
-    sections = [{"available": False}, {"available": False}, {"available": True}]
-    for seconds, raid in enumerate(sections):
-        submit(fact(node, seconds, sections={"raid": raid}))
+    for seconds, available in enumerate([False, False, True]):
+        submit(fact(node, seconds, sections=raid(available=available)))
 
     kept = NodeSection.objects.get()
     assert (kept.document, kept.at) == ({"available": True}, at(2))
@@ -125,7 +128,7 @@ def test_documents_are_written_when_they_change_and_not_before(node: Node) -> No
 
 def test_an_older_report_is_history_only(node: Node) -> None:
     submit(fact(node, 10))
-    submit(fact(node, 5, version="0.1.0", sections={"raid": {"available": True}}))
+    submit(fact(node, 5, version="0.1.0", sections=raid(available=True)))
 
     assert Node.objects.get().agent_version == "0.2.3"
     assert NodeSection.objects.get().document == {"available": False}
