@@ -11,6 +11,7 @@ from django.db import connection, connections
 from apps.devices.models import Device
 from apps.incidents.models import IncidentEvent
 from apps.notifications import services
+from apps.notifications.desk import Desk
 from apps.notifications.models import Delivery, DeliveryAttempt
 from apps.notifications.services import outbox
 from apps.workspaces.models import Workspace
@@ -97,12 +98,12 @@ def test_an_event_waits_while_another_worker_holds_the_one_before_it(
     real = outbox._plan
     others: list[int] = []
 
-    def slow(event: IncidentEvent, **kwargs: Any) -> None:
+    def slow(event: IncidentEvent, desk: Desk, **kwargs: Any) -> None:
         if not others:
             others.append(-1)
             with ThreadPoolExecutor(1) as pool:
                 others[0] = pool.submit(elsewhere).result(10)
-        real(event, **kwargs)
+        real(event, desk, **kwargs)
 
     def elsewhere() -> int:
         try:
