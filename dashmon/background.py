@@ -202,6 +202,7 @@ class Background:
         self._loops = [
             Loop("schedule", steps.schedule, every_s=0.5),
             Loop("heartbeats", steps.sweep_heartbeats, every_s=1.0),
+            Loop("nodes", steps.watch_nodes, every_s=5.0),
             Loop("windows", steps.sweep_windows, every_s=2.0),
             Loop("flapping", steps.settle_flapping, every_s=5.0),
             *notify.values(),

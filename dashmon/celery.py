@@ -31,6 +31,8 @@ app.conf.beat_schedule = {
     "schedule": {"task": "apps.checks.tasks.schedule_checks", "schedule": 0.5},
     "pump": {"task": "apps.checks.tasks.pump_checks", "schedule": 2.0},
     "heartbeats": {"task": "apps.checks.tasks.sweep_silent_heartbeats", "schedule": 1.0},
+    "nodes": {"task": "apps.checks.tasks.sweep_silent_nodes", "schedule": 5.0},
+    "retired": {"task": "apps.checks.tasks.forget_retired_nodes", "schedule": 300.0},
     "windows": {"task": "apps.checks.tasks.sweep_ended_windows", "schedule": 5.0},
     "flapping": {"task": "apps.checks.tasks.settle_flapping", "schedule": 5.0},
     "terms": {"task": "apps.operations.tasks.lapse_terms", "schedule": 60.0},

@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "apps.audit",
     "apps.projects",
     "apps.devices",
+    "apps.nodes",
     "apps.metrics",
     "apps.traffic",
     "apps.alerts",

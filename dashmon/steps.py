@@ -16,6 +16,8 @@ from apps.operations.retention import prune_stories
 from apps.operations.storage import measure_storage
 from apps.pipeline import windows
 from apps.pipeline.flapping import sweep_flapping
+from apps.pipeline.lifecycle import forget_retired
+from apps.pipeline.silence import NodeWatch
 from apps.reports import services as reports
 from apps.statuspages import services as statuspages
 from apps.traffic import services as traffic
@@ -23,7 +25,7 @@ from apps.traffic import services as traffic
 LIMIT = 200
 REPORTS = 20
 # What upkeep is made of, as Celery's beat names it.
-UPKEEP = ("expire", "requests", "stories", "questions", "processes", "measure")
+UPKEEP = ("expire", "requests", "stories", "retired", "questions", "processes", "measure")
 
 
 def schedule() -> bool:
@@ -38,6 +40,14 @@ def sweep_heartbeats() -> bool:
 
 def sweep_windows() -> bool:
     return windows.sweep_windows(now=timezone.now(), limit=LIMIT) >= LIMIT
+
+
+_nodes = NodeWatch()
+
+
+def watch_nodes() -> bool:
+    _nodes.look(now=timezone.now())
+    return False
 
 
 def settle_flapping() -> bool:
@@ -105,6 +115,7 @@ def upkeep() -> bool:
     metrics.prune_pings()
     requests.prune(now=timezone.now())
     prune_stories(now=timezone.now())
+    forget_retired(now=timezone.now())
     statuspages.prune_questions(now=timezone.now(), limit=LIMIT)
     expire_reports(now=timezone.now())
     measure_storage(now=timezone.now())

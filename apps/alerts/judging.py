@@ -10,7 +10,7 @@ from typing import Any
 from apps.alerts.batches import REFRESH, Batch, key_of, open_batch, standing_of
 from apps.alerts.columns import SILENCE
 from apps.alerts.models import RuleState
-from apps.alerts.states import Rule, Step, TurnKind, meet
+from apps.alerts.states import Rule, Step, TurnKind, meet, rests
 from apps.alerts.types import Sample, Subject, Verdict, VerdictKind
 from apps.alerts.words import cause_text
 from apps.projects.models import MaintenanceWindow
@@ -65,11 +65,12 @@ class _Court:
 
     def hear(self, sample: Sample) -> list[Verdict]:
         """What every rule of the subject's kind makes of one report."""
-        return [
-            verdict
-            for rule in self.batch.rules_for(sample.subject)
-            for verdict in self._judge(rule, sample, self.batch.state(rule, sample.subject))
-        ]
+        verdicts: list[Verdict] = []
+        for rule in self.batch.rules_for(sample.subject):
+            row = self.batch.state(rule, sample.subject)
+            if row is not None or not rests(rule, sample):
+                verdicts += self._judge(rule, sample, row)
+        return verdicts
 
     def _judge(self, rule: Rule, sample: Sample, row: RuleState | None) -> list[Verdict]:
         after = self._meet(rule, sample, row, may_open=self.may_open)

@@ -18,9 +18,12 @@ from apps.checks.schedule import materialise
 from apps.checks.selectors import schedule_lag
 from apps.common import bus
 from apps.pipeline.flapping import sweep_flapping
+from apps.pipeline.lifecycle import forget_retired
+from apps.pipeline.silence import NodeWatch
 from apps.pipeline.windows import sweep_windows
 
 log = logging.getLogger(__name__)
+_nodes = NodeWatch()
 
 # A pump that does not come back from a step for so long hangs: its process ends, and the next one takes over.
 HUNG_S = 120
@@ -99,6 +102,18 @@ class _StandIn:
 def sweep_silent_heartbeats(**_: Any) -> None:
     """Let time pass for heartbeats."""
     heartbeats.sweep(now=timezone.now())
+
+
+@shared_task(queue="checks", ignore_result=True, expires=10, time_limit=120)
+def sweep_silent_nodes(**_: Any) -> None:
+    """Let rules look at nodes that have stopped reporting; nothing opens in the first minute after a start."""
+    _nodes.look(now=timezone.now())
+
+
+@shared_task(queue="checks", ignore_result=True, expires=300, time_limit=300)
+def forget_retired_nodes(**_: Any) -> None:
+    """Delete what is kept of nodes that were deleted a while ago."""
+    forget_retired(now=timezone.now())
 
 
 @shared_task(queue="checks", ignore_result=True, expires=30, time_limit=120)

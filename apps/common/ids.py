@@ -46,6 +46,11 @@ def new_secret(prefix: str, *, size: int = 32) -> str:
     return prefix + secrets.token_urlsafe(size)
 
 
+def random_text(size: int) -> str:
+    """Random letters and digits; 16 of them hold about 95 bits."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(size))
+
+
 def digest(secret: str) -> str:
     """SHA-256 in hex: all that is stored of a secret with 256 random bits."""
     # Whatever a stranger sends has a digest, halves of surrogate pairs included; it just belongs to nobody.

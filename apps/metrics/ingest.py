@@ -1,19 +1,20 @@
-"""Results enter: one row of the inbox each, a repeat without effect."""
+"""Results and reports enter: one row of the inbox each, a repeat without effect."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from apps.common.clock import epoch_ms
 from apps.common.values import Observation
 from apps.metrics import statements
+from apps.metrics.batches import batch_of, timely
 from apps.metrics.columns import DETAIL, STANDARD, is_storable, write_detail, write_row
-from apps.metrics.sources import KnownSource, SourceKey, known_sources, source_key
-from apps.metrics.tiers import DEFAULT_RETENTION, MINUTE, RAW, Retention
+from apps.metrics.report_ingest import append_reports
+from apps.metrics.sources import KnownSource
+from apps.metrics.tiers import RAW, Retention
 from apps.metrics.types import Appended
 
 MAX_ROWS = 500
-FUTURE_MS = 5 * MINUTE
 
 
 def append(*, rows: Sequence[Observation], now: datetime, retention: Mapping[int, Retention] | None = None) -> Appended:
@@ -26,23 +27,29 @@ def append(*, rows: Sequence[Observation], now: datetime, retention: Mapping[int
     Columns and units of a device: `state` (0 unknown, 1 up, 2 warning, 3 down), `latency_us`, `dns_us`, `connect_us`,
     `tls_us`, `ttfb_us`, `total_us`, `http.status`, `cert.days`, `domain.days`, `dns.ttl_s`, `run_ms`, `interval_ms`
     (0: holds until the next row) and `missed` (the row stands for that many slots that were never run). Any other name
-    becomes a column of the source.
+    becomes a column of the source. Reports of nodes, containers and instances have the columns of `reported`; a value
+    of theirs that no block can hold is left out, and their `detail` is kept of the newest one only.
     """
     if len(rows) > MAX_ROWS:
         raise ValueError(f"at most {MAX_ROWS} rows a batch")
-    now_ms = epoch_ms(now)
-    limits = {row.workspace_id: _oldest(row.workspace_id, now_ms, retention or {}) for row in rows}
-    timed = [(epoch_ms(row.at), row) for row in rows]
-    accepted = [
-        (ts, row)
-        for ts, row in timed
-        if limits[row.workspace_id] <= ts <= now_ms + FUTURE_MS and all(map(_is_fit, row.values.values()))
-    ]
+    now_ms, kept = epoch_ms(now), retention or {}
+    results = [row for row in rows if row.source.subject.kind == "device"]
+    appended = _append_results(results, now_ms=now_ms, retention=kept)
+    if len(results) == len(rows):
+        return appended
+    # Results first, whoever writes: two transactions never wait for each other.
+    reports = [row for row in rows if row.source.subject.kind != "device"]
+    return appended + append_reports(reports, now_ms=now_ms, retention=kept)
+
+
+def _append_results(rows: Sequence[Observation], *, now_ms: int, retention: Mapping[int, Retention]) -> Appended:
+    in_time = timely(rows, tier=RAW, now_ms=now_ms, retention=retention)
+    accepted = [(ts, row) for ts, row in in_time if all(map(_is_fit, row.values.values()))]
     if not accepted:
         return Appended(refused=len(rows))
-    batch, duplicates, conflicts = _batch(accepted)
-    # One order for every writer, so two transactions never wait for each other.
-    ordered = [(*key, batch[key]) for key in sorted(batch)]
+    batch = batch_of(accepted, _payload, _own_names)
+    ordered = batch.ordered
+    duplicates, conflicts = batch.duplicates, batch.conflicts
     stored = statements.insert_head(ordered)
     if stored < len(ordered):
         # What is there now is either what was just written or what came first.
@@ -53,40 +60,15 @@ def append(*, rows: Sequence[Observation], now: datetime, retention: Mapping[int
     return Appended(stored, duplicates, conflicts, refused=len(rows) - len(accepted))
 
 
-def _oldest(workspace_id: int, now_ms: int, retention: Mapping[int, Retention]) -> int:
-    return max(0, retention.get(workspace_id, DEFAULT_RETENTION).limit_ms(RAW, now_ms) or 0)
-
-
 def _is_fit(value: int | float | None) -> bool:
     return value is None or is_storable(value)
 
 
-def _batch(accepted: Sequence[tuple[int, Observation]]) -> tuple[dict[statements.RowKey, bytes], int, int]:
-    """Payloads by key, the first of an instant; how many repeated one, and how many contradicted one."""
-    keys = [source_key(row.workspace_id, row.source) for _, row in accepted]
-    sources = known_sources(_wanted(accepted, keys))
-    batch: dict[statements.RowKey, bytes] = {}
-    duplicates = conflicts = 0
-    for (ts, row), key in zip(accepted, keys, strict=True):
-        source = sources[key]
-        payload = _payload(row, source)
-        first = batch.setdefault((row.workspace_id, source.id, ts), payload)
-        duplicates += first is not payload and first == payload
-        conflicts += first != payload
-    return batch, duplicates, conflicts
-
-
-def _wanted(
-    accepted: Sequence[tuple[int, Observation]], keys: Sequence[SourceKey]
-) -> dict[SourceKey, tuple[int, set[str]]]:
-    """Of every source its oldest row's time and the columns of its own that its rows use."""
-    wanted: dict[SourceKey, tuple[int, set[str]]] = {}
-    for (ts, row), key in zip(accepted, keys, strict=True):
-        first, names = wanted.get(key) or (ts, set())
-        if not row.values.keys() <= STANDARD.keys():
-            names.update(name for name, value in row.values.items() if value is not None and name not in STANDARD)
-        wanted[key] = (min(first, ts), names)
-    return wanted
+def _own_names(row: Observation) -> Collection[str]:
+    """The columns beside the standard ones that a result has a value for; nearly always none."""
+    if row.values.keys() <= STANDARD.keys():
+        return ()
+    return [name for name, value in row.values.items() if value is not None]
 
 
 def _payload(row: Observation, source: KnownSource) -> bytes:

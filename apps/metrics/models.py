@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from django.db import models
 
+from apps.metrics.tiers import RAW, REPORTS
+
 M = TypeVar("M", bound=models.Model)
 
 
@@ -56,6 +58,16 @@ class Source(SeriesModel):
     def __str__(self) -> str:
         return f"{self.Kind(self.kind).label} {self.ref}"
 
+    @property
+    def reports(self) -> bool:
+        """Whether it reports by itself; a device is probed, or only says that it is there."""
+        return self.kind != self.Kind.DEVICE
+
+    @property
+    def raw_tier(self) -> int:
+        """Where its raw rows are sealed."""
+        return REPORTS if self.reports else RAW
+
 
 class HeadRow(SeriesModel):
     """Inbox: one stored row of one source until it is sealed into a block. Inserted and deleted, never changed."""
@@ -73,7 +85,7 @@ class HeadRow(SeriesModel):
 
 
 class Block(SeriesModel):
-    """One window of one source, column by column: raw rows (tier 0) or buckets (tiers 1 to 3)."""
+    """One window of one source, column by column: raw rows (tier 0, reports tier 5) or buckets (tiers 1 to 4)."""
 
     source_id = models.BigIntegerField()
     tier = models.SmallIntegerField()

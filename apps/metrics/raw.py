@@ -82,7 +82,7 @@ def load_raw(
         heads = head_rows(workspace_id, source_ids, 0, end_ms)
     return {
         source_id: _with_carry(
-            _joined(blocks.get(source_id, {}), _chosen(heads.get(source_id, {}), keys)), start_ms, end_ms
+            _joined(blocks.get(source_id, {}), chosen_cells(heads.get(source_id, {}), keys)), start_ms, end_ms
         )
         for source_id in source_ids
     }
@@ -108,7 +108,8 @@ def load_runs(
         blocks.setdefault(source_id, {})[t0] = table
     heads = head_rows(workspace_id, list(wanted), 0 if carry else start, end)
     return {
-        source_id: _joined(blocks.get(source_id, {}), _chosen(heads.get(source_id, {}), keys)) for source_id in wanted
+        source_id: _joined(blocks.get(source_id, {}), chosen_cells(heads.get(source_id, {}), keys))
+        for source_id in wanted
     }
 
 
@@ -152,7 +153,7 @@ def _payloads(workspace_id: int, chosen: Collection[tuple[int, int]]) -> list[tu
     return [(source_id, t0, bytes(payload)) for source_id, t0, payload in rows if (source_id, t0) in chosen]
 
 
-def _chosen(rows: Mapping[int, Cells], keys: Collection[int] | None) -> Mapping[int, Cells]:
+def chosen_cells(rows: Mapping[int, Cells], keys: Collection[int] | None) -> Mapping[int, Cells]:
     if keys is None:
         return rows
     return {ts: {key: cells[key] for key in keys if key in cells} for ts, cells in rows.items()}

@@ -1,7 +1,7 @@
 """Roll-ups: every window of a tier is computed anew from the finer one and replaced, never added to."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +11,14 @@ from django.db.models import Q
 
 from apps.common.clock import epoch_ms
 from apps.metrics.buckets import RAW_KEYS, device_buckets, joined, merge_buckets, spoken_latencies, totals_of
-from apps.metrics.codec import BlockError, Table, decode, encode
+from apps.metrics.codec import BlockError, Relation, Table, decode, encode
 from apps.metrics.dirty import mark_windows
 from apps.metrics.maintenance import windows_of
 from apps.metrics.models import Block, DayTotals, DirtyWindow, Source
 from apps.metrics.raw import load_raw
 from apps.metrics.relations import BUCKET_RELATIONS
+from apps.metrics.report_buckets import relations_of, report_buckets, storable
+from apps.metrics.report_rows import column_names, hours_of
 from apps.metrics.rows import cut
 from apps.metrics.sketch import sketch_of
 from apps.metrics.tiers import (
@@ -25,7 +27,6 @@ from apps.metrics.tiers import (
     FIVE_MINUTES,
     HOUR,
     MINUTE,
-    RAW,
     SPAN,
     STEP,
     TIERS,
@@ -66,6 +67,7 @@ class _Result:
 
     buckets: Table
     day: _Day | None = None
+    relations: Mapping[int, Relation] = field(default_factory=lambda: BUCKET_RELATIONS)
 
 
 class _OvertakenError(Exception):
@@ -92,10 +94,10 @@ def rebuild_dirty(*, now: datetime, limit: int = 200, retention: Mapping[int, Re
 def rebuild(*, window: DirtyWindow, retention: Retention, now_ms: int) -> Rebuilt:
     """Replace one window by what its finer tier says now."""
     source = Source.objects.of(window.workspace_id).filter(pk=window.source_id).first()
-    if source is None or _is_beyond_reach(window, retention, now_ms):
+    if source is None or _is_beyond_reach(source, window, retention, now_ms):
         DirtyWindow.objects.of(window.workspace_id).filter(pk=window.pk, mark=window.mark).delete()
         return Rebuilt(dropped=1)
-    result = _day_result(source, window.t0) if window.tier == FIVE_MINUTES else _merged_result(window)
+    result = _finest_result(source, window.t0) if window.tier == FIVE_MINUTES else _merged_result(source, window)
     try:
         _replace(window, result)
     except _OvertakenError:
@@ -123,7 +125,7 @@ def _replace(window: DirtyWindow, result: _Result) -> None:
             source_id=window.source_id,
             tier=window.tier,
             t0=window.t0,
-            defaults={"n": len(result.buckets.ts), "payload": encode(result.buckets, BUCKET_RELATIONS)},
+            defaults={"n": len(result.buckets.ts), "payload": encode(result.buckets, result.relations)},
         )
     else:
         Block.objects.of(window.workspace_id).filter(
@@ -153,19 +155,34 @@ def _replace_day(window: DirtyWindow, day: _Day, *, empty: bool) -> None:
         )
 
 
-def _is_beyond_reach(window: DirtyWindow, retention: Retention, now_ms: int) -> bool:
+def _is_beyond_reach(source: Source, window: DirtyWindow, retention: Retention, now_ms: int) -> bool:
     """Whether a day can no longer be computed in full, so that what is stored stands.
 
-    The day before is needed too: its last result carries in. A day that was never computed is, from whatever is left.
+    Of results the day before is needed too: its last one carries in. A day that was never computed is, from whatever
+    is left.
     """
     if window.tier != FIVE_MINUTES:
         return False
-    limit = retention.limit_ms(RAW, now_ms)
-    if limit is None or window.t0 - DAY + SPAN[RAW] > limit:
+    raw, carried = source.raw_tier, 0 if source.reports else DAY
+    limit = retention.limit_ms(raw, now_ms)
+    if limit is None or window.t0 - carried + SPAN[raw] > limit:
         return False
-    blocks = Block.objects.of(window.workspace_id).filter(source_id=window.source_id, t0=window.t0)
-    tiers = set(blocks.filter(tier__in=[RAW, FIVE_MINUTES]).values_list("tier", flat=True))
-    return RAW not in tiers or FIVE_MINUTES in tiers
+    day = Q(t0__gte=window.t0, t0__lt=window.t0 + DAY)
+    blocks = Block.objects.of(window.workspace_id).filter(day, source_id=window.source_id)
+    tiers = set(blocks.filter(tier__in=[raw, FIVE_MINUTES]).values_list("tier", flat=True))
+    return raw not in tiers or FIVE_MINUTES in tiers
+
+
+def _finest_result(source: Source, t0: int) -> _Result:
+    if not source.reports:
+        return _day_result(source, t0)
+    hours = hours_of(source, t0, t0 + DAY, sealed_only=True)
+    buckets = report_buckets(hours, column_names(source), STEP[FIVE_MINUTES])
+    return _of_reports(buckets)
+
+
+def _of_reports(buckets: Table) -> _Result:
+    return _Result(storable(buckets), relations=relations_of(buckets))
 
 
 def _day_result(source: Source, t0: int) -> _Result:
@@ -207,7 +224,7 @@ def day_result(rows: Table, *, windows: Sequence[Span], t0: int) -> _Result:
     return _Result(buckets, _Day(t0 // DAY, values))
 
 
-def _merged_result(window: DirtyWindow) -> _Result:
+def _merged_result(source: Source, window: DirtyWindow) -> _Result:
     """A coarser window from the finer blocks in it. Where those have expired, what is stored stands."""
     finer = window.tier - 1
     end = window.t0 + SPAN[window.tier]
@@ -220,4 +237,5 @@ def _merged_result(window: DirtyWindow) -> _Result:
     for t0 in range(window.t0, end, SPAN[finer]):
         if t0 not in parts:
             parts[t0] = cut(older, t0, t0 + SPAN[finer])
-    return _Result(joined([parts[t0] for t0 in sorted(parts) if parts[t0].ts]))
+    merged = joined([parts[t0] for t0 in sorted(parts) if parts[t0].ts])
+    return _of_reports(merged) if source.reports else _Result(merged)

@@ -20,7 +20,7 @@ from apps.metrics.models import (
     Source,
 )
 from apps.metrics.sources import all_sources_of, forget_remembered
-from apps.metrics.tiers import DAY, DEFAULT_RETENTION, FACTS, FIVE_MINUTES, HOURS, RAW, SPAN, Retention
+from apps.metrics.tiers import DAY, DEFAULT_RETENTION, FACTS, FIVE_MINUTES, HOURS, RAW, REPORTS, SPAN, Retention
 
 SLICE = 1000
 _OF_SOURCE: tuple[Any, ...] = (HeadRow, Block, DirtyWindow, DayTotals, LatestRow)
@@ -31,6 +31,7 @@ class Expired:
     """Blocks deleted per tier, facts of traffic, and inbox rows of sources that no longer exist."""
 
     raw: int = 0
+    reports: int = 0
     five_minutes: int = 0
     hours: int = 0
     facts: int = 0
@@ -40,18 +41,20 @@ class Expired:
 def expire(*, now: datetime, limit: int = 20_000, retention: Mapping[int, Retention] | None = None) -> Expired:
     """Delete at most `limit` blocks of each tier that have had their time, 1,000 a transaction.
 
-    `retention` gives workspaces that differ from the default (raw and 5 minutes 90 days, hours 730). A raw block stays
+    `retention` gives workspaces that differ from the default (raw and 5 minutes 90 days, hours 730, raw reports of
+    nodes and the like 7). A raw block stays
     while a roll-up on the work list still needs it, and the newest one of a source stays for good: the state it ends
     with may still hold.
     """
     now_ms = epoch_ms(now)
     special = dict(retention or {})
-    raw, five_minutes, hours, facts = (
-        _expire_tier(tier, now_ms=now_ms, limit=limit, special=special) for tier in (RAW, FIVE_MINUTES, HOURS, FACTS)
+    raw, reports, five_minutes, hours, facts = (
+        _expire_tier(tier, now_ms=now_ms, limit=limit, special=special)
+        for tier in (RAW, REPORTS, FIVE_MINUTES, HOURS, FACTS)
     )
     known = Source.objects.filter(workspace_id=OuterRef("workspace_id"), pk=OuterRef("source_id"))
     orphans = _delete_in_slices(HeadRow.objects.filter(~Exists(known)), limit)
-    return Expired(raw=raw, five_minutes=five_minutes, hours=hours, facts=facts, orphans=orphans)
+    return Expired(raw=raw, reports=reports, five_minutes=five_minutes, hours=hours, facts=facts, orphans=orphans)
 
 
 def forget(*, workspace_id: int, ref: Ref) -> int:
@@ -114,12 +117,13 @@ def _expired(tier: int, limit_ms: int) -> "QuerySet[Block]":
 
 def _unneeded(blocks: "QuerySet[Block]", tier: int) -> "QuerySet[Block]":
     """Blocks that no window on the work list of the next tier is still to be computed from."""
+    coarser = FIVE_MINUTES if tier == REPORTS else tier + 1
     # A raw day also carries into the day after it; a finer block lies inside its coarser window.
     reach = Q(t0__gte=OuterRef("t0"), t0__lte=OuterRef("t0") + DAY)
     if tier != RAW:
-        reach = Q(t0__lte=OuterRef("t0"), t0__gt=OuterRef("t0") - SPAN[tier + 1])
+        reach = Q(t0__lte=OuterRef("t0"), t0__gt=OuterRef("t0") - SPAN[coarser])
     waiting = DirtyWindow.objects.filter(
-        reach, workspace_id=OuterRef("workspace_id"), source_id=OuterRef("source_id"), tier=tier + 1
+        reach, workspace_id=OuterRef("workspace_id"), source_id=OuterRef("source_id"), tier=coarser
     )
     return blocks.filter(~Exists(waiting))
 

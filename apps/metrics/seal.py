@@ -126,7 +126,8 @@ def _seal_once(source: Source, now_ms: int) -> Sealed:
             write()
         mark_windows(workspace_id=source.workspace_id, source_id=source.pk, tier=FIVE_MINUTES, starts=touched)
         _delete_head(source, [pk for pk, _, _ in head])
-        if head:
+        # The newest report is kept exactly, and was when it came in.
+        if head and not source.reports:
             _, ts, payload = head[-1]
             upsert_latest([(source.workspace_id, source.pk, ts, bytes(payload))])
         _note(locked, rows, now_ms, more=len(head) == ROWS_A_PASS)
@@ -136,7 +137,7 @@ def _seal_once(source: Source, now_ms: int) -> Sealed:
 def _merges(source: Source, rows: Mapping[int, Cells]) -> list[_Merge]:
     windows: dict[int, dict[int, Cells]] = {}
     for ts, cells in rows.items():
-        windows.setdefault(window_of(ts, RAW), {})[ts] = cells
+        windows.setdefault(window_of(ts, source.raw_tier), {})[ts] = cells
     stored = _stored(source, list(windows))
     merges = []
     for t0, fresh in sorted(windows.items()):
@@ -149,7 +150,7 @@ def _merges(source: Source, rows: Mapping[int, Cells]) -> list[_Merge]:
 
 
 def _stored(source: Source, starts: list[int]) -> dict[int, bytes]:
-    blocks = Block.objects.of(source.workspace_id).filter(source_id=source.pk, tier=RAW, t0__in=starts)
+    blocks = Block.objects.of(source.workspace_id).filter(source_id=source.pk, tier=source.raw_tier, t0__in=starts)
     return {t0: bytes(payload) for t0, payload in blocks.values_list("t0", "payload")}
 
 
@@ -159,7 +160,7 @@ def _write_block(source: Source, merge: _Merge) -> None:
     Block.objects.update_or_create(
         workspace_id=source.workspace_id,
         source_id=source.pk,
-        tier=RAW,
+        tier=source.raw_tier,
         t0=merge.t0,
         defaults={"n": merge.rows, "payload": merge.after},
     )
@@ -168,8 +169,11 @@ def _write_block(source: Source, merge: _Merge) -> None:
 def _touched_days(source: Source, rows: Mapping[int, Cells]) -> set[int]:
     """Days whose figures the rows can change: from each row to the end of what it, or the one before it, says.
 
-    A state that holds until it is replaced says something about every day up to the next row.
+    A state that holds until it is replaced says something about every day up to the next row. A report speaks of its
+    own instant only.
     """
+    if source.reports:
+        return {floor_to(ts, DAY) for ts in rows}
     touched: set[int] = set()
     ordered = sorted(rows)
     for index, ts in enumerate(ordered):

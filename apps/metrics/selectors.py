@@ -18,6 +18,8 @@ from apps.metrics.latencies import latency_percentiles
 from apps.metrics.maintenance import windows_of
 from apps.metrics.pings import count_pings, pings
 from apps.metrics.raw import load_raw
+from apps.metrics.report_rows import StoredReport, latest_reports, newest_instants
+from apps.metrics.report_series import Series, report_chart, report_series
 from apps.metrics.rows import samples_of
 from apps.metrics.sizes import storage_sizes
 from apps.metrics.sources import source_of
@@ -25,6 +27,8 @@ from apps.metrics.types import UptimeTotals
 from apps.metrics.uptime import StateTimes
 
 __all__ = [
+    "Series",
+    "StoredReport",
     "SubjectDays",
     "boards",
     "chart",
@@ -34,8 +38,12 @@ __all__ = [
     "fleet_counts",
     "fleet_days",
     "latency_percentiles",
+    "latest_reports",
     "newest",
+    "newest_instants",
     "pings",
+    "report_chart",
+    "report_series",
     "results",
     "sparklines",
     "storage_sizes",

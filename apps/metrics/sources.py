@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
@@ -12,7 +12,9 @@ from django.db.models import Q
 from apps.common.values import Ref, SourceRef
 from apps.metrics.columns import FIRST_OWN_KEY, STANDARD
 from apps.metrics.models import Source
+from apps.metrics.reported import FIXED, MOST_OWN_COLUMNS
 from apps.metrics.tiers import HOUR, floor_to
+from apps.nodes.types import NOT_KEPT
 
 KINDS = {
     "node": Source.Kind.NODE,
@@ -32,10 +34,24 @@ class KnownSource:
 
     id: int
     own_columns: Mapping[str, int]
+    standard: Mapping[str, int] = field(default_factory=lambda: STANDARD)
+    # What follows from other columns of the same report, and is not kept.
+    derived: Collection[str] = ()
+    # Where each name of a report goes, as it was found out; apps.metrics.report_rows.
+    places: dict[str, tuple[int, int] | None] = field(default_factory=dict, compare=False, repr=False)
 
     def key_of(self, name: str) -> int | None:
         """The number of a column, None when the source has never had it."""
-        return STANDARD.get(name) or self.own_columns.get(name)
+        return self.standard.get(name) or self.own_columns.get(name)
+
+    def unknown(self, names: Collection[str]) -> set[str]:
+        """Those of the names that would need a number."""
+        return set(names).difference(self.own_columns, self.standard, self.derived)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it gets no more columns of its own."""
+        return len(self.own_columns) >= MOST_OWN_COLUMNS
 
 
 class _Remembered:
@@ -99,9 +115,9 @@ def known_sources(wanted: Mapping[SourceKey, tuple[int, Collection[str]]]) -> di
         found.update(loaded)
         _remember_after_commit(loaded)
     for key in sorted(wanted):
-        new = [name for name in sorted(wanted[key][1]) if found[key].key_of(name) is None]
-        if new:
-            found[key] = _add_columns(key, found[key].id, new)
+        new = found[key].unknown(wanted[key][1])
+        if new and not found[key].is_full:
+            found[key] = _add_columns(key, found[key].id, sorted(new))
     return found
 
 
@@ -132,7 +148,13 @@ def _load(keys: Collection[SourceKey]) -> dict[SourceKey, KnownSource]:
     workspaces, kinds, refs = (set(part) for part in zip(*keys, strict=True))
     rows = Source.objects.filter(workspace_id__in=workspaces, kind__in=kinds, ref__in=refs)
     found = {(row.workspace_id, row.kind, row.ref): row for row in rows}
-    return {key: KnownSource(found[key].pk, own_columns(found[key])) for key in keys if key in found}
+    return {key: _known(found[key]) for key in keys if key in found}
+
+
+def _known(row: Source) -> KnownSource:
+    if not row.reports:
+        return KnownSource(row.pk, own_columns(row))
+    return KnownSource(row.pk, own_columns(row), FIXED, NOT_KEPT if row.kind == Source.Kind.NODE else ())
 
 
 def _create(fresh: Collection[tuple[SourceKey, int]]) -> None:
@@ -149,11 +171,12 @@ def _add_columns(key: SourceKey, source_id: int, names: Collection[str]) -> Know
     taken = own_columns(source)
     following = max([FIRST_OWN_KEY - 1, *taken.values()]) + 1
     fresh: dict[str, Any] = {}
-    for number, name in enumerate((name for name in names if name not in taken), start=following):
+    room = MOST_OWN_COLUMNS - len(taken)
+    for number, name in enumerate([name for name in names if name not in taken][:room], start=following):
         fresh[str(number)] = {"name": name}
     source.columns = {**source.columns, **fresh}
     source.save(update_fields=["columns"])
-    known = KnownSource(source_id, own_columns(source))
+    known = _known(source)
     _remember_after_commit({key: known})
     return known
 

@@ -16,6 +16,8 @@ _INSERT_HEAD = (
     "INSERT INTO ts_head (workspace_id, source_id, ts, payload) {rows} "
     "ON CONFLICT (workspace_id, source_id, ts) DO NOTHING"
 )
+# Told apart row by row: what came in for the first time, for those who go on with it.
+_INSERT_NEW = _INSERT_HEAD.format(rows="VALUES {rows}") + " RETURNING workspace_id, source_id, ts"
 _ARRAYS = "SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[])"
 # The newest row of a source is the end of its index: nothing needs to be kept up to date for it.
 _NEWEST_HEAD = (
@@ -34,7 +36,7 @@ _SELECT_HEAD = (
 _UPSERT_LATEST = (
     "INSERT INTO ts_latest (workspace_id, source_id, ts, payload) VALUES {rows} "
     "ON CONFLICT (workspace_id, source_id) DO UPDATE SET ts = excluded.ts, payload = excluded.payload "
-    "WHERE excluded.ts > ts_latest.ts"
+    "WHERE excluded.ts > ts_latest.ts RETURNING workspace_id, source_id"
 )
 
 
@@ -50,6 +52,14 @@ def insert_head(rows: Sequence[StoredRow]) -> int:
             else:
                 cursor.execute(*_with_values(_INSERT_HEAD, chunk))
             inserted += cursor.rowcount
+    return inserted
+
+
+def insert_new(rows: Sequence[StoredRow]) -> set[RowKey]:
+    """Insert the rows whose instant is not stored yet; the keys of those that were new."""
+    inserted: set[RowKey] = set()
+    for chunk in _chunks(rows):
+        inserted.update(_run(router.db_for_write(HeadRow), _INSERT_NEW, chunk))
     return inserted
 
 
@@ -71,20 +81,25 @@ def stored_head(keys: Sequence[RowKey]) -> dict[RowKey, bytes]:
     return found
 
 
-def upsert_latest(rows: Sequence[StoredRow]) -> None:
-    """Make each row its source's newest unless a newer one is stored. One row a source."""
+def upsert_latest(rows: Sequence[StoredRow]) -> set[tuple[int, int]]:
+    """Make each row its source's newest unless a newer one is stored; workspace and source of those that became it.
+
+    One row a source.
+    """
+    newest: set[tuple[int, int]] = set()
     for chunk in _chunks(rows):
-        _run(router.db_for_write(LatestRow), _UPSERT_LATEST, chunk, reads=False)
+        newest.update(_run(router.db_for_write(LatestRow), _UPSERT_LATEST, chunk))
+    return newest
 
 
 def _chunks(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
     return (rows[first : first + _CHUNK] for first in range(0, len(rows), _CHUNK))
 
 
-def _run(alias: str, statement: str, rows: Sequence[Sequence[Any]], *, reads: bool = True) -> list[Any]:
+def _run(alias: str, statement: str, rows: Sequence[Sequence[Any]]) -> list[Any]:
     with connections[alias].cursor() as cursor:
         cursor.execute(*_with_groups(statement, rows))
-        return list(cursor.fetchall()) if reads else []
+        return list(cursor.fetchall())
 
 
 def _with_values(statement: str, rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:

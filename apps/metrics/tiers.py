@@ -7,11 +7,12 @@ MINUTE = 60_000
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
-RAW, FIVE_MINUTES, HOURS, DAYS, FACTS = range(5)
+RAW, FIVE_MINUTES, HOURS, DAYS, FACTS, REPORTS = range(6)
 TIERS = (FIVE_MINUTES, HOURS, DAYS)
 # One block holds a day of raw results, a day of 5-minute buckets, 30 days of hours, 360 days of days.
 # Facts are five minutes of an interface's traffic each; apps.traffic reckons them.
-SPAN = {RAW: DAY, FIVE_MINUTES: DAY, HOURS: 30 * DAY, DAYS: 360 * DAY, FACTS: DAY}
+# Raw reports of nodes and the like come every few seconds: an hour of them fills a block.
+SPAN = {RAW: DAY, FIVE_MINUTES: DAY, HOURS: 30 * DAY, DAYS: 360 * DAY, FACTS: DAY, REPORTS: HOUR}
 STEP = {FIVE_MINUTES: 5 * MINUTE, HOURS: HOUR, DAYS: DAY}
 
 
@@ -22,10 +23,12 @@ class Retention:
     raw: int | None = 90
     five_minutes: int | None = 90
     hours: int | None = 730
+    reports: int | None = 7
 
     def limit_ms(self, tier: int, now_ms: int) -> int | None:
         """Blocks of the tier that end at or before this instant have had their time."""
-        days = {RAW: self.raw, FIVE_MINUTES: self.five_minutes, HOURS: self.hours, FACTS: self.five_minutes}.get(tier)
+        kept = {RAW: self.raw, REPORTS: self.reports, FIVE_MINUTES: self.five_minutes, HOURS: self.hours}
+        days = kept.get(FIVE_MINUTES if tier == FACTS else tier)
         return None if days is None else now_ms - days * DAY
 
 

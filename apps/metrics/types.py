@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
+from apps.common.values import Observation
 from apps.metrics.figures import SampleCounts
 from apps.metrics.uptime import StateTimes
 
@@ -14,12 +15,28 @@ STATE_NAMES: tuple[StateName, ...] = ("unknown", "up", "warning", "down")
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What became of a batch: new rows, exact repeats, rows that contradict a stored one, rows refused."""
+    """What became of a batch: new rows, exact repeats, rows that contradict a stored one, rows refused.
+
+    `fresh` are the new reports themselves, in the order of their sources and instants; `newest` those among them that
+    are now the newest of their source. Results of devices are only counted.
+    """
 
     stored: int = 0
     duplicates: int = 0
     conflicts: int = 0
     refused: int = 0
+    fresh: tuple[Observation, ...] = field(default=(), compare=False)
+    newest: tuple[Observation, ...] = field(default=(), compare=False)
+
+    def __add__(self, other: "Appended") -> "Appended":
+        return Appended(
+            self.stored + other.stored,
+            self.duplicates + other.duplicates,
+            self.conflicts + other.conflicts,
+            self.refused + other.refused,
+            self.fresh + other.fresh,
+            self.newest + other.newest,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from apps.alerts.services import create_first_rules, ensure_builtin_rules
 from apps.audit.services import record
 from apps.common.errors import ConflictError, ForbiddenError, GoneError, InvalidInputError
 from apps.common.ids import digest
+from apps.nodes.services import ensure_default_group
 from apps.workspaces.models import Workspace
 from apps.workspaces.services import create_workspace, installation_settings, lock_installation
 
@@ -63,11 +64,12 @@ def sign_up(
 def open_workspace(
     *, owner: User, name: str = "", slug: str | None = None, plan: Workspace.Plan | None = None, now: datetime
 ) -> Workspace:
-    """Make a workspace with everything a fresh one has: the owner's seat and the alert rules."""
+    """Make a workspace with everything a fresh one has: the owner's seat, the alert rules, a group for nodes."""
     title = (name.strip() or f"{owner.get_short_name()[:100]}'s workspace")[:120]
     workspace = create_workspace(owner=owner, name=title, slug=slug, plan=plan, now=now)
     ensure_builtin_rules(workspace=workspace)
     create_first_rules(workspace=workspace, now=now)
+    ensure_default_group(workspace=workspace)
     record(workspace=workspace, actor=owner.email, verb="workspace.create", subject=workspace.name, at=now)
     return workspace
 

@@ -1,7 +1,7 @@
-"""Pausing and forgetting a subject: writes that span devices, metrics and incidents."""
+"""Pausing, retiring and forgetting a subject: writes that span devices, nodes, metrics and incidents."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -16,10 +16,16 @@ from apps.devices.models import Device, DeviceState
 from apps.devices.state import CODE, Snapshot
 from apps.incidents import services as incidents
 from apps.metrics import services as metrics
+from apps.nodes import services as nodes
+from apps.nodes.models import Node
 from apps.pipeline.states import lock_states, save_states, source_of, write_flaps, write_snapshot
 from apps.projects.models import MaintenanceWindow
 from apps.tokens.models import AgentKey
+from apps.traffic import services as traffic
 from apps.workspaces.models import Workspace
+
+# By then no transaction that began before a node was retired can still be running.
+QUARANTINE = timedelta(minutes=10)
 
 
 @transaction.atomic
@@ -84,20 +90,47 @@ def _paused_from(row: DeviceState, *, at: datetime) -> Observation:
 
 
 @transaction.atomic
+def retire_node(*, node: Node, actor: str, now: datetime) -> None:
+    """Delete a node for everybody who looks: its secret is dead, and what is open about it closes without a word.
+
+    Its series go later (`forget_retired`): a report of it may still be on its way. NotFoundError when it is gone.
+    """
+    node = nodes.retire_node(node=node, actor=actor, now=now)
+    alerts.forget(workspace_id=node.workspace_id, ref=node.ref)
+    incidents.close_silently(ref=node.ref, reason="subject_deleted", now=now)
+
+
+def forget_retired(*, now: datetime, limit: int = 20) -> int:
+    """Delete series and rows of at most `limit` nodes that were retired a while ago; safe to stop and to run again."""
+    due = Node.objects.filter(retired_at__lte=now - QUARANTINE).order_by("retired_at")[:limit]
+    return sum(forget(ref=node.ref, now=now) for node in due)
+
+
+@transaction.atomic
 def forget(*, ref: Ref, now: datetime) -> bool:
-    """Remove a device and all that hangs on it: incidents close silently, series, keys and windows go, then the row.
+    """Remove a subject and all that hangs on it: incidents close silently, series, keys and windows go, then the row.
 
     This is the cascade where no foreign key can be (docs/architecture.md). False when it is gone already.
     """
-    device = Device.objects.select_for_update().filter(pk=ref.id).first() if ref.kind == "device" else None
-    if device is None:
+    subject = _locked_subject(ref)
+    if subject is None:
         return False
-    alerts.forget(workspace_id=device.workspace_id, ref=ref)
+    workspace_id = subject.workspace_id
+    alerts.forget(workspace_id=workspace_id, ref=ref)
     incidents.close_silently(ref=ref, reason="subject_deleted", now=now)
-    metrics.forget(workspace_id=device.workspace_id, ref=ref)
-    keys = AgentKey.objects.of(device.workspace_id)
-    keys.filter(subject=AgentKey.Subject.DEVICE, subject_id=ref.id).delete()
-    windows = MaintenanceWindow.objects.of(device.workspace_id)
-    windows.filter(subject_kind=ref.kind, subject_id=ref.id).delete()
-    device.delete()
+    if isinstance(subject, Node):
+        traffic.forget(workspace_id=workspace_id, ref=ref)
+    metrics.forget(workspace_id=workspace_id, ref=ref)
+    AgentKey.objects.of(workspace_id).filter(subject=ref.kind, subject_id=ref.id).delete()
+    MaintenanceWindow.objects.of(workspace_id).filter(subject_kind=ref.kind, subject_id=ref.id).delete()
+    if isinstance(subject, Node):
+        nodes.drop_node(node=subject)
+    else:
+        subject.delete()
     return True
+
+
+def _locked_subject(ref: Ref) -> Device | Node | None:
+    if ref.kind == "device":
+        return Device.objects.select_for_update().filter(pk=ref.id).first()
+    return Node.objects.select_for_update().filter(pk=ref.id).first() if ref.kind == "node" else None

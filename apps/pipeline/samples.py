@@ -1,7 +1,4 @@
-"""The door for reports of nodes, containers and instances: rules judge, incidents follow. One transaction.
-
-Their columns are not stored yet, so this door only judges; a store joins it here.
-"""
+"""The door for reports of nodes, containers and instances: kept, judged, incidents follow. One transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -14,6 +11,8 @@ from apps.alerts.types import Sample, Subject, Verdict
 from apps.common import bus
 from apps.common.values import Observation, Ref
 from apps.incidents import services as incidents
+from apps.metrics import services as metrics
+from apps.metrics.types import Appended
 
 
 @transaction.atomic
@@ -24,18 +23,21 @@ def submit_samples(
     now: datetime,
     opens_from: datetime | None = None,
 ) -> list[Verdict]:
-    """Judge up to 500 reports and let incidents follow; answers what was said.
+    """Keep up to 500 reports, judge them and let incidents follow; answers what was said.
 
     `subjects` describes who reported; reports of others, and of another workspace than their subject's, are dropped.
-    Rules see the values exactly as they came. A report that came before changes nothing. Before `opens_from` (the
-    first minute after a start, contract Dash 9.4) nothing opens.
+    Rules see the values exactly as they came; what is derived for them alone is not kept. A report that came before
+    changes nothing. Before `opens_from` (the first minute after a start, contract Dash 9.4) nothing opens.
     """
-    samples = [
-        Sample(subjects[seen.source.subject], seen.at, seen.values, seen.observed_at)
-        for seen in observations
-        if _belongs(seen, subjects)
-    ]
+    known = [seen for seen in observations if _belongs(seen, subjects)]
+    keep(known, now=now)
+    samples = [Sample(subjects[seen.source.subject], seen.at, seen.values, seen.observed_at) for seen in known]
     return judge(samples, now=now, opens_from=opens_from)
+
+
+def keep(observations: Sequence[Observation], *, now: datetime) -> Appended:
+    """Keep reports in the caller's transaction; what feeds on them, such as traffic, follows their sealing."""
+    return metrics.append(rows=observations, now=now)
 
 
 def judge(samples: Sequence[Sample], *, now: datetime, opens_from: datetime | None = None) -> list[Verdict]:

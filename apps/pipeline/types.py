@@ -7,6 +7,7 @@ from typing import Any
 
 from apps.devices.state import Outcome
 from apps.devices.types import Change
+from apps.nodes.types import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,25 @@ class DeviceFact:
     certificate_expires_at: datetime | None = None
     certificate_issuer: str = ""
     domain_expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFact:
+    """One report of a node's agent, on its way in; `at` is the server's clock, `address` where it came from."""
+
+    workspace_id: int
+    node_id: int
+    at: datetime
+    report: Report
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeReply:
+    """What became of a node's report: whether it is kept, and the version that its agent should become."""
+
+    kept: bool = False
+    wanted_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

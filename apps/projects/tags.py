@@ -45,5 +45,5 @@ def tag_counts(*, workspace: Workspace, projects: Iterable[int] | None = None) -
 
 
 def drop_unused(*, workspace: Workspace) -> None:
-    """Forget tags that no device carries any more."""
-    Tag.objects.of(workspace).filter(devices__isnull=True).delete()
+    """Forget tags that no device and no node carries any more."""
+    Tag.objects.of(workspace).filter(devices__isnull=True, nodes__isnull=True).delete()

@@ -38,7 +38,11 @@ class ApiToken(TenantModel):
 
 
 class AgentKey(TenantModel):
-    """A secret that names one subject and may only write to it: a heartbeat token, later node secrets."""
+    """A secret that names one subject and may only write to it: a heartbeat token, a node's secret.
+
+    One that we made is unguessable and unique everywhere. One that people chose means something inside its workspace
+    only, so it can neither collide with nor be probed through another tenant.
+    """
 
     class Subject(models.TextChoices):
         DEVICE = "device"
@@ -47,14 +51,25 @@ class AgentKey(TenantModel):
 
     subject = models.CharField(max_length=8, choices=Subject)
     subject_id = models.BigIntegerField()
-    hash = models.CharField(max_length=64, unique=True)
+    hash = models.CharField(max_length=64)
     # Shown again to whoever configures the sender, so it must be readable.
     secret = EncryptedTextField()
+    generated = models.BooleanField(default=True)
     created_at = models.DateTimeField()
+    # The end of a key that another one follows; the key in force has none.
+    valid_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "subject", "subject_id"], name="agent_key_once_per_subject"),
+            models.UniqueConstraint(
+                fields=["workspace", "subject", "subject_id"],
+                condition=models.Q(valid_until__isnull=True),
+                name="agent_key_once_per_subject",
+            ),
+            models.UniqueConstraint(fields=["workspace", "hash"], name="agent_key_once_per_workspace"),
+            models.UniqueConstraint(
+                fields=["hash"], condition=models.Q(generated=True), name="agent_key_generated_once"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,8 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from django.db.models import Q
 
 from apps.common.ids import digest
 from apps.tokens.models import AgentKey, ApiToken
@@ -51,11 +53,43 @@ def token_by_secret(raw: str) -> ApiToken | None:
 
 def key_of(*, workspace: Workspace | int, subject: AgentKey.Subject, subject_id: int) -> AgentKey | None:
     """The key in force of one subject."""
-    key: AgentKey | None = AgentKey.objects.of(workspace).filter(subject=subject, subject_id=subject_id).first()
+    key: AgentKey | None = (
+        AgentKey.objects.of(workspace).filter(_in_force(), subject=subject, subject_id=subject_id).first()
+    )
     return key
+
+
+def keys_of(*, workspace: Workspace | int, subject: AgentKey.Subject, subject_ids: Collection[int]) -> dict[int, str]:
+    """The secrets in force of many subjects, by their primary keys."""
+    keys = AgentKey.objects.of(workspace).filter(_in_force(), subject=subject, subject_id__in=subject_ids)
+    return {key.subject_id: key.secret for key in keys}
 
 
 def key_by_secret(raw: str) -> AgentKey | None:
-    """Whose key this is, in whichever workspace: generated keys are unguessable and unique."""
-    key: AgentKey | None = AgentKey.objects.select_related("workspace").filter(hash=digest(raw)).first()
+    """Whose key in force this is, in whichever workspace: generated keys are unguessable and unique."""
+    keys = AgentKey.objects.select_related("workspace").filter(_in_force(), generated=True)
+    key: AgentKey | None = keys.filter(hash=digest(raw)).first()
     return key
+
+
+def key_of_agent(
+    raw: str, *, subject: AgentKey.Subject, workspace: int | None, default_workspace: int | None, now: datetime
+) -> AgentKey | None:
+    """Whose key an agent sends, its workspace at hand; one that is followed by another counts until its end.
+
+    On a workspace's own host only that workspace's keys are known. On the host of all of them (`workspace` None) a
+    generated key names its workspace, and a chosen one counts in the default workspace alone.
+    """
+    keys = AgentKey.objects.select_related("workspace").filter(_in_force() | Q(valid_until__gt=now), subject=subject)
+    if workspace is not None:
+        found = keys.filter(workspace=workspace, hash=digest(raw)).first()
+    else:
+        found = keys.filter(generated=True, hash=digest(raw)).first()
+        if found is None and default_workspace is not None:
+            found = keys.filter(workspace=default_workspace, hash=digest(raw)).first()
+    key: AgentKey | None = found
+    return key
+
+
+def _in_force() -> Q:
+    return Q(valid_until__isnull=True)

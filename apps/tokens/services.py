@@ -2,10 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import Q
 
-from apps.common.errors import InvalidInputError
-from apps.common.ids import digest, new_secret
+from apps.common.errors import ConflictError, InvalidInputError
+from apps.common.ids import digest, new_secret, random_text
 from apps.tokens.models import AgentKey, ApiToken
 from apps.workspaces.models import Membership, Workspace
 from apps.workspaces.plans import ensure_room
@@ -15,6 +16,9 @@ PREFIX = "dm_live_"
 LONGEST_DAYS = 3650
 # A token's last use is worth knowing to the minute, not at the price of a write per request.
 USE_RESOLUTION = timedelta(minutes=1)
+# About 95 bits, in the alphabet that agents of nodes have always been given.
+GENERATED_LENGTH = 16
+NO_TIME = timedelta(0)
 
 
 @transaction.atomic
@@ -78,8 +82,50 @@ def renew_agent_key(
         workspace=workspace,
         subject=subject,
         subject_id=subject_id,
-        defaults={"hash": digest(raw), "secret": raw, "created_at": now},
+        valid_until=None,
+        defaults={"hash": digest(raw), "secret": raw, "generated": True, "created_at": now},
     )
+    return raw
+
+
+@transaction.atomic
+def set_agent_key(
+    *,
+    workspace: Workspace | int,
+    subject: AgentKey.Subject,
+    subject_id: int,
+    secret: str | None = None,
+    overlap: timedelta = NO_TIME,
+    now: datetime,
+) -> str:
+    """Give a subject a secret people chose, or 16 random letters and digits; answers it.
+
+    The key before ends now, or after an overlap in which both count. ConflictError (`duplicate_secret`) when another
+    subject of the workspace has the chosen one; nothing is changed then.
+    """
+    raw = secret or random_text(GENERATED_LENGTH)
+    workspace_id = workspace if isinstance(workspace, int) else workspace.pk
+    mine = AgentKey.objects.of(workspace_id).filter(subject=subject, subject_id=subject_id)
+    list(mine.select_for_update().order_by("pk"))
+    # A key that comes back is the key in force again, not a second row.
+    mine.filter(Q(valid_until__lte=now) | Q(hash=digest(raw))).delete()
+    if overlap > NO_TIME:
+        mine.filter(valid_until__isnull=True).update(valid_until=now + overlap)
+    else:
+        mine.delete()
+    try:
+        with transaction.atomic():
+            AgentKey.objects.create(
+                workspace_id=workspace_id,
+                subject=subject,
+                subject_id=subject_id,
+                hash=digest(raw),
+                secret=raw,
+                generated=secret is None,
+                created_at=now,
+            )
+    except IntegrityError:
+        raise ConflictError("Another node has this secret.", code="duplicate_secret") from None
     return raw
 
 

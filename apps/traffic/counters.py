@@ -9,7 +9,6 @@ from apps.metrics.models import Block, Source
 from apps.metrics.packing import INT64
 from apps.metrics.raw import Cells
 from apps.metrics.sources import own_columns
-from apps.metrics.tiers import RAW
 from apps.traffic.facts import Sample
 from apps.traffic.models import LONGEST_NAME
 
@@ -49,7 +48,7 @@ class Tape:
     """The sealed raw samples of one source, block by block and each read once; how long a block is does not matter."""
 
     def __init__(self, source: Source, wiring: Wiring) -> None:
-        self._blocks = Block.objects.of(source.workspace_id).filter(source_id=source.pk, tier=RAW)
+        self._blocks = Block.objects.of(source.workspace_id).filter(source_id=source.pk, tier=source.raw_tier)
         self._starts: list[int] = list(self._blocks.order_by("t0").values_list("t0", flat=True))
         self._keys = {key for pair in wiring.values() for key in pair}
         self._tables: dict[int, Table] = {}

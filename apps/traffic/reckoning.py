@@ -7,7 +7,7 @@ from datetime import datetime
 from apps.common.clock import epoch_ms
 from apps.metrics.columns import read_row
 from apps.metrics.models import HeadRow, Source
-from apps.metrics.tiers import DEFAULT_RETENTION, RAW, Retention
+from apps.metrics.tiers import DEFAULT_RETENTION, REPORTS, Retention
 from apps.traffic.blocks import stored_facts
 from apps.traffic.counters import samples_in, wiring_of
 from apps.traffic.cycles import Cycle
@@ -105,7 +105,7 @@ def from_facts(
 
 def settled(found: Reckoned, cycle: Cycle, *, now: datetime, retention: Retention) -> Reckoned:
     """The same, with how final it is."""
-    raw_since = retention.limit_ms(RAW, epoch_ms(now))
+    raw_since = retention.limit_ms(REPORTS, epoch_ms(now))
     complete = is_complete(found.content, found.scope)
     status = status_of(cycle, now=now, data_complete=complete, raw_since_ms=raw_since)
     return replace(found, scope=replace(found.scope, status=status))

@@ -142,6 +142,21 @@ class Invitation(TenantModel):
         return self.status
 
 
+class SurfaceSetting(TenantModel):
+    """What only one API's clients know of: kept as it is said, and read by nobody else."""
+
+    surface = models.CharField(max_length=12)
+    data = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "surface"], name="surface_setting_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.surface} of {self.workspace_id}"
+
+
 class Domain(TenantModel):
     """A host name of a workspace's own. One table, so that no tenant can serve under another's name."""
 

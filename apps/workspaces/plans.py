@@ -21,6 +21,7 @@ Limit = Literal[
     "escalationSteps",
     "onCallSchedules",
     "incidentDays",
+    "nodes",
 ]
 
 LIMITS: dict[PlanName, dict[Limit, int | None]] = {
@@ -37,6 +38,7 @@ LIMITS: dict[PlanName, dict[Limit, int | None]] = {
         "escalationSteps": 1,
         "onCallSchedules": 0,
         "incidentDays": 7,
+        "nodes": 5,
     },
     "premium": {
         "projects": 10,
@@ -51,6 +53,7 @@ LIMITS: dict[PlanName, dict[Limit, int | None]] = {
         "escalationSteps": 10,
         "onCallSchedules": 5,
         "incidentDays": 400,
+        "nodes": 100,
     },
 }
 # One's own machine: every workspace Premium, nothing counted, the check interval bounded by sense only.
@@ -67,6 +70,7 @@ SELF_HOSTED: dict[Limit, int | None] = {
     "escalationSteps": None,
     "onCallSchedules": None,
     "incidentDays": 400,
+    "nodes": None,
 }
 # An interval for a new device when nobody asked for one and the plan would allow a very short one.
 USUAL_INTERVAL_S = 60
@@ -83,6 +87,7 @@ _SENTENCES: dict[str, str] = {
     "members": "Plan limit reached. Your plan allows {max} members.",
     "apiTokens": "Plan limit reached. Your plan allows {max} API tokens.",
     "tagsPerDevice": "Plan limit reached. Your plan allows {max} tags per device.",
+    "nodes": "Plan limit reached. Your plan allows {max} nodes.",
     "tags": "Plan limit reached. Your plan allows {max} different tags.",
     "escalationSteps": "Plan limit reached. Your plan allows {max} escalation steps per project.",
     "onCallSchedules": "Plan limit reached. Your plan allows {max} on-call schedules per project.",

@@ -22,9 +22,9 @@ def columns_of(view: Mapping[str, Any]) -> Values:
         "net.rx_rate": network.get("recv_bps"),
         "net.tx_rate": network.get("sent_bps"),
         "conn.tcp": (view.get("connections") or {}).get("tcp"),
-        "raid.failed": _raid(view.get("raid")),
+        "raid.failed": raid_failed(view.get("raid")),
         "temp.max_c": _hottest((view.get("thermal") or {}).get("sensors") or []),
-        **_smart(disk.get("smart")),
+        **smart_values(disk.get("smart")),
     }
 
 
@@ -42,7 +42,7 @@ def _primary(mounts: Iterable[Mapping[str, Any]]) -> float | None:
     return found.get("used_ratio") if found is not None else None
 
 
-def _raid(raid: Mapping[str, Any] | None) -> float | None:
+def raid_failed(raid: Mapping[str, Any] | None) -> float | None:
     """Failed members of all arrays; an array that is ill without saying how many counts as one."""
     if raid is None or not raid.get("available"):
         return None
@@ -57,7 +57,8 @@ def _failed(array: Mapping[str, Any]) -> int:
     return int(health not in {"", "healthy"})
 
 
-def _smart(smart: Mapping[str, Any] | None) -> Values:
+def smart_values(smart: Mapping[str, Any] | None) -> Values:
+    """What SMART says of all disks together; no value where no disk says anything about it."""
     devices = list(smart.get("devices") or []) if smart is not None else []
     warnings = [device["critical_warning"] for device in devices if device.get("critical_warning") is not None]
     attributes = [device["failing_attrs"] for device in devices if device.get("failing_attrs") is not None]

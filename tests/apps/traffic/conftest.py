@@ -12,7 +12,7 @@ from apps.common.clock import epoch_ms, from_epoch_ms
 from apps.common.values import Observation, Ref, SourceRef
 from apps.metrics import services as metrics
 from apps.metrics.models import Block, DirtyWindow, Source
-from apps.metrics.tiers import DAY, FACTS
+from apps.metrics.tiers import DAY, FACTS, Retention
 from apps.traffic import services
 from apps.traffic.cycles import Cycle
 from apps.traffic.facts import Fact, Sample, facts_of
@@ -52,9 +52,11 @@ def reports_of(
 
 
 def send(rows: Sequence[Observation], now: datetime) -> None:
+    # Months of reports at once, which the usual retention would refuse.
+    kept = {row.workspace_id: Retention(reports=None) for row in rows}
     for first in range(0, len(rows), 500):
         with transaction.atomic():
-            metrics.append(rows=rows[first : first + 500], now=now)
+            metrics.append(rows=rows[first : first + 500], now=now, retention=kept)
 
 
 def seal(now: datetime, workspace: Workspace, ref: Ref = NODE) -> None:
@@ -62,9 +64,9 @@ def seal(now: datetime, workspace: Workspace, ref: Ref = NODE) -> None:
     metrics.seal(source=source, now=now)
 
 
-def settle(now: datetime, workspace: Workspace) -> None:
+def settle(now: datetime, workspace: Workspace, ref: Ref = NODE) -> None:
     """Seal and reckon all there is."""
-    seal(now, workspace)
+    seal(now, workspace, ref)
     for _ in range(50):
         if not services.rewrite_late():
             assert not DirtyWindow.objects.filter(tier=FACTS).exists()
@@ -82,9 +84,9 @@ def stored(workspace: Workspace) -> dict[str, Any]:
     }
 
 
-def facts(workspace: Workspace, iface: str = "eth0") -> list[Fact]:
+def facts(workspace: Workspace, iface: str = "eth0", ref: Ref = NODE) -> list[Fact]:
     """What is known of an interface, from wherever it is."""
-    source = Source.objects.of(workspace.pk).get(ref=f"{NODE.id}")
+    source = Source.objects.of(workspace.pk).get(ref=f"{ref.id}")
     line = lines_of(source).get(iface)
     if line is None:
         return []

@@ -10,7 +10,7 @@ from apps.common.errors import NotFoundError
 from apps.common.values import Ref
 from apps.metrics import services as metrics
 from apps.metrics.models import Block
-from apps.metrics.tiers import FACTS, RAW
+from apps.metrics.tiers import FACTS, REPORTS
 from apps.traffic import rebuilds, rewrite, services
 from apps.traffic.blocks import read_day, write_day
 from apps.traffic.models import CycleRecord, Rebuild
@@ -167,7 +167,7 @@ def test_a_rebuild_that_cannot_end_says_why(workspace, samples, later, reason) -
 
 def test_a_damaged_raw_block_fails_the_rebuild_and_leaves_the_facts(workspace, samples) -> None:
     before = stored(workspace)
-    Block.objects.filter(tier=RAW).update(payload=b"\x01damaged")
+    Block.objects.filter(tier=REPORTS).update(payload=b"\x01damaged")
     services.start_rebuild(workspace=workspace, ref=NODE, now=NOW)
 
     services.run_rebuilds(now=NOW)
@@ -190,7 +190,7 @@ def test_rows_of_ended_cycles_that_raw_samples_reach_into_are_made_again(workspa
 
 def test_facts_whose_raw_samples_are_gone_survive_a_rebuild(workspace, samples) -> None:
     before = stored(workspace)
-    oldest = Block.objects.filter(tier=RAW).order_by("t0").first()
+    oldest = Block.objects.filter(tier=REPORTS).order_by("t0").first()
     oldest.delete()
 
     services.start_rebuild(workspace=workspace, ref=NODE, now=NOW)

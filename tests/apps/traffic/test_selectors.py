@@ -12,7 +12,7 @@ from apps.common.clock import epoch_ms, from_epoch_ms
 from apps.common.errors import ConflictError, InvalidInputError
 from apps.common.values import Ref
 from apps.metrics.models import Block
-from apps.metrics.tiers import DAY, FACTS, RAW
+from apps.metrics.tiers import DAY, FACTS, REPORTS
 from apps.traffic import selectors, services
 from apps.traffic.choices import NodeChoice, settings_of, terms_of
 from apps.traffic.facts import Sample
@@ -169,7 +169,7 @@ def test_an_ended_cycle_is_written_down_and_outlives_its_facts(billing) -> None:
     later = now + timedelta(hours=48)
     assert services.record_ended(now=later) == 1
     assert services.record_ended(now=later + timedelta(days=20)) == 0
-    Block.objects.filter(tier__in=[RAW, FACTS]).delete()
+    Block.objects.filter(tier__in=[FACTS, REPORTS]).delete()
 
     again = [
         selectors.summary(**asked(billing, later, period="previous", choice=NodeChoice(p95=p95, direction=direction)))
@@ -189,7 +189,7 @@ def test_a_written_cycle_says_in_lite_mode_what_its_samples_said(workspace) -> N
     settle(now, workspace)
     before = selectors.summary(**asked(workspace, now, period="previous")).stats
     services.record_ended(now=now + timedelta(hours=48))
-    Block.objects.filter(tier__in=[RAW, FACTS]).delete()
+    Block.objects.filter(tier__in=[FACTS, REPORTS]).delete()
 
     after = selectors.summary(**asked(workspace, now, period="previous")).stats
 

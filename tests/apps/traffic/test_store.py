@@ -16,7 +16,7 @@ from apps.common.values import Ref
 from apps.metrics import services as metrics
 from apps.metrics.columns import read_row
 from apps.metrics.models import Block, HeadRow, Source
-from apps.metrics.tiers import DAY, FACTS, RAW, Retention
+from apps.metrics.tiers import DAY, FACTS, REPORTS, Retention
 from apps.traffic import advance, ledger, rewrite, services
 from apps.traffic.facts import BUCKET_MS, Sample
 from apps.traffic.models import Interface
@@ -213,7 +213,7 @@ def test_facts_older_than_the_oldest_raw_row_stand(workspace) -> None:
     send(reports_of(workspace, samples), NOW + timedelta(days=2))
     settle(NOW + timedelta(days=2), workspace)
     before = stored(workspace)
-    Block.objects.filter(tier=RAW, t0__lt=START + DAY).delete()
+    Block.objects.filter(tier=REPORTS, t0__lt=START + DAY).delete()
     inside = next(sample for sample in samples if sample.ts > START + DAY + 3 * BUCKET_MS)
     again = [report(workspace, inside.ts, {"eth0": inside[1:]})]
     send(again, NOW + timedelta(days=2))
@@ -227,7 +227,7 @@ def test_facts_expire_with_the_five_minute_tier(workspace) -> None:
     send(reports_of(workspace, walk(count=300, step_ms=300_000)), NOW)
     settle(NOW, workspace)
 
-    gone = metrics.expire(now=NOW, retention={workspace.pk: Retention(raw=None, five_minutes=1)})
+    gone = metrics.expire(now=NOW, retention={workspace.pk: Retention(raw=None, reports=None, five_minutes=1)})
 
     assert gone.facts == 1
     assert {t0 for t0, *_ in stored(workspace)["blocks"]} == {START + DAY}

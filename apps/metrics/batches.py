@@ -1,0 +1,72 @@
+"""Rows on their way into the inbox: those of an acceptable age, their sources, and the first one of each instant."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from apps.common.clock import epoch_ms
+from apps.common.values import Observation
+from apps.metrics.sources import KnownSource, SourceKey, known_sources, source_key
+from apps.metrics.statements import RowKey, StoredRow
+from apps.metrics.tiers import DEFAULT_RETENTION, MINUTE, Retention
+
+FUTURE_MS = 5 * MINUTE
+
+# A row and its instant in milliseconds.
+Timed = tuple[int, Observation]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Payloads by key, the first of an instant; how many repeated one, and how many contradicted one."""
+
+    sources: Mapping[SourceKey, KnownSource]
+    payloads: Mapping[RowKey, bytes]
+    duplicates: int
+    conflicts: int
+
+    @property
+    def ordered(self) -> list[StoredRow]:
+        """The rows in the one order of every writer, so that two transactions never wait for each other."""
+        return [(*key, self.payloads[key]) for key in sorted(self.payloads)]
+
+
+def timely(rows: Sequence[Observation], *, tier: int, now_ms: int, retention: Mapping[int, Retention]) -> list[Timed]:
+    """Rows that are neither too far in the future nor older than their workspace keeps the tier."""
+    limits = {row.workspace_id: _oldest(row.workspace_id, tier, now_ms, retention) for row in rows}
+    timed = [(epoch_ms(row.at), row) for row in rows]
+    return [(ts, row) for ts, row in timed if limits[row.workspace_id] <= ts <= now_ms + FUTURE_MS]
+
+
+def batch_of(
+    accepted: Sequence[Timed],
+    payload_of: Callable[[Observation, KnownSource], bytes],
+    names_of: Callable[[Observation], Collection[str]],
+) -> Batch:
+    """The batch of these rows; their sources are made, or given columns of these names, where needed."""
+    keys = [source_key(row.workspace_id, row.source) for _, row in accepted]
+    sources = known_sources(_wanted(accepted, keys, names_of))
+    payloads: dict[RowKey, bytes] = {}
+    duplicates = conflicts = 0
+    for (ts, row), key in zip(accepted, keys, strict=True):
+        source = sources[key]
+        payload = payload_of(row, source)
+        first = payloads.setdefault((row.workspace_id, source.id, ts), payload)
+        duplicates += first is not payload and first == payload
+        conflicts += first != payload
+    return Batch(sources, payloads, duplicates, conflicts)
+
+
+def _oldest(workspace_id: int, tier: int, now_ms: int, retention: Mapping[int, Retention]) -> int:
+    return max(0, retention.get(workspace_id, DEFAULT_RETENTION).limit_ms(tier, now_ms) or 0)
+
+
+def _wanted(
+    accepted: Sequence[Timed], keys: Sequence[SourceKey], names_of: Callable[[Observation], Collection[str]]
+) -> dict[SourceKey, tuple[int, set[str]]]:
+    """Of every source its oldest row's time and the names of the columns that its rows use."""
+    wanted: dict[SourceKey, tuple[int, set[str]]] = {}
+    for (ts, row), key in zip(accepted, keys, strict=True):
+        first, names = wanted.get(key) or (ts, set())
+        names.update(names_of(row))
+        wanted[key] = (min(first, ts), names)
+    return wanted

@@ -1,0 +1,120 @@
+"""Reports as rows: what the inbox holds of one, what is kept of the newest, and how both are read back."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from apps.common.values import Observation, Ref
+from apps.metrics.codec import Table, decode
+from apps.metrics.columns import DETAIL, read_row
+from apps.metrics.models import Block, LatestRow, Source
+from apps.metrics.packing import INT64
+from apps.metrics.raw import Cells, chosen_cells, head_rows
+from apps.metrics.reported import FIXED_NAMES, kept, rounded
+from apps.metrics.rows import cut, union
+from apps.metrics.sources import KnownSource, own_columns, sources_of
+from apps.metrics.tiers import HOUR, REPORTS, floor_to
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReport:
+    """The newest report of a subject: exact values by column, and the detail that came with it."""
+
+    ts_ms: int
+    values: Mapping[str, int | float]
+    detail: Mapping[str, Any]
+
+
+def report_payload(row: Observation, source: KnownSource) -> bytes:
+    """The cells of a report for the inbox, rounded as they are kept."""
+    return msgspec.json.encode({key: rounded(value, decimals) for key, decimals, value in _cells(row, source)})
+
+
+def latest_payload(row: Observation, source: KnownSource) -> bytes:
+    """The cells of the newest report, exact, and its detail."""
+    cells: dict[int, Any] = {key: value for key, _, value in _cells(row, source)}
+    if row.detail:
+        cells[DETAIL] = row.detail
+    return msgspec.json.encode(cells)
+
+
+def _cells(row: Observation, source: KnownSource) -> list[tuple[int, int, int | float]]:
+    """Column, decimal places and value of all that is kept of a report, in the order it was said."""
+    places, cells = source.places, []
+    for name, value in row.values.items():
+        place = places[name] if name in places else _place(source, name)
+        if place is not None and value is not None and -INT64 <= value < INT64:
+            cells.append((*place, value))
+    return cells
+
+
+def _place(source: KnownSource, name: str) -> tuple[int, int] | None:
+    key = None if name in source.derived else source.key_of(name)
+    place = None if key is None else (key, kept(name).decimals)
+    # What has no number today may have one tomorrow, and of such names there is no end.
+    if place is not None or name in source.derived:
+        source.places[name] = place
+    return place
+
+
+def latest_reports(*, workspace_id: int, refs: Collection[Ref]) -> dict[int, StoredReport]:
+    """The newest report of each subject by its primary key; without an entry where there is none. Two statements."""
+    sources = {source.pk: (ref, source) for ref, source in sources_of(workspace_id, refs).items()}
+    rows = LatestRow.objects.of(workspace_id).filter(source_id__in=list(sources))
+    found: dict[int, StoredReport] = {}
+    for source_id, ts, payload in rows.values_list("source_id", "ts", "payload"):
+        ref, source = sources[source_id]
+        cells, names = read_row(payload), column_names(source)
+        detail = cells.pop(DETAIL, None) or {}
+        found[ref.id] = StoredReport(ts, {names[key]: value for key, value in cells.items() if key in names}, detail)
+    return found
+
+
+def newest_instants(refs: Mapping[int, Collection[Ref]]) -> dict[tuple[int, Ref], int]:
+    """When each subject was heard of last (milliseconds), by workspace; two statements for any number of them."""
+    keys = {(workspace_id, f"{ref.id}"): ref for workspace_id, some in refs.items() for ref in some}
+    if not keys:
+        return {}
+    sources = Source.objects.filter(
+        workspace_id__in=list(refs), kind=Source.Kind.NODE, ref__in={ref for _, ref in keys}
+    ).values_list("pk", "workspace_id", "ref")
+    wanted = {pk: (workspace, keys[workspace, ref]) for pk, workspace, ref in sources if (workspace, ref) in keys}
+    rows = LatestRow.objects.filter(workspace_id__in=list(refs), source_id__in=list(wanted))
+    return {wanted[source_id]: ts for source_id, ts in rows.values_list("source_id", "ts")}
+
+
+def column_names(source: Source) -> dict[int, str]:
+    """Every column a reporting source may have, by number."""
+    return {**FIXED_NAMES, **{key: name for name, key in own_columns(source).items()}}
+
+
+def hours_of(
+    source: Source, start_ms: int, end_ms: int, keys: Collection[int] | None = None, *, sealed_only: bool = False
+) -> Iterator[Table]:
+    """The raw reports of [start, end), an hour at a time and oldest first; hours without any are left out."""
+    first = floor_to(start_ms, HOUR)
+    heads = {} if sealed_only else _by_hour(head_rows(source.workspace_id, [source.pk], start_ms, end_ms), source)
+    for t0, payload in _hour_payloads(source, first, end_ms, heads):
+        table = Table() if payload is None else decode(payload, keys)
+        fresh = chosen_cells(heads.get(t0, {}), keys)
+        yield cut(union(table, fresh) if fresh else table, start_ms, end_ms)
+
+
+def _by_hour(rows: Mapping[int, Mapping[int, Cells]], source: Source) -> dict[int, dict[int, Cells]]:
+    hours: dict[int, dict[int, Cells]] = {}
+    for ts, cells in rows.get(source.pk, {}).items():
+        hours.setdefault(floor_to(ts, HOUR), {})[ts] = cells
+    return hours
+
+
+def _hour_payloads(
+    source: Source, start_ms: int, end_ms: int, heads: Mapping[int, Any]
+) -> Sequence[tuple[int, bytes | None]]:
+    """Sealed hours and those that are in the inbox alone, ascending."""
+    blocks = Block.objects.of(source.workspace_id).filter(
+        source_id=source.pk, tier=REPORTS, t0__gte=start_ms, t0__lt=end_ms
+    )
+    stored = {t0: bytes(payload) for t0, payload in blocks.values_list("t0", "payload")}
+    return [(t0, stored.get(t0)) for t0 in sorted({*heads, *stored})]

@@ -1,0 +1,116 @@
+"""Reads about nodes: lists with a bound, and one by its number inside a workspace."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from apps.common.errors import NotFoundError
+from apps.nodes.models import Node, NodeGroup, NodeSection
+from apps.tokens.models import AgentKey
+from apps.tokens.selectors import key_of, key_of_agent, keys_of
+from apps.workspaces.models import Workspace
+
+MOST = 1000
+NODE = AgentKey.Subject.NODE
+
+
+def nodes_of(
+    workspace: Workspace | int,
+    *,
+    projects: Collection[int] | None = None,
+    public_only: bool = False,
+    limit: int = MOST,
+    offset: int = 0,
+) -> list[Node]:
+    """Live nodes in their order with tags and groups, at most 1,000 at a time."""
+    nodes = Node.objects.of(workspace).live().with_parts().in_order()
+    if projects is not None:
+        nodes = nodes.filter(project__in=projects)
+    if public_only:
+        nodes = nodes.filter(public=True)
+    return list(nodes[offset : offset + min(limit, MOST)])
+
+
+def node_by_number(
+    workspace: Workspace | int, number: int, *, projects: Collection[int] | None = None, public_only: bool = False
+) -> Node:
+    """One live node; NotFoundError when unknown, foreign, retired or outside the scope."""
+    nodes = Node.objects.of(workspace).live().with_parts().filter(number=number)
+    if projects is not None:
+        nodes = nodes.filter(project__in=projects)
+    if public_only:
+        nodes = nodes.filter(public=True)
+    found = nodes.first()
+    if found is None:
+        raise NotFoundError("Node not found")
+    return found
+
+
+def tags_of(node: Node) -> tuple[str, ...]:
+    """A node's tags in their order; without a statement for nodes of `nodes_of` and `node_by_number`."""
+    links = sorted(node.tag_links.all(), key=lambda link: link.position)
+    return tuple(link.tag.text for link in links)
+
+
+def groups_of(workspace: Workspace | int, *, limit: int = MOST) -> list[NodeGroup]:
+    """Groups by number, the default one first."""
+    return list(NodeGroup.objects.of(workspace).order_by("number")[:limit])
+
+
+def members_of(groups: Sequence[NodeGroup], *, public_only: bool = False) -> dict[int, list[int]]:
+    """The numbers of the live nodes in each group, ascending, by the group's primary key."""
+    links = NodeGroup.nodes.through.objects.filter(nodegroup__in=[group.pk for group in groups])
+    links = links.filter(node__retired_at__isnull=True)
+    if public_only:
+        links = links.filter(node__public=True)
+    found: dict[int, list[int]] = {group.pk: [] for group in groups}
+    for group, number in links.order_by("node__number").values_list("nodegroup", "node__number"):
+        found[group].append(number)
+    return found
+
+
+def group_by_number(workspace: Workspace | int, number: int) -> NodeGroup:
+    """One group; NotFoundError when unknown or foreign."""
+    group: NodeGroup | None = NodeGroup.objects.of(workspace).filter(number=number).first()
+    if group is None:
+        raise NotFoundError("Group not found")
+    return group
+
+
+def sections_of(workspace_id: int, node_ids: Collection[int]) -> dict[int, dict[str, Any]]:
+    """Every document that is kept of each node, by primary key and name of the section."""
+    rows = NodeSection.objects.of(workspace_id).filter(node__in=node_ids)
+    found: dict[int, dict[str, Any]] = {pk: {} for pk in node_ids}
+    for pk, section, document in rows.values_list("node_id", "section", "document"):
+        found[pk][section] = document
+    return found
+
+
+def disk_instance(sections: Mapping[str, Any], part: str, device: str) -> str | None:
+    """What a disk's columns are called, by its name, reference, path or mount point; None when it is not known.
+
+    `part` is `usage` for how full it is, `io` for how busy.
+    """
+    for entry in (sections.get("disks") or {}).get(part, ()):
+        if device in {entry.get(name) for name in ("key", "name", "ref", "path", "mountpoint")}:
+            return str(entry["key"])
+    return None
+
+
+def secret_of(node: Node) -> str | None:
+    """The secret in force, to be shown to who installs the agent."""
+    key = key_of(workspace=node.workspace_id, subject=NODE, subject_id=node.pk)
+    return None if key is None else str(key.secret)
+
+
+def secrets_of(workspace: Workspace | int, nodes: Collection[Node]) -> dict[int, str]:
+    """The secrets in force of many nodes by primary key, in one statement."""
+    return keys_of(workspace=workspace, subject=NODE, subject_ids=[node.pk for node in nodes])
+
+
+def node_by_secret(raw: str, *, workspace: int | None, default_workspace: int | None, now: datetime) -> Node | None:
+    """The live node whose agent sends this secret, in an open workspace (`tokens.selectors.key_of_agent`)."""
+    key = key_of_agent(raw, subject=NODE, workspace=workspace, default_workspace=default_workspace, now=now)
+    if key is None or key.workspace.closed_at is not None:
+        return None
+    return Node.objects.of(key.workspace_id).live().filter(pk=key.subject_id).first()

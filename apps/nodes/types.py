@@ -1,0 +1,81 @@
+"""What agents say, in the words of the core: plain frozen values, whichever protocol they came by."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+AgentKind = Literal["dash", "nezha"]
+# Documents about a node that change seldom, each kept once; what changes with every report is a column.
+SectionName = Literal["static", "network", "disks", "raid", "smart", "thermal", "gpu"]
+USUAL_INTERVAL_S = 3
+# What rules look at and nobody keeps: it follows from other columns of the same report.
+NOT_KEPT = frozenset({"disk.primary_ratio", "net.rx_bytes", "net.tx_bytes", "net.all_bytes", "net.all_rate"})
+# How long a node may be silent: four reports that went missing, and two seconds for the way.
+_MISSED, _ON_THE_WAY_S, _LEAST_STALE_S = 4, 2, 14
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A part of what an agent tells: `text` decides whether it is news, `read` makes of it what is kept."""
+
+    text: bytes
+    read: Callable[[bytes], Any]
+
+    @property
+    def digest(self) -> str:
+        return hashlib.blake2b(self.text, digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One report of an agent.
+
+    `values` are the columns of a node, exactly as reported and with those that are derived and never stored;
+    `detail` the few facts of this very report that are no numbers, `sections` the documents that came with it.
+    """
+
+    agent_kind: AgentKind
+    version: str
+    observed_at: datetime
+    values: Mapping[str, int | float | None]
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    sections: Mapping[SectionName, Document] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFacts:
+    """What an agent says about its machine once: who it is, how often it reports, and the document about the rest."""
+
+    version: str
+    hostname: str
+    report_interval_s: int
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The newest report of a node as it is kept: exact values by column, and the detail that came with it."""
+
+    at: datetime
+    values: Mapping[str, Any]
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NodePicture:
+    """A node as surfaces show it: the row's own facts, the newest report and the documents."""
+
+    number: int
+    name: str
+    rank: int
+    tags: tuple[str, ...]
+    stale_after_s: int
+    latest: Latest
+    sections: Mapping[str, Any]
+
+
+def stale_after_s(report_interval_s: int) -> int:
+    """Seconds of silence after which a node counts as offline: 14 at the usual three seconds."""
+    return max(_LEAST_STALE_S, _MISSED * report_interval_s + _ON_THE_WAY_S)

@@ -1,0 +1,28 @@
+"""Nodes as they are now: rows, newest reports and documents together, in a fixed number of statements."""
+
+from collections.abc import Sequence
+
+from apps.common.clock import from_epoch_ms
+from apps.metrics.selectors import latest_reports
+from apps.nodes.models import Node
+from apps.nodes.selectors import sections_of, tags_of
+from apps.nodes.types import Latest, NodePicture
+
+
+def pictures(*, workspace_id: int, nodes: Sequence[Node]) -> list[NodePicture]:
+    """The nodes of a workspace that have ever reported, in the order they are handed in."""
+    reports = latest_reports(workspace_id=workspace_id, refs=[node.ref for node in nodes])
+    sections = sections_of(workspace_id, list(reports))
+    return [
+        NodePicture(
+            number=node.number,
+            name=node.name,
+            rank=node.rank,
+            tags=tags_of(node),
+            stale_after_s=node.stale_after_s,
+            latest=Latest(from_epoch_ms(report.ts_ms), report.values, report.detail),
+            sections=sections[node.pk],
+        )
+        for node in nodes
+        if (report := reports.get(node.pk)) is not None
+    ]
