@@ -51,10 +51,14 @@ def begin(route: Route, news: News, desk: Desk, *, now: datetime) -> None:
 
 def end(route: Route, news: News, desk: Desk, *, now: datetime) -> None:
     """Tell everybody who was told of the opening that it is over."""
+    if news.incident is None:
+        return
     rows = Escalation.objects.of(news.event.workspace_id).filter(route=route, incident=news.incident)
-    escalation = rows.select_for_update(of=("self",)).select_related("event", "incident__project").first()
+    escalation = rows.select_for_update(of=("self",)).select_related("event").first()
     if escalation is not None:
         escalation.ending, escalation.route = news.event, route
+        # Known already: in a mass recovery each would be read again, twice.
+        escalation.incident = escalation.event.incident = news.incident
         Turn(escalation, desk.policy(route), desk.news(escalation.event), desk, now).take()
         escalation.save(update_fields=MOVED)
 

@@ -360,6 +360,23 @@ def test_what_incidents_of_one_outage_have_in_common_is_read_once(routed: Device
     assert Delivery.objects.count() == 24
 
 
+def test_incidents_that_end_together_are_not_read_one_by_one(routed: Device) -> None:
+    tills = [make_device(routed.workspace, f"Till {number}") for number in range(22)]
+    for till in tills:
+        go_down(till)
+    at(T0)
+
+    def statements(of: list[Device]) -> int:
+        for till in of:
+            tell(change(till, "down", "up", minutes(5)))
+        with CaptureQueriesContext(connection) as caught:
+            assert services.fan_out(now=minutes(5), limit=100) == len(of)
+        return len([one for one in caught if 'FROM "incidents_incident"' in one["sql"]])
+
+    assert statements(tills[:2]) == statements(tills[2:])
+    assert Escalation.objects.filter(next_at=None).count() == 22
+
+
 def test_what_waits_for_a_channel_that_is_removed_goes_nowhere(routed: Device, mailoutbox: list[Any]) -> None:
     go_down(routed)
     at(T0)
