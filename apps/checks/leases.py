@@ -102,15 +102,19 @@ def lease(*, owner: str, now: datetime) -> CheckBatch | None:
     return row
 
 
+def is_free(now: datetime, *, lasting: timedelta) -> Q:
+    """Whether nobody holds a row whose leases last so long; one with twice that ahead came of a wrong clock."""
+    return Q(lease_until__isnull=True) | Q(lease_until__lte=now) | Q(lease_until__gt=now + 2 * lasting)
+
+
 def _next_free(*, owner: str, now: datetime) -> CheckBatch | None:
-    # No lease lasts longer than two: its end was reckoned by a clock that was wrong. Nor is there a slot to run early.
-    astray = Q(lease_until__gt=now + 2 * LEASE)
-    free = CheckBatch.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now) | astray)
     # One pump at a time works on a crowded host: whoever holds all its older batches. Of two that ask at once the
     # lock on the oldest chooses.
     older = CheckBatch.objects.filter(shard=OuterRef("shard"), pk__lt=OuterRef("pk"))
     not_mine = older.exclude(owner=owner, lease_until__gt=now)
-    free = free.filter(Q(shard__lt=SHARDS) | ~Exists(not_mine), first_slot__lte=epoch_ms(now))
+    # A slot ahead of now was written by a clock that was wrong; it is not run early.
+    free = CheckBatch.objects.filter(is_free(now, lasting=LEASE), first_slot__lte=epoch_ms(now))
+    free = free.filter(Q(shard__lt=SHARDS) | ~Exists(not_mine))
     return free.select_for_update(skip_locked=True).order_by("first_slot", "pk").first()
 
 
