@@ -1,12 +1,12 @@
 """What every message says, whatever carries it: one headline, a few facts, in the workspace's own time."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from apps.notifications.links import base_url, incident_url
 from apps.notifications.messages.news import News
+from apps.notifications.routing.document import zone_of
 
 Word = Literal["down", "warning", "up", "flapping", "acknowledged"]
 WORDS: dict[Word, tuple[str, str]] = {
@@ -84,11 +84,7 @@ def _facts(news: News, word: Word) -> list[tuple[str, str]]:
 
 def local_time(at: datetime, zone: str) -> str:
     """`2026-02-16 12:23:00 CET`: in the workspace's zone, UTC where that is unknown."""
-    try:
-        local = at.astimezone(ZoneInfo(zone))
-    except (ZoneInfoNotFoundError, ValueError):
-        local = at.astimezone(UTC)
-    return f"{local:%Y-%m-%d %H:%M:%S %Z}"
+    return f"{at.astimezone(zone_of(zone)):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def lasting(seconds: int) -> str:
