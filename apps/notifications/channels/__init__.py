@@ -44,6 +44,7 @@ KEPT_IN_CHANNEL = {
     ChannelKind.REQUEST,
     ChannelKind.WEB_PUSH,
 }
+REMOVED = "The channel was removed."
 # Never shown again once stored; a configuration that leaves it out keeps it.
 WRITE_ONLY = "secret"
 
@@ -51,7 +52,7 @@ WRITE_ONLY = "secret"
 def send(kind: str, envelope: Envelope) -> Receipt:
     """Send one message now; ChannelError when the other side did not take it, or the channel is gone meanwhile."""
     if kind in KEPT_IN_CHANNEL and not envelope.config:
-        raise ChannelError("The channel was removed.", final=True)
+        raise ChannelError(REMOVED, final=True)
     receipt: Receipt = KINDS[kind].send(envelope)
     return receipt
 

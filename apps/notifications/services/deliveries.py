@@ -35,7 +35,6 @@ LANES = 8
 LOOK_AGAIN_S = 0.5
 RESULT_LENGTH = 500
 LOST = "The sender stopped before the result was known."
-GONE = "The channel was removed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +144,7 @@ def _claim(*, now: datetime, room: int, owner: str) -> list[Delivery]:
             continue
         if delivery.channel_id is None and delivery.target.startswith("channel:"):
             # Its address stands in the delivery, but nobody is to be told there any more.
-            _settle(delivery, Outcome(ok=False, result=GONE), at=now)
+            _settle(delivery, Outcome(ok=False, result=channels.REMOVED), at=now)
             continue
         delivery.lease_token = token_for(owner)
         delivery.lease_until = now + LEASE
