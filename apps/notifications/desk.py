@@ -19,6 +19,9 @@ from apps.projects.windows import windows_between
 from apps.workspaces.models import Workspace
 
 T = TypeVar("T")
+# How many events or escalations share a transaction and its desk: enough to read what they have in common once, few
+# enough that nobody who writes waits long for SQLite's one lock.
+TOGETHER = 25
 
 
 def policy_for(route: Route) -> Policy:

@@ -12,7 +12,7 @@ import structlog
 from django.db import transaction
 
 from apps.incidents.models import IncidentEvent
-from apps.notifications.desk import Desk
+from apps.notifications.desk import TOGETHER, Desk
 from apps.notifications.messages import News
 from apps.notifications.models import Escalation, Route
 from apps.notifications.reaches import Reach
@@ -25,8 +25,6 @@ from apps.notifications.services.turns import LOOK_AGAIN, Turn, note_silence, wh
 logger = structlog.get_logger(__name__)
 
 MOVED = ("handled_until", "ending", "next_at")
-# How many share a transaction, as in outbox.py.
-TOGETHER = 25
 
 
 def begin(route: Route, news: News, desk: Desk, *, now: datetime) -> None:

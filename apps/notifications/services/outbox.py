@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef
 
 from apps.incidents.models import IncidentEvent
 from apps.notifications import messages, notices
-from apps.notifications.desk import Desk
+from apps.notifications.desk import TOGETHER, Desk
 from apps.notifications.kinds import ChannelKind
 from apps.notifications.messages import News
 from apps.notifications.models import Delivery, Route
@@ -23,9 +23,6 @@ logger = structlog.get_logger(__name__)
 Kind = IncidentEvent.Kind
 BEGINNINGS = frozenset({Kind.OPENED, Kind.WORSENED, Kind.RELEASED})
 ROUTINGS = frozenset({Route.Scope.PROJECT, Route.Scope.SURFACE})
-# How many events share a transaction: enough to read what they have in common once, few enough that nobody who
-# writes waits long for SQLite's one lock.
-TOGETHER = 25
 
 
 class _StuckError(Exception):
