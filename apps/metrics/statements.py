@@ -12,13 +12,17 @@ StoredRow = tuple[int, int, int, bytes]
 RowKey = tuple[int, int, int]
 _CHUNK = 500
 
-_INSERT_HEAD = (
+_INSERT_INTO_HEAD = (
     "INSERT INTO ts_head (workspace_id, source_id, ts, payload) {rows} "
     "ON CONFLICT (workspace_id, source_id, ts) DO NOTHING"
 )
+_INSERT_HEAD = _INSERT_INTO_HEAD.format(rows="VALUES {rows}")
+# One array a column: thousands of placeholders cost more than the rows.
+_INSERT_ARRAYS = _INSERT_INTO_HEAD.format(
+    rows="SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[])"
+)
 # Told apart row by row: what came in for the first time, for those who go on with it.
-_INSERT_NEW = _INSERT_HEAD.format(rows="VALUES {rows}") + " RETURNING workspace_id, source_id, ts"
-_ARRAYS = "SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[])"
+_INSERT_NEW = f"{_INSERT_HEAD} RETURNING workspace_id, source_id, ts"
 # The newest row of a source is the end of its index: nothing needs to be kept up to date for it.
 _NEWEST_HEAD = (
     "WITH wanted (workspace_id, source_id) AS (VALUES {rows}) "
@@ -47,10 +51,9 @@ def insert_head(rows: Sequence[StoredRow]) -> int:
     for chunk in _chunks(rows):
         with connections[alias].cursor() as cursor:
             if connections[alias].vendor == "postgresql":
-                # One array a column: thousands of placeholders cost more than the rows.
-                cursor.execute(_INSERT_HEAD.format(rows=_ARRAYS), [list(column) for column in zip(*chunk, strict=True)])
+                cursor.execute(_INSERT_ARRAYS, [list(column) for column in zip(*chunk, strict=True)])
             else:
-                cursor.execute(*_with_values(_INSERT_HEAD, chunk))
+                cursor.execute(*_with_groups(_INSERT_HEAD, chunk))
             inserted += cursor.rowcount
     return inserted
 
@@ -100,10 +103,6 @@ def _run(alias: str, statement: str, rows: Sequence[Sequence[Any]]) -> list[Any]
     with connections[alias].cursor() as cursor:
         cursor.execute(*_with_groups(statement, rows))
         return list(cursor.fetchall())
-
-
-def _with_values(statement: str, rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-    return _with_groups(statement.format(rows="VALUES {rows}"), rows)
 
 
 def _with_groups(statement: str, rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
