@@ -42,9 +42,8 @@ def expire(*, now: datetime, limit: int = 20_000, retention: Mapping[int, Retent
     """Delete at most `limit` blocks of each tier that have had their time, 1,000 a transaction.
 
     `retention` gives workspaces that differ from the default (raw and 5 minutes 90 days, hours 730, raw reports of
-    nodes and the like 7). A raw block stays
-    while a roll-up on the work list still needs it, and the newest one of a source stays for good: the state it ends
-    with may still hold.
+    nodes and the like 7). A raw block stays while a roll-up on the work list still needs it, and the newest one of a
+    source stays for good: the state it ends with may still hold.
     """
     now_ms = epoch_ms(now)
     special = dict(retention or {})
