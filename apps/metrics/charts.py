@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from apps.common.clock import epoch_ms
 from apps.common.values import Ref
@@ -23,9 +22,9 @@ from apps.metrics.sources import source_of
 from apps.metrics.tiers import (
     DAY,
     DAYS,
-    FIVE_MINUTES,
-    HOURS,
     RAW,
+    ROLL_UPS,
+    SECOND,
     STEP,
     TIERS,
     days_between,
@@ -35,9 +34,6 @@ from apps.metrics.tiers import (
 )
 from apps.metrics.types import Chart, ChartPoint
 from apps.metrics.uptime import Span, StateTimes
-
-SECOND = 1000
-NAMES: Mapping[int, Literal["raw", "5m", "1h", "1d"]] = {RAW: "raw", FIVE_MINUTES: "5m", HOURS: "1h", DAYS: "1d"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +81,9 @@ def chart(
     at_least_s = 0 if source is None else min(interval_in_force(source), DAY) // SECOND
     step_ms = SECOND * step_for(start_ms // SECOND, -(-end_ms // SECOND), max_points=max_points, at_least_s=at_least_s)
     if source is None:
-        return Chart(step_ms, NAMES[RAW], _points(Table(), start_ms, end_ms, step_ms, columns))
+        return Chart(step_ms, ROLL_UPS[RAW], _points(Table(), start_ms, end_ms, step_ms, columns))
     table, step_ms, tier = _buckets(source, _gauges(columns), start_ms, end_ms, step_ms)
-    return Chart(step_ms, NAMES[tier], _points(table, start_ms, end_ms, step_ms, columns))
+    return Chart(step_ms, ROLL_UPS[tier], _points(table, start_ms, end_ms, step_ms, columns))
 
 
 def _gauges(names: Collection[str]) -> list[int]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from django.db.models import Max, Min
 
@@ -26,21 +26,21 @@ from apps.metrics.tiers import (
     DAYS,
     FIVE_MINUTES,
     HOUR,
-    HOURS,
     RAW,
     REPORTS,
+    ROLL_UPS,
+    SECOND,
     STEP,
     TIERS,
+    RollUp,
     days_between,
     floor_to,
     runs_of_days,
     window_of,
 )
 
-SECOND = 1000
 # The most that is drawn by the step a surface names itself.
 MOST_BUCKETS = 2000
-NAMES: Mapping[int, Literal["raw", "5m", "1h", "1d"]] = {RAW: "raw", FIVE_MINUTES: "5m", HOURS: "1h", DAYS: "1d"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Series:
     """
 
     step_ms: int
-    rollup: Literal["raw", "5m", "1h", "1d"] = "raw"
+    rollup: RollUp = "raw"
     starts_ms: Sequence[int] = ()
     reports: Sequence[int] = ()
     points: Mapping[str, Sequence[Point | None]] = field(default_factory=dict)
@@ -121,7 +121,7 @@ def _series(
     shape = _Shape(source, keys, floor_to(start_ms, step_ms), end_ms, wanted, step_ms)
     table = merge_buckets(_assembled(shape, known, stock), step_ms)
     points = {name: _points(table, key, name) for key, name in keys.items()}
-    rollup = NAMES[max(known.values(), default=RAW)]
+    rollup = ROLL_UPS[max(known.values(), default=RAW)]
     return Series(step_ms, rollup, table.ts, table.numbers(REPORT_COUNT), points)
 
 

@@ -1,9 +1,11 @@
 """Windows of the store: how much time one block of each tier covers, and how wide its buckets are (milliseconds)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
-MINUTE = 60_000
+SECOND = 1000
+MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
@@ -14,6 +16,10 @@ TIERS = (FIVE_MINUTES, HOURS, DAYS)
 # Raw reports of nodes and the like come every few seconds: an hour of them fills a block.
 SPAN = {RAW: DAY, FIVE_MINUTES: DAY, HOURS: 30 * DAY, DAYS: 360 * DAY, FACTS: DAY, REPORTS: HOUR}
 STEP = {FIVE_MINUTES: 5 * MINUTE, HOURS: HOUR, DAYS: DAY}
+
+RollUp = Literal["raw", "5m", "1h", "1d"]
+# What charts call the tiers they are drawn from.
+ROLL_UPS: Mapping[int, RollUp] = {RAW: "raw", FIVE_MINUTES: "5m", HOURS: "1h", DAYS: "1d"}
 
 
 @dataclass(frozen=True, slots=True)

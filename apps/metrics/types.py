@@ -7,6 +7,7 @@ from uuid import UUID
 
 from apps.common.values import Observation
 from apps.metrics.figures import SampleCounts
+from apps.metrics.tiers import RollUp
 from apps.metrics.uptime import StateTimes
 
 StateName = Literal["unknown", "up", "warning", "down"]
@@ -138,7 +139,7 @@ class Chart:
     """
 
     step_ms: int
-    rollup: Literal["raw", "5m", "1h", "1d"]
+    rollup: RollUp
     points: tuple[ChartPoint, ...]
 
 
