@@ -1,25 +1,25 @@
 """What a public board shows of many subjects at once: the days that were not simply up, and the last 24 hours."""
 
 from bisect import bisect_left
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from apps.common.clock import epoch_ms
 from apps.common.values import Ref
 from apps.metrics.buckets import spoken_latencies
 from apps.metrics.codec import Table
 from apps.metrics.columns import INTERVAL, LATENCY, STATE
-from apps.metrics.days import day_readers, head_days
+from apps.metrics.days import head_days
 from apps.metrics.dirty import dirty_starts
 from apps.metrics.maintenance import windows_of
 from apps.metrics.models import DayTotals, Source
 from apps.metrics.raw import load_runs
 from apps.metrics.rows import cut, held_of
 from apps.metrics.sources import sources_of
-from apps.metrics.tiers import DAY, FIVE_MINUTES, floor_to
+from apps.metrics.tiers import DAY, FIVE_MINUTES, floor_to, runs_of_days
 from apps.metrics.uptime import FOREVER, Span, StateTimes, as_state_times, bucket_times
 
 WHOLE = StateTimes(up_ms=DAY)
@@ -62,97 +62,102 @@ def boards(
     today = floor_to(now_ms, DAY)
     span = range(today - (days - 1) * DAY, today + DAY, DAY)
     sources = sources_of(workspace_id, refs)
-    past = _Past.of(workspace_id, list(sources.values()), span)
-    recent = _Recent.of(workspace_id, list(sources.values()), now_ms, last_day=last_day)
+    chosen = list(sources.values())
+    stale = _stale_days(workspace_id, [source.pk for source in chosen], span)
+    stored = _stored_odd(workspace_id, [source.pk for source in chosen], span, stale)
+    raw = _Raw.of(workspace_id, chosen, stale, now_ms, last_day=last_day)
     silent = Board(span, dict.fromkeys(span, NOTHING), StateTimes(unknown_ms=DAY))
-    return {ref.id: recent.board(sources[ref], past, span) if ref in sources else silent for ref in refs}
+    return {ref.id: raw.board(sources[ref], stored, span) if ref in sources else silent for ref in refs}
 
 
 @dataclass(frozen=True, slots=True)
-class _Recent:
-    """Raw results since midnight, with yesterday's when the last 24 hours are wanted."""
+class _Raw:
+    """What is read from raw results: today, the last 24 hours where wanted, and `stale` days whose figures are old."""
 
     now_ms: int
     last_day: bool
+    stale: Mapping[int, Collection[int]]
     tables: Mapping[int, Table]
     windows: Mapping[int, Sequence[Span]]
 
     @classmethod
-    def of(cls, workspace_id: int, sources: Collection[Source], now_ms: int, *, last_day: bool) -> "_Recent":
-        start = now_ms - DAY if last_day else floor_to(now_ms, DAY)
+    def of(
+        cls,
+        workspace_id: int,
+        sources: Collection[Source],
+        stale: Mapping[int, Collection[int]],
+        now_ms: int,
+        *,
+        last_day: bool,
+    ) -> "_Raw":
+        recent = now_ms - DAY if last_day else floor_to(now_ms, DAY)
         keys = {STATE, INTERVAL, LATENCY} if last_day else {STATE, INTERVAL}
-        runs = {source.pk: [(start, now_ms + 1)] for source in sources}
+        runs = {source.pk: [*runs_of_days(stale.get(source.pk, ())), (recent, now_ms + 1)] for source in sources}
         tables = load_runs(workspace_id=workspace_id, runs=runs, keys=keys)
+        start = min([recent, *(day for days in stale.values() for day in days)])
         windows = windows_of(workspace_id=workspace_id, sources=sources, start_ms=start, end_ms=now_ms)
-        return cls(now_ms, last_day, tables, windows)
+        return cls(now_ms, last_day, stale, tables, windows)
 
-    def board(self, source: Source, past: "_Past", span: range) -> Board:
-        today = floor_to(self.now_ms, DAY)
-        odd = {**past.odd[source.pk], today: self._times(source, today)}
+    def board(self, source: Source, stored: Mapping[int, Mapping[int, StateTimes]], span: range) -> Board:
+        anew = {day: self._times(source, day, min(day + DAY, self.now_ms)) for day in self._days(source, span[-1])}
+        odd = {**stored[source.pk], **anew}
         if not self.last_day:
             return Board(span, odd)
-        rows = cut(self.tables.get(source.pk, Table()), self.now_ms - DAY, self.now_ms)
-        spoken = spoken_latencies(rows, self.windows.get(source.pk, ()))
+        start = self.now_ms - DAY
+        spoken = spoken_latencies(self._rows(source, start, self.now_ms), self.windows.get(source.pk, ()))
         latency = sum(spoken) / len(spoken) if spoken else None
-        return Board(span, odd, self._times(source, self.now_ms - DAY), latency)
+        return Board(span, odd, self._times(source, start, self.now_ms), latency)
 
-    def _times(self, source: Source, start_ms: int) -> StateTimes:
-        table, windows = self.tables.get(source.pk, Table()), self.windows.get(source.pk, ())
-        before = bisect_left(table.ts, start_ms)
+    def _days(self, source: Source, today: int) -> Iterable[int]:
+        return *self.stale.get(source.pk, ()), today
+
+    def _rows(self, source: Source, start_ms: int, end_ms: int) -> Table:
+        return cut(self.tables.get(source.pk, Table()), start_ms, end_ms)
+
+    def _times(self, source: Source, start_ms: int, end_ms: int) -> StateTimes:
+        times = self.tables.get(source.pk, Table()).ts
+        before = bisect_left(times, start_ms)
         # The last result before the stretch carries in.
-        rows = cut(table, table.ts[before - 1] if before else start_ms, self.now_ms)
-        spent = bucket_times(held_of(rows), windows=windows, start_ms=start_ms, end_ms=self.now_ms, step_ms=FOREVER)
-        return as_state_times(spent.get(0, [0] * 6), self.now_ms - start_ms)
+        rows = self._rows(source, times[before - 1] if before else start_ms, end_ms)
+        windows = self.windows.get(source.pk, ())
+        spent = bucket_times(held_of(rows), windows=windows, start_ms=start_ms, end_ms=end_ms, step_ms=FOREVER)
+        return as_state_times(spent.get(0, [0] * 6), end_ms - start_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class _Past:
-    """Closed days of sources that were not simply up."""
-
-    odd: Mapping[int, dict[int, StateTimes]]
-
-    @classmethod
-    def of(cls, workspace_id: int, sources: Collection[Source], span: range) -> "_Past":
-        ids = [source.pk for source in sources]
-        rows = DayTotals.objects.of(workspace_id).filter(
-            source_id__in=ids, day__gte=span[0] // DAY, day__lt=span[-1] // DAY
-        )
-        odd: dict[int, dict[int, StateTimes]] = {source_id: {} for source_id in ids}
-        for source_id, day, *times in rows.exclude(up_ms=DAY, warning_ms=0).values_list("source_id", "day", *TIMES):
-            odd[source_id][day * DAY] = StateTimes(*times)
-        for source_id, found in _days_with_gaps(rows, ids, len(span) - 1).items():
-            odd[source_id] |= {day: NOTHING for day in span[:-1] if day not in found}
-        for source_id, current in _anew(workspace_id, sources, span).items():
-            odd[source_id] |= current
-        return cls(odd)
-
-
-def _days_with_gaps(rows: QuerySet[DayTotals], ids: Collection[int], expected: int) -> dict[int, set[int]]:
-    """The days that are stored, of each source that lacks some."""
-    counts = dict(rows.order_by().values_list("source_id").annotate(Count("day")))
-    known: dict[int, set[int]] = {source_id: set() for source_id in ids if counts.get(source_id, 0) < expected}
-    for source_id, day in rows.filter(source_id__in=list(known)).values_list("source_id", "day"):
-        known[source_id].add(day * DAY)
-    return known
-
-
-def _anew(workspace_id: int, sources: Collection[Source], span: range) -> dict[int, dict[int, StateTimes]]:
-    """Closed days whose stored figures are not current: with late results, or under a window that was changed."""
-    ids, first, today = [source.pk for source in sources], span[0], span[-1]
-    stale = dirty_starts(workspace_id, ids, FIVE_MINUTES, first, today)
-    for source_id, day in head_days(workspace_id, ids, first, today):
-        stale.setdefault(source_id, set()).add(day * DAY)
-    chosen = [source for source in sources if source.pk in stale]
-    if not chosen:
-        return {}
-    readers = day_readers(
-        workspace_id=workspace_id,
-        sources=chosen,
-        start_ms=min(day for days in stale.values() for day in days),
-        end_ms=today,
-        keys={STATE, INTERVAL},
+def _stored_odd(
+    workspace_id: int, ids: Collection[int], span: range, stale: Mapping[int, Collection[int]]
+) -> dict[int, dict[int, StateTimes]]:
+    """Closed days of sources that were not simply up, as they are stored; `stale` ones may be missing."""
+    rows = DayTotals.objects.of(workspace_id).filter(
+        source_id__in=ids, day__gte=span[0] // DAY, day__lt=span[-1] // DAY
     )
-    return {
-        source_id: {day: readers[source_id].totals(day, day, day + DAY).times for day in days}
-        for source_id, days in stale.items()
-    }
+    gaps = _gaps(rows, ids, span[:-1], {day for days in stale.values() for day in days})
+    odd = {source_id: dict.fromkeys(gaps[source_id], NOTHING) for source_id in ids}
+    for source_id, day, *times in rows.exclude(up_ms=DAY, warning_ms=0).values_list("source_id", "day", *TIMES):
+        odd[source_id][day * DAY] = StateTimes(*times)
+    return odd
+
+
+def _gaps(
+    rows: QuerySet[DayTotals], ids: Collection[int], closed: range, apart: Collection[int]
+) -> dict[int, set[int]]:
+    """The closed days of each source that have no row; most have all, so rows are counted before any is read.
+
+    Days `apart` are read at once: after midnight everybody lacks yesterday's.
+    """
+    numbers = [day // DAY for day in apart]
+    counts = dict(rows.exclude(day__in=numbers).order_by().values_list("source_id").annotate(Count("day")))
+    few = [source_id for source_id in ids if counts.get(source_id, 0) < len(closed) - len(apart)]
+    gaps = {source_id: set(apart) for source_id in ids} | {source_id: set(closed) for source_id in few}
+    stored = rows.filter(Q(source_id__in=few) | Q(day__in=numbers))
+    for source_id, day in stored.values_list("source_id", "day"):
+        gaps[source_id].discard(day * DAY)
+    return gaps
+
+
+def _stale_days(workspace_id: int, ids: Collection[int], span: range) -> dict[int, set[int]]:
+    """Closed days whose stored figures are not current: with late results, or under a window that was changed."""
+    stale = dirty_starts(workspace_id, ids, FIVE_MINUTES, span[0], span[-1])
+    for source_id, day in head_days(workspace_id, ids, span[0], span[-1]):
+        stale.setdefault(source_id, set()).add(day * DAY)
+    return stale

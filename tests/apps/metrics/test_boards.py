@@ -9,6 +9,7 @@ from django.db import transaction
 from apps.common.clock import from_epoch_ms
 from apps.common.values import Observation, SourceRef
 from apps.metrics import services as metrics
+from apps.metrics.models import DayTotals, Source
 from apps.metrics.selectors import boards, day_bars, window_totals
 from apps.projects.windows import Target, set_window
 from tests import factories
@@ -91,3 +92,24 @@ def test_what_was_never_measured_is_unknown(device) -> None:
 
     assert board.total(3).fraction is None
     assert board.total(3).unknown_ms > 0
+
+
+def test_a_day_that_one_has_anew_and_another_never_had_is_told_apart(device) -> None:
+    other = factories.make_device(device.project, "quiet", now=NOW - timedelta(days=20))
+    for each in (device, other):
+        live(each, days=6, dice=random.Random(2))
+    settle()
+    gap = NOW - timedelta(days=2)
+    source = Source.objects.get(ref=str(other.pk))
+    DayTotals.objects.filter(source_id=source.pk, day=int(gap.timestamp()) // 86_400).delete()
+    at = int(gap.timestamp() * 1000)
+    metrics.mark_dirty(workspace_id=device.workspace_id, ref=device.ref, start_ms=at, end_ms=at)
+    wanted = {"workspace_id": device.workspace_id, "refs": [device.ref, other.ref], "days": 5, "now": NOW}
+
+    drawn, bars = boards(**wanted), day_bars(**wanted)
+
+    for each in (device, other):
+        assert [drawn[each.pk].times_of(bar.day_ms) for bar in bars[each.pk]] == [bar.times for bar in bars[each.pk]]
+    day = at // 86_400_000 * 86_400_000
+    assert drawn[other.pk].times_of(day).unknown_ms == 86_400_000
+    assert drawn[device.pk].times_of(day).unknown_ms == 0
