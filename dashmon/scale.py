@@ -88,7 +88,7 @@ class Child:
             _say(f"{self.name} ended with status {code}, starting it again in {self.pause_s:g} s")
 
     def signal(self, number: signal.Signals) -> None:
-        if self.process is not None and self.process.poll() is None:
+        if self.process is not None and self.is_running:
             self.process.send_signal(number)
 
     @property

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
@@ -24,6 +24,7 @@ from dashmon.background import Background, ChildBackground, Loop, embedded_owner
 from tests.apps.checks.stored import rows_of
 from tests.apps.pipeline.scene import make_device, make_project
 from tests.shared_database import shared_database
+from tests.waiting import eventually
 
 __all__ = ["shared_database"]
 
@@ -53,15 +54,6 @@ def black_hole() -> Iterator[str]:
     """An address that takes connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}/"
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def watched(url: str, **fields) -> Device:

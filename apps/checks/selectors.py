@@ -33,6 +33,11 @@ class ScheduleFigures:
     due_per_second: float
 
     @property
+    def check_lag(self) -> timedelta:
+        """How long the oldest check that is not finished has been due, handed out or not."""
+        return timedelta(milliseconds=max(self.lag_ms, self.oldest_slot_ms_ago))
+
+    @property
     def stalled(self) -> bool:
         return self.lag_ms > STALLED / timedelta(milliseconds=1)
 

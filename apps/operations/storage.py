@@ -58,7 +58,7 @@ class Storage:
 
 def measure_storage(*, now: datetime, every: timedelta = EVERY) -> bool:
     """Measure when the newest measurement is older than `every`, and drop what nobody looks at any more."""
-    latest = StorageSize.objects.order_by("-measured_at").values_list("measured_at", flat=True).first()
+    latest = _newest()
     if latest is not None and now - latest < every:
         return False
     sizes = _postgres() if connection.vendor == "postgresql" else _sqlite()
@@ -69,9 +69,14 @@ def measure_storage(*, now: datetime, every: timedelta = EVERY) -> bool:
     return True
 
 
+def _newest() -> datetime | None:
+    at: datetime | None = StorageSize.objects.order_by("-measured_at").values_list("measured_at", flat=True).first()
+    return at
+
+
 def stored(now: datetime) -> Storage:
     """The newest measurement with growth since about a week before it, or since the oldest there is."""
-    latest = StorageSize.objects.order_by("-measured_at").values_list("measured_at", flat=True).first()
+    latest = _newest()
     if latest is None:
         return Storage(None, [])
     earlier = StorageSize.objects.filter(measured_at__gte=min(now, latest) - timedelta(days=7))

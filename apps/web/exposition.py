@@ -75,7 +75,9 @@ def _about(seen: Installation) -> Iterator[Metric]:
 def _checks(seen: Installation) -> Iterator[Metric]:
     schedule = seen.schedule
     yield _gauge(
-        "check_lag_seconds", "How long the oldest unfinished check has been due.", _one(seen.check_lag.total_seconds())
+        "check_lag_seconds",
+        "How long the oldest unfinished check has been due.",
+        _one(schedule.check_lag.total_seconds()),
     )
     yield _gauge("schedule_lag_seconds", "How far the slowest shard is behind.", _one(schedule.lag_ms / 1000))
     yield _gauge("checks_due_per_second", "Checks that the enabled monitors need.", _one(schedule.due_per_second))

@@ -46,11 +46,6 @@ class Installation:
     def slots_used(self) -> int:
         return sum(row.slots_used for row in self.running)
 
-    @property
-    def check_lag(self) -> timedelta:
-        """How long the oldest check that is not finished has been due, handed out or not."""
-        return timedelta(milliseconds=max(self.schedule.lag_ms, self.schedule.oldest_slot_ms_ago))
-
     def labelled(self, name: str) -> Mapping[str, float]:
         """A counter with a label: the label's values to their sums, in order."""
         start = f"{name}/"
@@ -77,9 +72,8 @@ def _look(now: datetime) -> Installation:
 
 
 def _check_queues(schedule: ScheduleFigures) -> Sequence[Queue]:
-    lag = timedelta(milliseconds=max(schedule.lag_ms, schedule.oldest_slot_ms_ago))
     return (
-        Queue("checks", schedule.batches_waiting, lag, schedule.batches_leased, schedule.leases_expired),
+        Queue("checks", schedule.batches_waiting, schedule.check_lag, schedule.batches_leased, schedule.leases_expired),
         Queue("requests", schedule.requests_waiting, None, schedule.requests_leased),
     )
 

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -23,6 +23,7 @@ from tests.apps.checks.stored import rows_of, slots_told
 from tests.apps.pipeline.scene import make_device, make_project
 from tests.shared_database import shared_database
 from tests.test_background import black_hole, target
+from tests.waiting import eventually
 
 __all__ = ["black_hole", "shared_database", "target"]
 pytestmark = [
@@ -64,15 +65,6 @@ def workers(shared_database: str, tmp_path) -> Iterator[Workers]:
     crew.celery("beat", "beat", "--schedule", str(tmp_path / "beat"), "--pidfile=")
     yield crew
     crew.end()
-
-
-def eventually(condition: Callable[[], bool], seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 def watched(count: int, url: str, **fields) -> list[Device]:

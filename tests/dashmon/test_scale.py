@@ -4,14 +4,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
+from dashmon.celery import QUEUES
 from dashmon.scale import EVERY_QUEUE, commands, missing, queues_of
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 CREW = """
@@ -22,15 +22,6 @@ obedient = "import time; time.sleep(600)"
 stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); " + obedient
 scale.Crew({name: [sys.executable, "-c", {"deaf": stubborn}.get(name, obedient)] for name in sys.argv[1:]}).run()
 """
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 30) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def crew(*names: str) -> subprocess.Popen[str]:
@@ -86,6 +77,7 @@ def test_a_database_that_cannot_be_reached_is_said_in_one_line(tmp_path) -> None
 
 def test_checks_have_a_worker_of_their_own_as_soon_as_there_are_two() -> None:
     assert queues_of(1, 1) == EVERY_QUEUE
+    assert set(EVERY_QUEUE.split(",")) == set(QUEUES)
     assert [queues_of(number, 3) for number in (1, 2, 3)] == ["checks", EVERY_QUEUE, EVERY_QUEUE]
 
 

@@ -17,11 +17,11 @@ from apps.metrics.selectors import fleet_counts
 from apps.statuspages import services
 from apps.statuspages.shelf import STALE_S
 from tests import factories
-from tests.apps.checks.test_crash import eventually
 from tests.dashmon.test_server import free_port, running
 from tests.nightly.crowd import Answer, Crowd
 from tests.shared_database import shared_database
 from tests.sinks.http import HttpSink, running_http
+from tests.waiting import eventually
 
 __all__ = ["shared_database"]
 pytestmark = pytest.mark.nightly

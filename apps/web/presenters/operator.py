@@ -11,6 +11,7 @@ from apps.operations.processes import SILENT
 from apps.operations.storage import Size
 from apps.web.installation import Installation
 from apps.web.presenters import words
+from apps.web.presenters.monitor import Fact
 
 # Name, and what to do while it is behind.
 QUEUES: Mapping[str, tuple[str, str]] = {
@@ -33,14 +34,6 @@ FAULTS = {"event": "Event waits", "delivery": "Message given up", "channel": "Ch
 TIERS = {0: "raw results", 1: "5 min", 2: "1 h", 3: "1 d", 4: "traffic", 5: "reports"}
 TABLES_SHOWN = 12
 KB = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    label: str
-    value: str
-    unit: str = ""
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +136,7 @@ def _stats(seen: Installation) -> Sequence[Fact]:
     share = words.share((executed, executed + missed)) if executed + missed else words.NOTHING
     note = f"{words.grouped(executed)} run, {words.grouped(missed)} not measured, ever"
     return (
-        Fact("Oldest due check", span(seen.check_lag), note="5 s and less is usual"),
+        Fact("Oldest due check", span(seen.schedule.check_lag), note="5 s and less is usual"),
         Fact("Checks needed", f"{seen.schedule.due_per_second:.1f}", "a second"),
         Fact("Checks executed", share, note=note),
         Fact("Engine slots", words.grouped(seen.slots_used), f"of {words.grouped(seen.slots)}", "under way now"),

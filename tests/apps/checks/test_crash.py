@@ -18,6 +18,7 @@ from tests.apps.checks.stored import rows_of, slots_told
 from tests.apps.pipeline.scene import make_device, make_project
 from tests.crew import Crew, crew_on
 from tests.shared_database import shared_database
+from tests.waiting import eventually
 
 __all__ = ["shared_database"]
 LEASE_S = 2.5
@@ -27,15 +28,6 @@ LEASE_S = 2.5
 def crew(shared_database: str) -> Iterator[Crew]:
     with crew_on(shared_database, "tests.apps.checks.worker", str(LEASE_S)) as crew:
         yield crew
-
-
-def eventually(condition, seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def times_run(devices: list[Device]) -> int:
