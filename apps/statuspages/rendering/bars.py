@@ -35,7 +35,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A drawing, the same in one sentence, and the troubled days in words for whoever points at it."""
+    """A drawing, the same in one sentence, the share up (empty: nothing was measured), and the bad days in words."""
 
     drawing: SafeString
     label: str
@@ -46,11 +46,11 @@ class Bar:
 def bar(row: Row, spelling: Spelling) -> Bar:
     """The bar of one line."""
     runs, times = list(_runs(row, spelling)), row.total(len(row.days))
-    share = spelling.share(times.fraction)
+    share = spelling.share(times.fraction) if times.fraction else ""
     troubled = [run.title for run in runs if run.cell in {"d", "g"}]
     said = [
         spelling.say("bar", name=row.name, days=len(row.days)),
-        spelling.say("bar_up", percent=share) if times.fraction else spelling.say("bar_nothing"),
+        spelling.say("bar_up", percent=share) if share else spelling.say("bar_nothing"),
     ]
     if troubled:
         said.append(spelling.say("bar_trouble", count=len(troubled)))

@@ -235,7 +235,7 @@ LINE = (
 def _line(row: Row, content: Content, look: Look) -> SafeString:
     drawn, latency = bar(row, look.spelling), row.latency_us
     days = content.page.days
-    foot = look.say("share_up", percent=drawn.share, days=days)
+    foot = look.say("share_up", percent=drawn.share, days=days) if drawn.share else look.say("bar_nothing")
     if content.page.show_latency and latency is not None:
         foot += f" · {look.say('latency', time=look.spelling.millis(latency))}"
     return format_html(

@@ -53,6 +53,13 @@ def test_days_before_a_monitor_existed_are_not_days_without_data() -> None:
     assert "not watched yet" in drawn.drawing
 
 
+def test_nothing_measured_has_no_share() -> None:
+    drawn = bar(row(dict.fromkeys(range(90), NOTHING)), Spelling("en"))
+
+    assert drawn.share == ""
+    assert drawn.label == "Shop: last 90 days, nothing measured"
+
+
 def test_a_lost_second_is_not_a_hundred() -> None:
     drawn = bar(row({3: StateTimes(up_ms=DAY - 1000, down_ms=1000)}), Spelling("de"))
 
