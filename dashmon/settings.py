@@ -144,8 +144,9 @@ def database(url: str) -> dict[str, Any]:
     else:
         config["CONN_HEALTH_CHECKS"] = True
         config["OPTIONS"] = {
-            # One for each loop of an embedded background (dashmon/background.py), and as many for requests.
-            "pool": {"min_size": 0, "max_size": 32, "timeout": 10},
+            # One for each loop of an embedded background (dashmon/background.py), and as many for requests. Without a
+            # database everybody hears so before a load balancer's usual patience of five seconds is over.
+            "pool": {"min_size": 0, "max_size": 32, "timeout": 4},
             # A server that vanished without a word is noticed in seconds, not in the quarter of an hour of TCP.
             "connect_timeout": 5,
             "keepalives_idle": 30,

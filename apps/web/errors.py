@@ -1,8 +1,10 @@
 """Pages for what went wrong: a heading, what holds, a way on, and the request's id to copy."""
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -35,7 +37,9 @@ HEADINGS = {
     410: ("This link has had its day", "It has been used, withdrawn or has expired."),
     429: ("Too many tries", "Wait a moment, then try again."),
     500: ("Something broke here", "It has been written down. Checks and alerts go on without this page."),
+    503: ("The database does not answer", "Nothing has been changed. Pages come back by themselves once it does."),
 }
+RETRY_AFTER_S = 5
 LIMIT_WORDS = {
     "projects": "projects",
     "devicesPerProject": "monitors in one project",
@@ -86,8 +90,15 @@ def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpRe
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500: draws from nothing that could fail again."""
-    return _page(request, 500)
+    """Django's handler500: draws from nothing that could fail again, so nobody is signed in here.
+
+    A database that is away is 503: whoever asked, a balancer among them, is to ask again.
+    """
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        response = _page(request, 503, signed_in=False)
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        return response
+    return _page(request, 500, signed_in=False)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001  # Django's signature
@@ -95,9 +106,11 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noq
     return _page(request, 403, sentence="The form was too old. Go back, load the page again and send it once more.")
 
 
-def _page(request: HttpRequest, code: int, *, sentence: str = "") -> HttpResponse:
+def _page(request: HttpRequest, code: int, *, sentence: str = "", signed_in: bool | None = None) -> HttpResponse:
+    """An error page; `signed_in` None looks, which asks the database."""
     heading, usual = HEADINGS.get(code, HEADINGS[500])
-    signed_in = bool(getattr(getattr(request, "user", None), "is_authenticated", False))
+    if signed_in is None:
+        signed_in = bool(getattr(getattr(request, "user", None), "is_authenticated", False))
     context: dict[str, Any] = {
         "code": code,
         "heading": heading,

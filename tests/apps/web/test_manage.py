@@ -1,6 +1,7 @@
 import re
 
 import pytest
+from django.db import OperationalError
 from django.test import Client, RequestFactory
 
 from apps.audit.models import AuditEntry
@@ -115,3 +116,19 @@ def test_each_error_page_draws_without_a_database(rf: RequestFactory, code: int)
 
     assert response.status_code == code
     assert "<h1>" in response.content.decode()
+
+
+def test_a_page_says_that_the_database_is_away(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = scene.client(scene.owner)
+    client.raise_request_exception = False
+
+    def gone(*_: object, **__: object) -> None:
+        raise OperationalError("the connection is lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("django.db.backends.utils.CursorWrapper.execute", gone)
+        response = client.get(scene.path(""))
+
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "5"
+    assert "The database does not answer" in response.content.decode()
