@@ -42,8 +42,8 @@ def expire(*, now: datetime, limit: int = 20_000, retention: Mapping[int, Retent
     """Delete at most `limit` blocks of each tier that have had their time, 1,000 a transaction.
 
     `retention` gives workspaces that differ from the default (raw and 5 minutes 90 days, hours 730, raw reports of
-    nodes and the like 7). A raw block stays while a roll-up on the work list still needs it, and the newest one of a
-    source stays for good: the state it ends with may still hold.
+    nodes and the like 7). A raw block stays while a roll-up or traffic on the work list still needs it, and the newest
+    one of a source stays for good: the state it ends with may still hold.
     """
     now_ms = epoch_ms(now)
     special = dict(retention or {})
@@ -115,14 +115,21 @@ def _expired(tier: int, limit_ms: int) -> "QuerySet[Block]":
 
 
 def _unneeded(blocks: "QuerySet[Block]", tier: int) -> "QuerySet[Block]":
-    """Blocks that no window on the work list of the next tier is still to be computed from."""
+    """Blocks that no window on the work list is still to be computed from: roll-ups, and traffic of raw reports."""
+    # The last row of a raw day carries into the day after it; a finer block lies inside its coarser window.
+    after = Q(t0__gte=OuterRef("t0"), t0__lte=OuterRef("t0") + DAY)
+    if tier == RAW:
+        return _without_windows(blocks, after, FIVE_MINUTES)
     coarser = FIVE_MINUTES if tier == REPORTS else tier + 1
-    # A raw day also carries into the day after it; a finer block lies inside its coarser window.
-    reach = Q(t0__gte=OuterRef("t0"), t0__lte=OuterRef("t0") + DAY)
-    if tier != RAW:
-        reach = Q(t0__lte=OuterRef("t0"), t0__gt=OuterRef("t0") - SPAN[coarser])
+    around = Q(t0__lte=OuterRef("t0"), t0__gt=OuterRef("t0") - SPAN[coarser])
+    if tier == REPORTS:
+        blocks = _without_windows(blocks, around | after, FACTS)
+    return _without_windows(blocks, around, coarser)
+
+
+def _without_windows(blocks: "QuerySet[Block]", reach: Q, tier: int) -> "QuerySet[Block]":
     waiting = DirtyWindow.objects.filter(
-        reach, workspace_id=OuterRef("workspace_id"), source_id=OuterRef("source_id"), tier=coarser
+        reach, workspace_id=OuterRef("workspace_id"), source_id=OuterRef("source_id"), tier=tier
     )
     return blocks.filter(~Exists(waiting))
 

@@ -13,9 +13,10 @@ from apps.common.clock import epoch_ms, from_epoch_ms
 from apps.common.values import Observation, Ref, SourceRef
 from apps.metrics import reported, selectors, services, sources
 from apps.metrics import seal as sealing
+from apps.metrics.dirty import mark_windows
 from apps.metrics.models import Block, DirtyWindow, HeadRow, LatestRow, Source
 from apps.metrics.report_rows import column_names, hours_of
-from apps.metrics.tiers import DAY, DAYS, FIVE_MINUTES, HOUR, HOURS, MINUTE, REPORTS
+from apps.metrics.tiers import DAY, DAYS, FACTS, FIVE_MINUTES, HOUR, HOURS, MINUTE, REPORTS
 from apps.workspaces.models import Workspace
 from tests.apps.metrics.conftest import NOW, append_all, settle, stored_bytes
 
@@ -375,6 +376,18 @@ def test_raw_reports_that_a_rollup_still_waits_for_are_kept(workspace: Workspace
     services.seal_due(now=NOW)
 
     assert services.expire(now=NOW + timedelta(days=30)).reports == 0
+
+
+@pytest.mark.parametrize(("day", "kept"), [(-1, 0), (0, 24), (1, 27), (2, 3)])
+def test_raw_reports_that_traffic_still_waits_for_are_kept(workspace: Workspace, day: int, kept: int) -> None:
+    append_all(history(workspace), NOW)
+    settle(NOW)
+    source = Source.objects.get()
+    start = epoch_ms(MIDNIGHT) + day * DAY
+    mark_windows(workspace_id=workspace.pk, source_id=source.pk, tier=FACTS, starts=[start])
+
+    # Those of the day, and of the day before: its last counters carry in.
+    assert services.expire(now=MIDNIGHT + timedelta(days=8, hours=3)).reports == 27 - kept
 
 
 def test_a_day_that_was_computed_stays_when_its_raw_reports_are_partly_gone(workspace: Workspace) -> None:
