@@ -9,9 +9,10 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from apps.common.hosts import classify, is_slug, without_port
+from apps.common.hosts import Host, classify, is_slug, without_port
 from apps.operations.addresses import host_rules
 from apps.statuspages.selectors import slug_of_host
+from apps.workspaces.selectors import default_workspace
 from dashmon import forwarding
 
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{16,64}")
@@ -32,6 +33,7 @@ POLICY = "; ".join(
 PUBLIC, PAGE_COOKIE = "/status/", "dashmon_page"
 # A surface's own sign-in works on the host of its workspace too, by these alone.
 SIGN_IN, SIGN_IN_COOKIES = "/api/auth/", frozenset({"refresh", "csrf"})
+FACE_TABLES = {"dash": "dashmon.urls_dash"}
 Handler = Callable[[HttpRequest], HttpResponse]
 
 
@@ -101,6 +103,11 @@ class HostMiddleware:
                 return self._for_nobody(request)
             cure = "This name is not served here. Set DASHMON_BASE_URL to the address people use.\n"
             return HttpResponse(cure, status=421, content_type="text/plain; charset=utf-8")
+        if (face := self._face(request, host)) is not None:
+            slug, table = face
+            request.META["dashmon.workspace_slug"] = slug
+            request.urlconf = table
+            return self._with_few_cookies(request)
         if host.kind == "workspace":
             request.META["dashmon.workspace_slug"] = host.slug
             request.urlconf = "dashmon.urls_workspace"
@@ -113,6 +120,19 @@ class HostMiddleware:
         if request.path_info.startswith(PUBLIC):
             return self._for_nobody(request)
         return self.get_response(request)
+
+    def _face(self, request: HttpRequest, host: Host) -> tuple[str, str] | None:
+        """Whose front end is asked for, and its table: by its own name, or by a port that is the default workspace's.
+
+        An empty slug is nobody's: the front end is there, and its API knows of no workspace.
+        """
+        if host.face is not None:
+            return host.slug or "", FACE_TABLES[host.face]
+        face = settings.FACE_PORTS.get(int(request.META.get("SERVER_PORT") or 0)) if host.kind == "app" else None
+        if face is None:
+            return None
+        workspace = default_workspace()
+        return "" if workspace is None else workspace.slug, FACE_TABLES[face]
 
     def _for_nobody(self, request: HttpRequest) -> HttpResponse:
         """A public page is the same for everybody, signed in or not: only its own cookie comes through."""

@@ -174,7 +174,7 @@ def test_known_hosts_come_through_with_their_workspace(host: str, slug: str | No
     assert getattr(behind.request, "urlconf", None) == (None if slug is None else "dashmon.urls_workspace")
 
 
-@pytest.mark.parametrize("host", ["rebound.example", "www.localhost", "acme--dash.localhost", "localhost.evil.example"])
+@pytest.mark.parametrize("host", ["rebound.example", "www.localhost", "acme--shop.localhost", "localhost.evil.example"])
 def test_unknown_hosts_are_turned_away_before_anything_runs(host: str) -> None:
     response, behind = hosted(host, "/api/me")
 
