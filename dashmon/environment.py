@@ -39,6 +39,18 @@ def flag(name: str, *, default: bool) -> bool:
     return text(name, "on" if default else "off").lower() in {"on", "true", "yes", "1"}
 
 
+def face_ports(name: str, faces: frozenset[str]) -> dict[int, str]:
+    """More ports of the server and whose front end each of them serves: `dash=8101`."""
+    found: dict[int, str] = {}
+    for pair in words(name):
+        face, _, port = pair.partition("=")
+        if face not in faces or not port.isdecimal() or not 0 < int(port) < 65536 or int(port) in found:
+            known = ", ".join(sorted(faces))
+            raise ImproperlyConfigured(f"{name} has {pair!r}; say a front end ({known}) and a port: dash=8101.")
+        found[int(port)] = face
+    return found
+
+
 def kept_secret(path: Path) -> str:
     """A secret made once and kept in a file that only its owner can read."""
     try:

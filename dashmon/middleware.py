@@ -2,23 +2,24 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from http.cookies import CookieError, SimpleCookie
 
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from apps.common.hosts import classify, is_slug, without_port
+from apps.common.hosts import Host, classify, is_slug, without_port
 from apps.operations.addresses import host_rules
 from apps.statuspages.selectors import slug_of_host
+from apps.workspaces.selectors import default_workspace
 from dashmon import forwarding
 
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{16,64}")
 # Every byte's lower five bits as a character: 32 divides 256, so none is likelier than another.
 AS_BASE32 = bytes(b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"[byte & 31] for byte in range(256))
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO", "HTTP_FORWARDED")
-PREFIX = re.compile(r"/w/([a-z0-9-]{3,48})(/(?:api|ping|auth)/.*)")
+PREFIX = re.compile(r"/w/([a-z0-9-]{3,48})(/(?:api|ping|auth|deploy|theme)/.*)")
 POLICY = "; ".join(
     (
         "default-src 'self'",
@@ -30,6 +31,9 @@ POLICY = "; ".join(
     )
 )
 PUBLIC, PAGE_COOKIE = "/status/", "dashmon_page"
+# A surface's own sign-in works on the host of its workspace too, by these alone.
+SIGN_IN, SIGN_IN_COOKIES = "/api/auth/", frozenset({"refresh", "csrf"})
+FACE_TABLES = {"dash": "dashmon.urls_dash"}
 Handler = Callable[[HttpRequest], HttpResponse]
 
 
@@ -99,10 +103,15 @@ class HostMiddleware:
                 return self._for_nobody(request)
             cure = "This name is not served here. Set DASHMON_BASE_URL to the address people use.\n"
             return HttpResponse(cure, status=421, content_type="text/plain; charset=utf-8")
+        if (face := self._face(request, host)) is not None:
+            slug, table = face
+            request.META["dashmon.workspace_slug"] = slug
+            request.urlconf = table
+            return self._with_few_cookies(request)
         if host.kind == "workspace":
             request.META["dashmon.workspace_slug"] = host.slug
             request.urlconf = "dashmon.urls_workspace"
-            return self._without_cookies(request)
+            return self._with_few_cookies(request)
         if (prefixed := PREFIX.fullmatch(request.path_info)) and is_slug(prefixed[1]):
             # For clients whose base address may hold a path: the prefix is a host hint.
             request.META["dashmon.workspace_slug"], request.path_info = prefixed.groups()
@@ -112,19 +121,48 @@ class HostMiddleware:
             return self._for_nobody(request)
         return self.get_response(request)
 
+    def _face(self, request: HttpRequest, host: Host) -> tuple[str, str] | None:
+        """Whose front end is asked for, and its table: by its own name, or by a port that is the default workspace's.
+
+        An empty slug is nobody's: the front end is there, and its API knows of no workspace.
+        """
+        if host.face is not None:
+            return host.slug or "", FACE_TABLES[host.face]
+        face = settings.FACE_PORTS.get(int(request.META.get("SERVER_PORT") or 0)) if host.kind == "app" else None
+        if face is None:
+            return None
+        workspace = default_workspace()
+        return "" if workspace is None else workspace.slug, FACE_TABLES[face]
+
     def _for_nobody(self, request: HttpRequest) -> HttpResponse:
         """A public page is the same for everybody, signed in or not: only its own cookie comes through."""
+        self._keep(request, {PAGE_COOKIE})
+        return self.get_response(request)
+
+    def _with_few_cookies(self, request: HttpRequest) -> HttpResponse:
+        """No session is read or made on a workspace's host; the pair of a surface's own sign-in is."""
+        if not request.path_info.startswith(SIGN_IN):
+            return self._without_cookies(request)
+        self._keep(request, SIGN_IN_COOKIES)
+        response = self.get_response(request)
+        for name in set(response.cookies) - SIGN_IN_COOKIES:
+            del response.cookies[name]
+        return response
+
+    @staticmethod
+    def _keep(request: HttpRequest, names: Collection[str]) -> None:
+        """Leave the cookies of these names, and no other."""
         cookie = SimpleCookie()
         try:
             cookie.load(request.META.pop("HTTP_COOKIE", ""))
         except CookieError:
             cookie.clear()
-        if PAGE_COOKIE in cookie:
-            request.META["HTTP_COOKIE"] = f"{PAGE_COOKIE}={cookie[PAGE_COOKIE].value}"
-        return self.get_response(request)
+        kept = [f"{name}={cookie[name].coded_value}" for name in sorted(names) if name in cookie]
+        if kept:
+            request.META["HTTP_COOKIE"] = "; ".join(kept)
 
     def _without_cookies(self, request: HttpRequest) -> HttpResponse:
-        """Sign-in belongs to the app host: elsewhere no cookie is read and none is set."""
+        """Sign-in belongs to hosts: below a prefix no cookie is read and none is set."""
         request.META.pop("HTTP_COOKIE", None)
         response = self.get_response(request)
         response.cookies.clear()

@@ -4,6 +4,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import django
@@ -21,12 +23,13 @@ def main() -> int:
 
     from apps.operations.database import bring_up_to_date
 
-    if _taken(settings.HOST, settings.PORT):
-        print(f"Port {settings.PORT} is taken. Choose another: PORT=8001 make run", file=sys.stderr)  # noqa: T201  # a terminal
+    ports = [settings.PORT, *settings.FACE_PORTS]
+    if taken := [port for port in ports if _taken(settings.HOST, port)]:
+        print(f"Port {taken[0]} is taken. Choose another: PORT=8001 make run", file=sys.stderr)  # noqa: T201  # a terminal
         return 1
     bring_up_to_date()
     _greet()
-    _serve(settings.HOST, settings.PORT)
+    _serve(settings.HOST, ports)
     return 0
 
 
@@ -46,6 +49,7 @@ def _taken(host: str, port: int) -> bool:
 
 
 def _greet() -> None:
+    from django.conf import settings
     from django.utils import timezone
 
     from apps.operations.addresses import base_url
@@ -53,18 +57,18 @@ def _greet() -> None:
     from apps.workspaces.services import new_first_run_token
 
     print(f"Dashmon answers at {base_url()}/", flush=True)  # noqa: T201  # a terminal
+    for port, face in settings.FACE_PORTS.items():
+        print(f"The front end of {face} is served on port {port}.", flush=True)  # noqa: T201  # a terminal
     if not has_accounts():
         token = new_first_run_token(now=timezone.now())
         print(f"Create the first account: {base_url()}/first-run/{token}", flush=True)  # noqa: T201  # a terminal
 
 
-def _serve(host: str, port: int) -> None:
+def _serve(host: str, ports: Sequence[int]) -> None:
     import uvicorn
 
-    uvicorn.run(
+    config = uvicorn.Config(
         "dashmon.asgi:application",
-        host=host,
-        port=port,
         access_log=False,
         log_config=None,
         proxy_headers=False,
@@ -72,6 +76,20 @@ def _serve(host: str, port: int) -> None:
         lifespan="on",
         timeout_graceful_shutdown=3,
     )
+    server = uvicorn.Server(config)
+    # Ctrl-C has stopped it in good order by then; uvicorn raises it once more.
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=[_listener(host, port) for port in ports])
+    if not server.started:
+        raise SystemExit(1)
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """A bound socket; uvicorn listens on it, and its port says whose front end is asked for."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((host, port))
+    return bound
 
 
 if __name__ == "__main__":

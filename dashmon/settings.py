@@ -5,8 +5,9 @@ from typing import Any
 
 import environ
 
+from apps.common.hosts import FACES
 from dashmon import __version__
-from dashmon.environment import choice, flag, kept_secret, sms_provider, text, words
+from dashmon.environment import choice, face_ports, flag, kept_secret, sms_provider, text, words
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(text("DASHMON_DATA_DIR", str(BASE_DIR / "data")))
@@ -20,6 +21,8 @@ HOST = text("HOST", "127.0.0.1")
 PORT = int(text("PORT", "8000"))
 BASE_URL = text("DASHMON_BASE_URL").rstrip("/")
 TENANT_DOMAIN = text("DASHMON_TENANT_DOMAIN")
+# More ports of the server, each the front end of another product for the default workspace.
+FACE_PORTS = face_ports("DASHMON_FACE_PORTS", FACES)
 DEFAULT_WORKSPACE = text("DASHMON_DEFAULT_WORKSPACE")
 BACKGROUND = text("DASHMON_BACKGROUND", "auto")
 RATE_LIMITS = flag("DASHMON_RATE_LIMITS", default=True)

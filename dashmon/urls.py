@@ -2,12 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from apps.api.dash import surface as dash_api
 from apps.api.dashmon import surface as dashmon_api
 from apps.web import urls_status
 from apps.web.views import entry, operator
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include(dashmon_api)),
+    path("", include(dash_api)),
     path("", entry.landing, name="landing"),
     path("first-run/<str:token>", entry.FirstRun.as_view(), name="first-run"),
     path("invitations/<str:token>", entry.AcceptInvitation.as_view(), name="invitation"),
@@ -18,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("status/<str:slug>", urls_status.home),
     path("status/<str:slug>/", urls_status.home),
     path("status/<str:slug>/", include(urls_status.tails)),
+    *dash_api.unowned,
     *dashmon_api.unowned,
 ]
 

@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
+from apps.api.dash import surface as dash_api
 from apps.api.dashmon import surface as dashmon_api
 from apps.api.dashmon.views.meta import not_found
 from apps.operations.addresses import base_url
@@ -17,7 +18,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # Sign-in belongs to the app host: no session is made or read here.
     re_path(r"^(?:auth/(?:local|google)|logout)(?:/.*)?$", not_found),
     path("", include("apps.api.dashmon.urls")),
+    path("", include("apps.api.dash.urls")),
     path("", to_app),
+    *dash_api.unowned,
     *dashmon_api.unowned,
 ]
 

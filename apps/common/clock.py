@@ -23,6 +23,11 @@ def iso_ms(at: datetime) -> str:
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
+def iso_s(at: datetime) -> str:
+    """ISO 8601 in UTC, whole seconds and a Z: `2026-02-16T11:23:00Z`."""
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
 def parse_iso(text: str) -> datetime:
     """An ISO 8601 instant with a zone; ValueError when it is not one."""
     at = datetime.fromisoformat(text)

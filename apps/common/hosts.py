@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 LOCAL_SUFFIXES = (".local", ".lan", ".internal", ".home.arpa")
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,46})[a-z0-9]")
+# Products whose own front end is served on a host of its own, below every workspace's name.
+FACES = frozenset({"dash"})
 RESERVED_SLUGS = frozenset({"www", "app", "api", "admin", "status", "mail", "ns1", "ns2"})
 
 
@@ -33,10 +35,14 @@ class HostRules:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What a Host header means: the app itself, one workspace's own host, or nobody."""
+    """What a Host header means: the app itself, one workspace's own host, a face of it, or nobody.
 
-    kind: Literal["app", "workspace", "unknown"]
+    A face is another product's front end with its API: `acme--dash` below the tenant domain.
+    """
+
+    kind: Literal["app", "workspace", "face", "unknown"]
     slug: str | None = None
+    face: str | None = None
 
 
 def is_slug(text: str) -> bool:
@@ -62,13 +68,16 @@ def without_port(header: str) -> str:
 
 
 def classify(header: str, rules: HostRules) -> Host:
-    """First match wins: workspace host, app host, else unknown (answered 421: this stops DNS rebinding)."""
+    """First match wins: app host, face, workspace host, else unknown (answered 421: this stops DNS rebinding)."""
     host = without_port(header)
     label, _, parent = host.partition(".")
     if host == rules.app_host:
         return Host("app")
     if parent == rules.domain:
-        # What cannot be a slug is no workspace's name: `www`, and `acme--dash` of another kind of host.
+        slug, _, face = label.partition("--")
+        if face in FACES and is_slug(slug):
+            return Host("face", slug, face)
+        # What cannot be a slug is no workspace's name: `www`, and `acme--shop`.
         return Host("workspace", label) if is_slug(label) else Host("unknown")
     if (rules.self_hosted or not rules.base_url) and is_local_name(host):
         return Host("app")

@@ -34,3 +34,8 @@ def workspace_host(workspace: Workspace) -> str:
 
 def workspace_url(workspace: Workspace) -> str:
     return f"{urlsplit(base_url()).scheme}://{workspace_host(workspace)}"
+
+
+def face_url(workspace: Workspace, face: str) -> str:
+    """`http://acme--dash.localhost:8000`: where another product's front end shows this workspace."""
+    return f"{urlsplit(base_url()).scheme}://{workspace.slug}--{face}.{workspace_host(workspace).partition('.')[2]}"

@@ -14,13 +14,15 @@ from apps.common.errors import ConflictError, InvalidInputError
 from apps.operations.addresses import base_url, workspace_host, workspace_url
 from apps.operations.plans import change_plan
 from apps.operations.sign_up import open_workspace
+from apps.tokens.logins import login_of, set_login_password
 from apps.tokens.models import ApiToken
 from apps.tokens.services import create_api_token, revoke_api_token
 from apps.workspaces.models import Membership, Workspace
-from apps.workspaces.selectors import owner_of
+from apps.workspaces.selectors import default_workspace, owner_of
 from apps.workspaces.services import lock_installation
 from apps.workspaces.usage import plan_of
 
+DASH = "dash"
 READ_WRITE, READ_ONLY = "provisioned read-write", "provisioned read-only"
 
 
@@ -47,7 +49,7 @@ def provision(*, wanted: Wanted, now: datetime) -> dict[str, Any]:
     workspace = _workspace(wanted, owner, now=now)
     return {
         "base_url": base_url(),
-        "urls": {"app": base_url(), "workspace": workspace_url(workspace)},
+        "urls": {"app": base_url(), "workspace": workspace_url(workspace), "dash": _address_of_surfaces(workspace)},
         "workspace": {
             "id": str(workspace.public_id),
             "slug": workspace.slug,
@@ -58,7 +60,21 @@ def provision(*, wanted: Wanted, now: datetime) -> dict[str, Any]:
             "read_write": _token(workspace, READ_WRITE, ApiToken.Access.READ_WRITE, wanted, now=now),
             "read_only": _token(workspace, READ_ONLY, ApiToken.Access.READ_ONLY, wanted, now=now),
         },
+        "dash": {"password": _dash_password(workspace, wanted, now=now)},
     }
+
+
+def _address_of_surfaces(workspace: Workspace) -> str:
+    """Where clients of a surface find this workspace without naming it: its own host, or the host it is default of."""
+    return base_url() if default_workspace() == workspace else workspace_url(workspace)
+
+
+def _dash_password(workspace: Workspace, wanted: Wanted, *, now: datetime) -> str | None:
+    if login_of(workspace, DASH) is not None and not wanted.rotate:
+        return None
+    password = secrets.token_urlsafe(16)
+    set_login_password(workspace=workspace, surface=DASH, password=password, now=now)
+    return password
 
 
 def _owner(wanted: Wanted) -> tuple[User, str | None]:

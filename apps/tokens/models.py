@@ -74,3 +74,43 @@ class AgentKey(TenantModel):
 
     def __str__(self) -> str:
         return f"key of {self.subject} {self.subject_id}"
+
+
+class Login(TenantModel):
+    """A password that opens one surface of one workspace; nobody's account has it."""
+
+    surface = models.CharField(max_length=12)
+    password = models.CharField(max_length=160)  # as Django's hashers write it
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "surface"], name="login_once_per_surface"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.surface} of {self.workspace_id}"
+
+
+class LoginSession(TenantModel):
+    """Who came in with a login, from one browser, until its refresh token is over."""
+
+    login = models.ForeignKey(Login, models.CASCADE, related_name="sessions")
+    sid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    # SHA-256 of the refresh token in force: each is good for one renewal.
+    refresh_hash = models.CharField(max_length=64, unique=True)
+    # Kept by the browser after it is closed.
+    persistent = models.BooleanField()
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["workspace", "login", "expires_at"], name="login_session_by_end"),
+        ]
+
+    def __str__(self) -> str:
+        return f"session {self.sid}"
+
+    def is_over(self, now: datetime) -> bool:
+        return self.expires_at <= now

@@ -77,3 +77,18 @@ def test_processes_that_start_at_once_agree_on_the_secret(tmp_path: Path) -> Non
 
     assert set(secrets) == {path.read_text(encoding="ascii")}
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_ports_of_front_ends_are_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHMON_TEST", "dash=8101, dash=8102")
+
+    assert environment.face_ports("DASHMON_TEST", frozenset({"dash"})) == {8101: "dash", 8102: "dash"}
+    assert environment.face_ports("DASHMON_UNSET", frozenset({"dash"})) == {}
+
+
+@pytest.mark.parametrize("value", ["8101", "dash", "dash=", "shop=8101", "dash=0", "dash=65536", "dash=1,dash=1"])
+def test_a_port_of_a_front_end_that_cannot_be_stops_the_start(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("DASHMON_TEST", value)
+
+    with pytest.raises(ImproperlyConfigured, match="DASHMON_TEST"):
+        environment.face_ports("DASHMON_TEST", frozenset({"dash"}))

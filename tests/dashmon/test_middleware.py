@@ -174,7 +174,7 @@ def test_known_hosts_come_through_with_their_workspace(host: str, slug: str | No
     assert getattr(behind.request, "urlconf", None) == (None if slug is None else "dashmon.urls_workspace")
 
 
-@pytest.mark.parametrize("host", ["rebound.example", "www.localhost", "acme--dash.localhost", "localhost.evil.example"])
+@pytest.mark.parametrize("host", ["rebound.example", "www.localhost", "acme--shop.localhost", "localhost.evil.example"])
 def test_unknown_hosts_are_turned_away_before_anything_runs(host: str) -> None:
     response, behind = hosted(host, "/api/me")
 
@@ -229,6 +229,26 @@ def test_cookies_are_read_and_set_on_the_app_host_only(host: str, path: str, kep
     assert behind.request is not None
     assert bool(behind.request.COOKIES) is kept
     assert bool(response.cookies) is kept
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "kept"),
+    [
+        ("acme.localhost", "/api/auth/refresh", {"refresh", "csrf"}),
+        ("acme.localhost", "/api/admin/nodes", set()),
+        ("localhost", "/w/acme/api/auth/refresh", set()),
+    ],
+)
+def test_a_surfaces_own_sign_in_has_its_cookies_on_a_workspaces_host(host: str, path: str, kept: set[str]) -> None:
+    answer = HttpResponse("answer")
+    for name in ("refresh", "csrf", "dashmon_session"):
+        answer.set_cookie(name, "fresh")
+    behind = Recorder(answer)
+    request = RequestFactory().get(path, headers={"Host": host, "Cookie": "dashmon_session=a; csrf=b; refresh=c"})
+
+    response = HostMiddleware(behind)(request)
+
+    assert set(behind.request.COOKIES) == set(response.cookies) == kept
 
 
 # --- Policy -----------------------------------------------------------------------------------------

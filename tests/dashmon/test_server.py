@@ -168,3 +168,16 @@ def test_a_taken_port_is_said_and_nothing_is_touched(tmp_path: Path) -> None:
     assert not (tmp_path / "dashmon.sqlite3").exists()
     server.out.close()
     server.err.close()
+
+
+def test_a_second_port_is_a_front_end_of_its_own(tmp_path: Path) -> None:
+    folder, second = tmp_path / "fronts" / "dash", free_port()
+    folder.mkdir(parents=True)
+    (folder / "index.html").write_text("<title>Theirs</title>", encoding="utf-8")
+
+    with running(tmp_path, free_port(), DASHMON_FACE_PORTS=f"dash={second}") as server:
+        assert f"front end of dash is served on port {second}" in server.printed()
+        with urllib.request.urlopen(f"http://127.0.0.1:{second}/login", timeout=10) as response:
+            assert response.read() == b"<title>Theirs</title>"
+        assert b"Theirs" not in server.get("/")[1]
+        assert stop(server, signal.SIGTERM)[0] == 0

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from apps.api.dash.values import is_physical
+from apps.common.clock import iso_s
 from apps.nodes.types import NodePicture
 
 Document = dict[str, Any]
@@ -56,11 +57,6 @@ def _observation(node: NodePicture) -> Document:
         "sent_at": observed,
         "stale_after_sec": node.stale_after_s,
     }
-
-
-def iso_s(at: datetime) -> str:
-    """RFC 3339 in UTC, whole seconds: `2026-06-18T09:30:01Z`."""
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def _system(system: Mapping[str, Any], detail: Mapping[str, Any]) -> Document:

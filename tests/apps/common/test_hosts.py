@@ -53,7 +53,15 @@ NOBODY = Host("unknown")
         # What cannot be a slug is no workspace's host.
         ("www.dashmon.example", NAMED, NOBODY),
         ("ab.localhost", BARE, NOBODY),
-        ("acme--dash.localhost", BARE, NOBODY),
+        # A front end of another product has a host of its own; one that is not known has none.
+        ("acme--dash.localhost:8000", BARE, Host("face", "acme", "dash")),
+        ("ACME--Dash.dashmon.example", NAMED, Host("face", "acme", "dash")),
+        ("acme--dash.dashmon.site", SAAS, Host("face", "acme", "dash")),
+        ("acme--dash.dashmon.example", SAAS, NOBODY),
+        ("acme--shop.localhost", BARE, NOBODY),
+        ("acme--dash--dash.localhost", BARE, NOBODY),
+        ("www--dash.localhost", BARE, NOBODY),
+        ("--dash.localhost", BARE, NOBODY),
         ("-acme.localhost", BARE, NOBODY),
     ],
 )

@@ -14,6 +14,7 @@ from apps.accounts.models import User
 from apps.common.errors import InvalidInputError
 from apps.devices.models import Device
 from apps.operations.provision import Wanted, checked_plan, provision
+from apps.tokens.logins import login_of, opens
 from apps.tokens.models import ApiToken
 from apps.tokens.selectors import token_by_secret
 from apps.workspaces.models import Membership, Workspace
@@ -42,12 +43,18 @@ def test_the_printed_object_has_what_a_script_needs(settings: Settings) -> None:
     user, workspace = User.objects.get(), Workspace.objects.get()
     assert made == {
         "base_url": "http://127.0.0.1:8000",
-        "urls": {"app": "http://127.0.0.1:8000", "workspace": "http://acme.localhost:8000"},
+        "urls": {
+            "app": "http://127.0.0.1:8000",
+            "workspace": "http://acme.localhost:8000",
+            "dash": "http://127.0.0.1:8000",
+        },
         "workspace": {"id": str(workspace.public_id), "slug": "acme", "host": "acme.localhost:8000"},
         "owner": {"id": str(user.public_id), "email": "ana@example.com", "password": "correct horse"},
         "tokens": made["tokens"],
+        "dash": {"password": made["dash"]["password"]},
     }
     assert set(made["tokens"]) == {"read_write", "read_only"}
+    assert opens(login_of(workspace, "dash"), made["dash"]["password"])
     assert workspace.public_id == user.public_id
     assert default_workspace() == workspace
 
@@ -74,6 +81,8 @@ def test_a_second_run_changes_nothing_and_tells_no_secret_twice() -> None:
     assert (User.objects.get().password, set(ApiToken.objects.values_list("hash", flat=True))) == before
     assert Workspace.objects.count() == Membership.objects.count() == 1
     assert second["tokens"] == {"read_write": None, "read_only": None}
+    assert second["dash"] == {"password": None}
+    assert opens(login_of(Workspace.objects.get(), "dash"), first["dash"]["password"])
     assert second["owner"] == first["owner"] | {"password": None}
     assert second["workspace"] == first["workspace"]
 
@@ -84,6 +93,13 @@ def test_a_known_password_is_printed_back_and_another_one_is_not_set() -> None:
     assert run("--password", "correct horse")["owner"]["password"] == "correct horse"
     assert run("--password", "another one")["owner"]["password"] is None
     assert User.objects.get().check_password("correct horse")
+
+
+def test_a_second_workspace_has_an_address_of_its_own_for_its_clients(settings: Settings) -> None:
+    settings.HOST, settings.PORT = "127.0.0.1", 8000
+    run()
+
+    assert run(slug="umbrella", owner="bo@example.com")["urls"]["dash"] == "http://umbrella.localhost:8000"
 
 
 def test_rotation_replaces_every_secret() -> None:
@@ -99,6 +115,8 @@ def test_rotation_replaces_every_secret() -> None:
         assert new is not None
         assert old.revoked_at is not None
         assert new.revoked_at is None
+    login = login_of(Workspace.objects.get(), "dash")
+    assert [opens(login, made["dash"]["password"]) for made in (first, second)] == [False, True]
     assert run("--rotate", "--password", "correct horse")["owner"]["password"] == "correct horse"
 
 

@@ -44,5 +44,5 @@ class Command(BaseCommand):
         self.stdout.write(
             f"  owner       {made['owner']['email']}  password {made['owner']['password'] or '(unchanged)'}"
         )
-        for name, token in made["tokens"].items():
+        for name, token in {**made["tokens"], "dash": made["dash"]["password"]}.items():
             self.stdout.write(f"  {name:<11} {token or '(made earlier; --rotate makes a new one)'}")
