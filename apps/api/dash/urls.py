@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from apps.api.dash.views import groups, meta, nodes, sessions, system
+from apps.api.dash.views import groups, meta, nodes, sessions, system, themes
 from apps.api.dash.views.base import DashView
 
 
@@ -23,6 +23,15 @@ _meta = [
 _system = [
     *_at("api/front/brand", system.BrandView),
     *_at("api/admin/system/settings", system.SettingsView),
+]
+_themes = [
+    *_at("api/admin/system/themes", themes.ThemesView),
+    *_at("api/admin/system/themes/upload", themes.ThemeUploadView),
+    *_at("api/admin/system/themes/<str:theme>", themes.ThemeView),
+    *_at("api/admin/system/themes/<str:theme>/apply", themes.ThemeApplyView),
+    *_at("theme/active.css", themes.ActiveStyleView),
+    *_at("theme/active.json", themes.ActiveManifestView),
+    *_at("theme/preview/<str:theme>.png", themes.PreviewView),
 ]
 _groups = [
     *_at("api/admin/groups", groups.GroupsView),
@@ -46,6 +55,7 @@ _auth = [
 urlpatterns = [
     *_auth,
     *_system,
+    *_themes,
     *_groups,
     *_nodes,
     *_meta,
