@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from apps.api.dash.views import groups, meta, nodes, sessions, system, themes
+from apps.api.dash.views import deploy, groups, meta, nodes, sessions, system, themes
 from apps.api.dash.views.base import DashView
 
 
@@ -40,9 +40,12 @@ _groups = [
 ]
 _nodes = [
     *_at("api/admin/nodes", nodes.NodesView),
+    *_at("api/admin/nodes/deploy", deploy.DeployView),
     *_at("api/admin/nodes/display-order", nodes.DisplayOrderView),
     *_at("api/admin/nodes/traffic-p95", nodes.TrafficP95View),
     *_at("api/admin/nodes/<str:number>", nodes.NodeView),
+    *_at("api/admin/nodes/<str:number>/upgrade", nodes.NodeUpgradeView),
+    path("deploy/<path:name>", deploy.deployed),
 ]
 _auth = [
     *_at("api/auth/login", sessions.LoginView),

@@ -9,6 +9,7 @@ from apps.api.dash.errors import DashError
 from apps.api.dash.node_rows import NodeBody, NodeRow, changes_of, in_our_words, node_row
 from apps.api.dash.payloads import MOST_ID, Maybe, Strict, said
 from apps.api.dash.schema import described
+from apps.api.dash.updates import ensure_bundled, ensure_upgradable
 from apps.api.dash.views.base import DashView, done, path_id
 from apps.common.errors import InvalidInputError
 from apps.nodes import selectors, services
@@ -66,6 +67,26 @@ class NodeView(DashView):
     def delete(self, _: Request, number: str) -> Response:
         node = selectors.node_by_number(self.workspace, path_id(number))
         retire_node(node=node, actor=self.actor.label, now=self.now)
+        return done()
+
+
+class NodeUpgradeView(DashView):
+    @described(
+        "Wish for the bundled agent on a node; its next reports are answered with it until it is there",
+        status=204,
+        also={
+            404: "`not_found`",
+            409: "`node_version_unavailable`, `invalid_node_version`, `node_upgrade_unsupported`, "
+            "`node_platform_unknown`, `node_platform_unsupported`, `node_asset_missing`",
+            503: "`node_asset_error`",
+        },
+    )
+    def post(self, _: Request, number: str) -> Response:
+        wanted = path_id(number)
+        version = ensure_bundled()
+        node = selectors.node_by_number(self.workspace, wanted)
+        ensure_upgradable(node)
+        services.want_version(node=node, version=version, actor=self.actor.label, now=self.now)
         return done()
 
 
