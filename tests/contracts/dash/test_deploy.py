@@ -295,7 +295,7 @@ def test_what_cannot_become_ours_is_not_asked_to(admin: Caller, node: Node, kind
     ],
 )
 def test_a_machine_that_nothing_is_made_for(admin: Caller, node: Node, clock, machine, code) -> None:
-    describe(node, *machine, clock.now)
+    describe(node, machine[0], machine[1], clock.now)
 
     refused(upgrade(admin), 409, code)
 
