@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 LONGEST_MODULE, LONGEST_FUNCTION = 400, 30
 # Tables of cases are long, and best read in one place.
 LONGEST_TEST_MODULE = 500
-PRODUCT, EVERYTHING = ("apps", "dashmon"), ("apps", "dashmon", "tests")
+PRODUCT, EVERYTHING = ("apps", "dashmon", "agent"), ("apps", "dashmon", "agent", "tests")
 VAGUE_NAMES = re.compile(r"(?:utils?|helpers?|managers?|misc|common_stuff)\.py")
 SUPPRESSION = re.compile(r"#\s*(?:noqa|type:\s*ignore)\b(?::\s*[A-Z0-9, ]+|\[[a-z0-9, -]+\])?")
 # Rows by another key than the workspace's: each is read through a row of its own workspace, and there are few of them.

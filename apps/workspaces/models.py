@@ -157,6 +157,28 @@ class SurfaceSetting(TenantModel):
         return f"{self.surface} of {self.workspace_id}"
 
 
+class SurfaceTheme(TenantModel):
+    """A look for one API's front end that somebody uploaded, as it is served."""
+
+    surface = models.CharField(max_length=12)
+    key = models.CharField(max_length=64)
+    manifest = models.JSONField()
+    css = models.TextField(blank=True)
+    # Not read where rows are listed; `has_preview` says whether there is one.
+    preview = models.BinaryField(null=True, blank=True)
+    has_preview = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "surface", "key"], name="surface_theme_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class Domain(TenantModel):
     """A host name of a workspace's own. One table, so that no tenant can serve under another's name."""
 

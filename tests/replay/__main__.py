@@ -28,6 +28,7 @@ MODULES = (
     "uptime",
     "permissions",
     "dash_traffic",
+    "dash_themes",
 )
 FAILED, UNUSABLE = 1, 2
 

@@ -83,7 +83,7 @@ def described(
         code: OpenApiResponse(DashErrorSerializer, description=text) for code, text in refusals.items()
     }
     empty = None if status == 204 else OpenApiTypes.OBJECT
-    shown = shape_of(answer) if answer is not None else empty
+    shown = OpenApiTypes.BINARY if answer is bytes else shape_of(answer) if answer is not None else empty
     responses[status, kind] = OpenApiResponse(shown, description="" if answer is not None else "Done.")
     asked = {"application/json": shape_of(body)} if body is not None else None
 

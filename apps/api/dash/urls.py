@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from apps.api.dash.views import meta, sessions
+from apps.api.dash.views import deploy, groups, meta, nodes, sessions, system, themes
 from apps.api.dash.views.base import DashView
 
 
@@ -20,6 +20,33 @@ _meta = [
     *_at("api/version", meta.VersionView),
 ]
 
+_system = [
+    *_at("api/front/brand", system.BrandView),
+    *_at("api/admin/system/settings", system.SettingsView),
+]
+_themes = [
+    *_at("api/admin/system/themes", themes.ThemesView),
+    *_at("api/admin/system/themes/upload", themes.ThemeUploadView),
+    *_at("api/admin/system/themes/<str:theme>", themes.ThemeView),
+    *_at("api/admin/system/themes/<str:theme>/apply", themes.ThemeApplyView),
+    *_at("theme/active.css", themes.ActiveStyleView),
+    *_at("theme/active.json", themes.ActiveManifestView),
+    *_at("theme/preview/<str:theme>.png", themes.PreviewView),
+]
+_groups = [
+    *_at("api/admin/groups", groups.GroupsView),
+    *_at("api/admin/groups/map", groups.GroupMapView),
+    *_at("api/admin/groups/<str:number>", groups.GroupView),
+]
+_nodes = [
+    *_at("api/admin/nodes", nodes.NodesView),
+    *_at("api/admin/nodes/deploy", deploy.DeployView),
+    *_at("api/admin/nodes/display-order", nodes.DisplayOrderView),
+    *_at("api/admin/nodes/traffic-p95", nodes.TrafficP95View),
+    *_at("api/admin/nodes/<str:number>", nodes.NodeView),
+    *_at("api/admin/nodes/<str:number>/upgrade", nodes.NodeUpgradeView),
+    path("deploy/<path:name>", deploy.deployed),
+]
 _auth = [
     *_at("api/auth/login", sessions.LoginView),
     *_at("api/auth/refresh", sessions.RefreshView),
@@ -30,5 +57,9 @@ _auth = [
 
 urlpatterns = [
     *_auth,
+    *_system,
+    *_themes,
+    *_groups,
+    *_nodes,
     *_meta,
 ]
