@@ -114,7 +114,27 @@ class Batch:
                 update_fields=["generation", "phase", "since", "until", "memories", "refreshed_at"],
             )
         if self.judged:
-            SubjectClock.objects.bulk_update(self.judged.values(), ["judged_at"])
+            _save_clocks(self.judged.values())
+
+
+def _save_clocks(clocks: Iterable[SubjectClock]) -> None:
+    """Move clocks on. They are there and locked; rows of values cost a third of an update by cases."""
+    rows = [
+        SubjectClock(
+            workspace_id=clock.workspace_id,
+            subject_kind=clock.subject_kind,
+            subject_id=clock.subject_id,
+            judged_since=clock.judged_since,
+            judged_at=clock.judged_at,
+        )
+        for clock in clocks
+    ]
+    SubjectClock.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["workspace", "subject_kind", "subject_id"],
+        update_fields=["judged_at"],
+    )
 
 
 def _kept(row: RuleState) -> tuple[object, ...]:

@@ -1,0 +1,63 @@
+"""Nodes or heartbeats in an empty database, and the requests that they send: a process of its own.
+
+Run by `tests.perf.cores.measure`; prints one JSON document.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.perf.cores import arguments
+
+SENDERS = 500
+# As many as the plan lets one project and one workspace have.
+PROJECT, NODES = 50, 100
+CASES = Path(__file__).parents[1] / "vectors" / "dash_node_reports.json"
+
+
+def reports() -> dict[str, Any]:
+    """Nodes with secrets of their own, all of which send one report over and over."""
+    from django.utils import timezone
+
+    from apps.nodes.models import Node
+    from apps.nodes.selectors import secrets_of
+    from apps.nodes.services import create_node
+    from tests import factories
+
+    now, nodes = timezone.now(), list[Node]()
+    while len(nodes) < SENDERS:
+        workspace = factories.make_workspace(now=now)
+        nodes += [create_node(workspace=workspace, name=f"n{n}", actor="bench", now=now) for n in range(NODES)]
+    secrets = [secret for node in nodes for secret in secrets_of(node.workspace_id, [node]).values()]
+    report = json.loads(CASES.read_text(encoding="utf-8"))["cases"][0]["report"]
+    return {"requests": [["/api/node/metrics", secret] for secret in secrets], "body": json.dumps(report)}
+
+
+def heartbeats() -> dict[str, Any]:
+    """Heartbeats with tokens of their own."""
+    from django.utils import timezone
+
+    from apps.devices.services import renew_heartbeat_token
+    from tests import factories
+
+    now, tokens = timezone.now(), list[str]()
+    for number in range(SENDERS):
+        if number % PROJECT == 0:
+            project = factories.make_project(factories.make_workspace(now=now), now=now)
+        device = factories.make_device(project, f"job {number}", kind="heartbeat", now=now)
+        tokens.append(renew_heartbeat_token(device=device, now=now))
+    return {"requests": [[f"/ping/{token}", ""] for token in tokens], "body": "{}"}
+
+
+def main() -> None:
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    print(json.dumps({"report": reports, "heartbeat": heartbeats}[arguments()["kind"]]()))
+
+
+if __name__ == "__main__":
+    main()
