@@ -12,6 +12,7 @@ from rest_framework import serializers
 BEARER = ("dashBearer", {"type": "http", "scheme": "bearer", "description": "The access token of a Dash login."})
 UNAUTHORIZED = "`unauthorized`: no access token, or one that is over."
 BODY = {400: "`invalid_request`", 413: "`body_too_large`", 415: "`unsupported_media_type`"}
+FILE = {"type": "string", "format": "binary"}
 NOTHING = {"type": "null"}
 UNSAID = frozenset({"title", "additionalProperties"})
 Shape = Any
@@ -73,10 +74,12 @@ def described(
     also: dict[int, str] | None = None,
     query: tuple[OpenApiParameter, ...] = (),
     kind: str = "application/json",
+    file: str = "",
 ) -> Any:
     """Document a handler: the struct (or list of structs) it takes and answers, and refusals of its own.
 
-    A body brings its usual refusals along, an address of the admin's the 401.
+    `file` names the field of a form that holds one. A body brings its usual refusals along, an address of the admin's
+    the 401.
     """
     refusals = (BODY if body is not None else {}) | (also or {})
     responses: dict[Any, Any] = {
@@ -85,7 +88,9 @@ def described(
     empty = None if status == 204 else OpenApiTypes.OBJECT
     shown = OpenApiTypes.BINARY if answer is bytes else shape_of(answer) if answer is not None else empty
     responses[status, kind] = OpenApiResponse(shown, description="" if answer is not None else "Done.")
-    asked = {"application/json": shape_of(body)} if body is not None else None
+    asked: Any = {"application/json": shape_of(body)} if body is not None else None
+    if file:
+        asked = {"multipart/form-data": {"type": "object", "properties": {file: FILE}, "required": [file]}}
 
     def decorate(handler: Any) -> Any:
         # Without this the decorator would build on the framework's schema class instead of ours.

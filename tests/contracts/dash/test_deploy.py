@@ -15,6 +15,7 @@ from apps.audit.models import AuditEntry
 from apps.nodes.models import Node, NodeSection
 from apps.nodes.selectors import secret_of
 from apps.nodes.services import create_node, retire_node
+from apps.operations.agents import install_commands
 from apps.workspaces.models import Workspace
 from tests.contracts.dash.conftest import Caller, refused
 
@@ -125,6 +126,12 @@ def test_the_command_of_a_usual_port_names_none(admin: Caller, settings, workspa
     scripts = admin("GET", "/api/admin/nodes/deploy", Host=host).json()["scripts"]
 
     assert scripts["linux"]["command_prefix"].endswith(f" | sudo bash -s -- {host} ")
+
+
+def test_an_address_of_ipv6_keeps_its_brackets() -> None:
+    command = install_commands("http://[::1]:8000")["linux"]
+
+    assert command.prefix.endswith("http://[::1]:8000/deploy/linux/install.sh | sudo bash -s -- [::1] 8000 ")
 
 
 def test_a_prefix_that_names_the_workspace_goes_along(guest: Caller, workspace: Workspace, admin: Caller) -> None:

@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -16,18 +15,15 @@ from apps.api.dash.auth import find_workspace, host_slug
 from apps.api.dash.schema import described
 from apps.api.dash.views.base import DashView
 from apps.nodes.selectors import node_by_secret
+from apps.operations.agents import SCRIPTS, install_commands
 
 FOLDER = Path(__file__).parents[1] / "scripts"
 SHELL, PLAIN = "text/x-shellscript; charset=utf-8", "text/plain; charset=utf-8"
-SCRIPTS = {
-    "linux/install.sh": ("linux.sh", SHELL),
-    "macos/install.sh": ("macos.sh", SHELL),
-    "windows/install.ps1": ("windows.ps1", PLAIN),
+FILES = {
+    SCRIPTS["linux"]: ("linux.sh", SHELL),
+    SCRIPTS["macos"]: ("macos.sh", SHELL),
+    SCRIPTS["windows"]: ("windows.ps1", PLAIN),
 }
-UNIX = "curl -fsSL {url} | sudo bash -s -- {arguments}"
-WINDOWS = (
-    "iwr -UseBasicParsing {url} -OutFile install.ps1; powershell -ExecutionPolicy Bypass -File install.ps1 {arguments}"
-)
 BINARY = "application/octet-stream"
 RANGE = re.compile(r"bytes=(\d{0,12})-(\d{0,12})")
 
@@ -44,17 +40,8 @@ class DeployAnswer(Struct):
 class DeployView(DashView):
     @described("How an agent is installed: the command, to be followed by a node's secret", answer=DeployAnswer)
     def get(self, _: Request) -> Response:
-        found = {name.partition("/")[0]: _script(self.plain, name) for name in SCRIPTS}
-        return Response(DeployAnswer(found))
-
-
-def _script(request: HttpRequest, name: str) -> Script:
-    url = f"{base_of(request)}/deploy/{name}"
-    parts = urlsplit(base_of(request))
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    arguments = f"{host} {parts.port} " if parts.port else f"{host} "
-    command = WINDOWS if name.endswith(".ps1") else UNIX
-    return Script(url, command.format(url=url, arguments=arguments))
+        commands = install_commands(base_of(self.plain))
+        return Response(DeployAnswer({name: Script(each.url, each.prefix) for name, each in commands.items()}))
 
 
 def base_of(request: HttpRequest) -> str:
@@ -74,7 +61,7 @@ def deployed(request: HttpRequest, name: str) -> HttpResponse:
     name = name.rstrip("/")
     if request.method not in {"GET", "HEAD"}:
         return _plain("method not allowed", 405, Allow="GET, HEAD")
-    if name in SCRIPTS:
+    if name in FILES:
         return _filled(request, name)
     if name not in {*bundle.NAMES.values(), *bundle.RUNNERS}:
         return _plain("not found", 404)
@@ -103,7 +90,7 @@ def _may_fetch(request: HttpRequest, path: str) -> bool:
 
 
 def _filled(request: HttpRequest, name: str) -> HttpResponse:
-    file, kind = SCRIPTS[name]
+    file, kind = FILES[name]
     text = (FOLDER / file).read_text(encoding="utf-8")
     # Nothing here comes from the caller but the host, which was found to be one of ours.
     words = {"scheme": request.scheme or "http", "prefix": prefix_of(request), "base": base_of(request)}

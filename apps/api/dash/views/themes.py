@@ -81,6 +81,7 @@ class ThemeUploadView(DashView):
         "Upload a theme: one zip in the form field `file`; the same id replaces the one before",
         answer=ThemeRow,
         status=201,
+        file="file",
         also={400: "`invalid_theme_package`", 413: "`body_too_large`"},
     )
     @transaction.atomic
