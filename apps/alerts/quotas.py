@@ -1,4 +1,4 @@
-"""What nodes moved in a cycle before a rule looked at them first: the store of traffic is asked once a rule and node."""
+"""What nodes moved in a cycle before a rule looked at them first: the store of traffic is asked once each."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
