@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from apps.api.dash.views import meta, sessions
+from apps.api.dash.views import front, history, meta, rebuilds, sessions, traffic
 from apps.api.dash.views.base import DashView
 
 
@@ -28,7 +28,29 @@ _auth = [
     *_at("api/auth/sessions/<str:sid>", sessions.SessionView),
 ]
 
+_front = [
+    *_at("api/front/groups", front.GroupsView),
+    *_at("api/front/metrics", front.MetricsView),
+]
+_charts = [
+    *_at("api/metrics/online", history.OnlineView),
+    *_at("api/metrics/history", history.HistoryView),
+    *_at("api/statistics/access", history.AccessView),
+]
+_traffic = [
+    *_at("api/statistics/traffic/settings", traffic.SettingsView),
+    *_at("api/statistics/traffic/ifaces", traffic.IfacesView),
+    *_at("api/statistics/traffic/summary", traffic.SummaryView),
+    *_at("api/statistics/traffic/daily", traffic.DailyView),
+    *_at("api/statistics/traffic/monthly", traffic.MonthlyView),
+    *_at("api/admin/nodes/traffic/rebuild", rebuilds.RebuildStateView),
+    *_at("api/admin/nodes/<str:number>/traffic/rebuild", rebuilds.RebuildView),
+]
+
 urlpatterns = [
+    *_front,
+    *_charts,
+    *_traffic,
     *_auth,
     *_meta,
 ]
