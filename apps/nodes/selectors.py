@@ -34,6 +34,15 @@ def nodes_of(
     return list(nodes[offset : offset + min(limit, MOST)])
 
 
+def every_node(workspace: Workspace | int) -> list[Node]:
+    """All live nodes in their order with tags and groups, fetched 1,000 at a time."""
+    found = page = nodes_of(workspace)
+    while len(page) == MOST:
+        page = nodes_of(workspace, offset=len(found))
+        found = [*found, *page]
+    return found
+
+
 def node_by_number(
     workspace: Workspace | int, number: int, *, projects: Collection[int] | None = None, public_only: bool = False
 ) -> Node:

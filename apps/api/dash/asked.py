@@ -5,12 +5,11 @@ from collections.abc import Collection
 from django.http import QueryDict
 
 from apps.api.dash.errors import DashError, InvalidRequestError
+from apps.api.dash.payloads import MOST_ID
 from apps.common.errors import NotFoundError
 from apps.nodes.models import Node
 from apps.nodes.selectors import node_by_number
 from apps.workspaces.models import Workspace
-
-MOST_ID = 2**63 - 1
 
 
 def whole(query: QueryDict, name: str, *, least: int, most: int, default: int | None = None) -> int | None:

@@ -12,6 +12,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 T = TypeVar("T")
 Maybe = Union[T, None, UnsetType]  # noqa: UP007  # the short form takes no parameter
 Unsigned = Annotated[int, Meta(ge=0)]
+# The largest id there can be; stores take no larger number.
+MOST_ID = 2**63 - 1
 Instant = Annotated[datetime, Meta(tz=True)]
 
 

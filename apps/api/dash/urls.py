@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from apps.api.dash.views import front, history, meta, rebuilds, sessions, traffic
+from apps.api.dash.views import front, groups, history, meta, nodes, rebuilds, sessions, system, traffic
 from apps.api.dash.views.base import DashView
 
 
@@ -20,6 +20,21 @@ _meta = [
     *_at("api/version", meta.VersionView),
 ]
 
+_system = [
+    *_at("api/front/brand", system.BrandView),
+    *_at("api/admin/system/settings", system.SettingsView),
+]
+_groups = [
+    *_at("api/admin/groups", groups.GroupsView),
+    *_at("api/admin/groups/map", groups.GroupMapView),
+    *_at("api/admin/groups/<str:number>", groups.GroupView),
+]
+_nodes = [
+    *_at("api/admin/nodes", nodes.NodesView),
+    *_at("api/admin/nodes/display-order", nodes.DisplayOrderView),
+    *_at("api/admin/nodes/traffic-p95", nodes.TrafficP95View),
+    *_at("api/admin/nodes/<str:number>", nodes.NodeView),
+]
 _auth = [
     *_at("api/auth/login", sessions.LoginView),
     *_at("api/auth/refresh", sessions.RefreshView),
@@ -52,5 +67,8 @@ urlpatterns = [
     *_charts,
     *_traffic,
     *_auth,
+    *_system,
+    *_groups,
+    *_nodes,
     *_meta,
 ]

@@ -1,6 +1,6 @@
 """Every write about nodes: nodes themselves, their groups, and what agents say about them."""
 
-from apps.nodes.services.groups import create_group, delete_group, ensure_default_group, update_group
+from apps.nodes.services.groups import check_group, create_group, delete_group, ensure_default_group, update_group
 from apps.nodes.services.heard import note_reports, save_static
 from apps.nodes.services.identity import draw_install_id
 from apps.nodes.services.nodes import (
@@ -18,6 +18,7 @@ from apps.nodes.services.nodes import (
 
 __all__ = [
     "Changes",
+    "check_group",
     "create_group",
     "create_node",
     "delete_group",

@@ -66,6 +66,14 @@ def delete_group(*, group: NodeGroup, actor: str, now: datetime) -> None:
     group.delete()
 
 
+def check_group(*, name: str | None = None, remark: str | None = None) -> None:
+    """Raise InvalidInputError as `create_group` and `update_group` would for what is said."""
+    if name is not None:
+        _name(name)
+    if remark is not None:
+        _remark(remark)
+
+
 def _locked(group: NodeGroup) -> NodeGroup:
     found: NodeGroup | None = NodeGroup.objects.of(group.workspace_id).select_for_update().filter(pk=group.pk).first()
     if found is None:

@@ -20,6 +20,7 @@ from apps.api.dash import errors
 from apps.api.dash.auth import SAFE, Caller, admin_of, anybody, workspace_of_host
 from apps.api.dash.decoding import decode
 from apps.api.dash.errors import TOO_LARGE, DashError
+from apps.api.dash.payloads import MOST_ID
 from apps.api.dash.schema import DashSchema
 from apps.audit.services import record
 from apps.common.errors import NotFoundError
@@ -29,7 +30,6 @@ from apps.workspaces.permissions import Actor
 
 S = TypeVar("S", bound=Struct)
 MOST_BYTES = 1024 * 1024
-MOST_ID = 2**63 - 1
 DONE = 204
 
 

@@ -64,8 +64,10 @@ class MetricsView(DashView):
             return Response(status=304, headers=headers)
         return Response(msgspec.Raw(self._body(shown, mark, limit, offset)), headers=headers)
 
-    def finalize_response(self, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        response = super().finalize_response(*args, **kwargs)
+    def finalize_response(  # type: ignore[override]  # as the base
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        response = super().finalize_response(request, response, *args, **kwargs)
         response["Vary"] = "Authorization"
         return response
 

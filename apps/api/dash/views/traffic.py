@@ -1,7 +1,7 @@
 """Traffic of a node's interfaces, and how a workspace counts it (contract Dash 8)."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from django.db import transaction
 from drf_spectacular.utils import OpenApiParameter
@@ -63,7 +63,7 @@ class MonthlyAnswer(Struct):
 class SettingsView(DashView):
     """Anybody reads them: the page asks before it knows whether it may show anything."""
 
-    access = "guest"
+    access: ClassVar[Literal["admin", "guest", "none"]] = "guest"
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if request.method == "PATCH":
