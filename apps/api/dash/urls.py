@@ -4,7 +4,19 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from apps.api.dash.views import front, groups, history, meta, nodes, rebuilds, sessions, system, traffic
+from apps.api.dash.views import (
+    alerts,
+    channels,
+    front,
+    groups,
+    history,
+    meta,
+    nodes,
+    rebuilds,
+    sessions,
+    system,
+    traffic,
+)
 from apps.api.dash.views.base import DashView
 
 
@@ -61,8 +73,27 @@ _traffic = [
     *_at("api/admin/nodes/traffic/rebuild", rebuilds.RebuildStateView),
     *_at("api/admin/nodes/<str:number>/traffic/rebuild", rebuilds.RebuildView),
 ]
+_alerts = [
+    *_at("api/admin/alerts/rules", alerts.RulesView),
+    *_at("api/admin/alerts/rules/<str:number>", alerts.RuleView),
+    *_at("api/admin/alerts/mounts", alerts.MountsView),
+    *_at("api/admin/alerts/settings", alerts.SettingsView),
+]
+_channels = [
+    *_at("api/admin/alerts/channels", channels.ChannelsView),
+    *(
+        route
+        for step in ("code", "verify", "password", "ping")
+        for route in _at(f"api/admin/alerts/channels/telegram/mtproto/{step}", channels.AccountView)
+    ),
+    *_at("api/admin/alerts/channels/<str:number>", channels.ChannelView),
+    *_at("api/admin/alerts/channels/<str:number>/enabled", channels.EnabledView),
+    *_at("api/admin/alerts/channels/<str:number>/test", channels.TestView),
+]
 
 urlpatterns = [
+    *_alerts,
+    *_channels,
     *_front,
     *_charts,
     *_traffic,
