@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
+from apps.api.dash import shelf as dash_shelf
 from apps.common import counters, kept
 from apps.metrics.sources import forget_remembered
 from apps.statuspages import shelf
@@ -68,6 +69,7 @@ def _forget() -> None:
     kept.forget_all()
     counters.reset()
     shelf.pages.clear()
+    dash_shelf.nodes.clear()
     visits.clear()
 
 

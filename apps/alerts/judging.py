@@ -10,6 +10,7 @@ from typing import Any
 from apps.alerts.batches import REFRESH, Batch, key_of, open_batch, standing_of
 from apps.alerts.columns import SILENCE
 from apps.alerts.models import RuleState
+from apps.alerts.quotas import with_used
 from apps.alerts.states import Rule, Step, TurnKind, meet, rests
 from apps.alerts.types import Sample, Subject, Verdict, VerdictKind
 from apps.alerts.words import cause_text
@@ -26,7 +27,7 @@ def judge_samples(samples: Sequence[Sample], *, now: datetime, opens_from: datet
         return []
     court = _Court(batch, _Windows(samples), now, may_open=opens_from is None or now >= opens_from)
     verdicts = []
-    for sample in sorted(samples, key=lambda sample: sample.at):
+    for sample in sorted(with_used(batch, samples), key=lambda sample: sample.at):
         if batch.is_news(sample):
             verdicts += court.hear(replace(sample, values={SILENCE: 0, **sample.values}))
     return _settle(batch, verdicts)

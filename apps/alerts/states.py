@@ -266,5 +266,8 @@ def _used(condition: Condition, cycle: Cycle, memory: Memory, sample: Sample) ->
         return memory.used, read(condition, known, sample.subject)
     used = cycles.count(cycle, memory.used, counter=counter, at=sample.at)
     total = sample.subject.used.get((condition.metric, used.start))
+    if memory.used is None and total is not None:
+        # Only a store knows what passed before the first reading; from here on the readings tell.
+        used = replace(used, amount=total)
     amount = used.amount if total is None else total
     return cycles.settled(cycle, used, memory.used), read(condition, amount, sample.subject)

@@ -19,15 +19,18 @@ def nodes_of(
     *,
     projects: Collection[int] | None = None,
     public_only: bool = False,
+    heard_only: bool = False,
     limit: int = MOST,
     offset: int = 0,
 ) -> list[Node]:
-    """Live nodes in their order with tags and groups, at most 1,000 at a time."""
+    """Live nodes in their order with tags and groups, at most 1,000 at a time; `heard_only`: that ever reported."""
     nodes = Node.objects.of(workspace).live().with_parts().in_order()
     if projects is not None:
         nodes = nodes.filter(project__in=projects)
     if public_only:
         nodes = nodes.filter(public=True)
+    if heard_only:
+        nodes = nodes.filter(first_report_at__isnull=False)
     return list(nodes[offset : offset + min(limit, MOST)])
 
 
@@ -92,6 +95,15 @@ def sections_of(workspace_id: int, node_ids: Collection[int]) -> dict[int, dict[
     found: dict[int, dict[str, Any]] = {pk: {} for pk in node_ids}
     for pk, section, document in rows.values_list("node_id", "section", "document"):
         found[pk][section] = document
+    return found
+
+
+def digests_of(workspace_id: int, node_ids: Collection[int]) -> dict[int, list[tuple[str, str]]]:
+    """Section and digest of every document of each node, by primary key: what tells whether one is another."""
+    rows = NodeSection.objects.of(workspace_id).filter(node__in=node_ids).order_by("section")
+    found: dict[int, list[tuple[str, str]]] = {pk: [] for pk in node_ids}
+    for pk, section, digest in rows.values_list("node_id", "section", "digest"):
+        found[pk].append((section, digest))
     return found
 
 

@@ -33,6 +33,8 @@ class Channel(TenantModel):
     failing_since = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
+    # When people last said it anew, where that is noted.
+    updated_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [

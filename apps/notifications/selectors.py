@@ -45,6 +45,12 @@ def channels_in(workspace: Workspace, *, projects: Collection[int] | None = None
     return list(rows.order_by("project__name", "project_id", "position", "pk"))
 
 
+def workspace_channels(workspace: Workspace) -> Sequence[Channel]:
+    """The channels of the whole workspace, which routes of surfaces tell; newest first."""
+    rows = Channel.objects.of(workspace).filter(project__isnull=True, seat__isnull=True)
+    return list(rows.order_by("-number"))
+
+
 def channels_of(incident: Incident) -> Sequence[Channel]:
     """The channels of the project an incident belongs to."""
     rows = Channel.objects.of(incident.workspace_id).filter(project=incident.project_id, project__isnull=False)

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from apps.common.clock import epoch_ms
 from apps.common.errors import InvalidInputError
+from apps.nodes.models import Node
 from apps.traffic.models import Settings
 from apps.traffic.plans import CyclePlan, plan_changed_by, plan_in
 from apps.traffic.stats import Direction
@@ -41,6 +42,17 @@ class Terms:
     lite: bool
     p95: bool
     created_ms: int | None
+
+
+def choice_of(node: Node) -> NodeChoice:
+    """What a node says about its own traffic."""
+    return NodeChoice.kept(cycle=node.cycle, direction=node.direction, p95=node.p95, created_at=node.created_at)
+
+
+def choices_of(workspace_id: int) -> Mapping[int, NodeChoice]:
+    """What every node of a workspace says, by its primary key; of one that is gone nothing is known."""
+    rows = Node.objects.of(workspace_id).only("cycle", "direction", "p95", "created_at")
+    return {node.pk: choice_of(node) for node in rows.iterator()}
 
 
 def settings_of(workspace: Workspace) -> Settings:

@@ -69,7 +69,7 @@ def start_rebuild(*, workspace: Workspace, ref: Ref, now: datetime) -> RebuildSt
         raise RebuildRunningError("A rebuild is running already.")
     source = source_of(workspace.pk, ref)
     if source is None:
-        raise NotFoundError("There is no such node.")
+        raise NotFoundError("This node has never reported anything.")
     row.first_ms = row.next_ms = Tape(source, wiring_of(source)).start_ms or 0
     newest = Interface.objects.of(workspace.pk).filter(source_id=source.pk).order_by("-last_ms").first()
     row.end_ms = row.next_ms if newest is None else newest.last_ms + 1

@@ -1,6 +1,6 @@
 """Every read of traffic: cycles and days of one interface, the bytes of many nodes; ready to be spelled."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -17,6 +17,7 @@ from apps.traffic.facts import FIGURES, Facts, bucket_of
 from apps.traffic.figures import figures_of
 from apps.traffic.ledger import interfaces_of
 from apps.traffic.lite import LiteTotals
+from apps.traffic.models import Interface
 from apps.traffic.reckoning import Line, Reckoned, from_facts, lines_of, reckon, settled
 from apps.traffic.stats import Scope, TrafficStats, billing_stats, lite_stats, no_stats, scope_of, status_of
 from apps.workspaces.models import Workspace
@@ -116,11 +117,17 @@ def daily(
 
 
 def bytes_since(
-    *, workspace_id: int, refs: Collection[Ref], start: datetime, iface: str | None = None
+    *,
+    workspace_id: int,
+    refs: Collection[Ref],
+    start: datetime,
+    iface: str | None = None,
+    counters: Mapping[Ref, Mapping[str, tuple[int, int]]] | None = None,
 ) -> dict[Ref, tuple[int, int]]:
     """Bytes received and sent since an instant, by node, over one interface or all: what quotas are measured by.
 
     To the five minutes that hold the start, and as of when rows were last sealed, so that many nodes cost little.
+    `counters` are a node's newest readings by interface: what they gained since then is counted too.
     """
     start_ms = bucket_of(epoch_ms(start))
     found = {}
@@ -129,11 +136,18 @@ def bytes_since(
         end_ms = max((row.last_ms for row in rows), default=0) + 1
         received, sent = stored_bytes(workspace_id, source.pk, [row.number for row in rows], start_ms, end_ms)
         opened = [row.open_fact for row in rows if row.open_fact.bucket_ms >= start_ms]
+        gained = [_gained(row, newest) for row in rows if (newest := (counters or {}).get(ref, {}).get(row.name))]
         found[ref] = (
-            received + sum(fact.in_bytes for fact in opened),
-            sent + sum(fact.out_bytes for fact in opened),
+            received + sum(fact.in_bytes for fact in opened) + sum(gain[0] for gain in gained),
+            sent + sum(fact.out_bytes for fact in opened) + sum(gain[1] for gain in gained),
         )
     return found
+
+
+def _gained(row: Interface, newest: tuple[int, int]) -> tuple[int, int]:
+    """What an interface moved since its newest sealed sample; counters that began again say nothing of it."""
+    received, sent = newest[0] - row.received, newest[1] - row.sent
+    return (received, sent) if received >= 0 and sent >= 0 else (0, 0)
 
 
 def _line(workspace_id: int, ref: Ref, iface: str) -> Line | None:

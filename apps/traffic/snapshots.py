@@ -1,6 +1,6 @@
 """Cycles that have ended get their row: soon after their end, when they are final, and after late samples."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -8,7 +8,7 @@ from django.db import transaction
 from apps.common.clock import epoch_ms
 from apps.metrics.models import Source
 from apps.metrics.tiers import DEFAULT_RETENTION, Retention
-from apps.traffic.choices import NodeChoice, Terms, settings_of, terms_under
+from apps.traffic.choices import NodeChoice, Terms, choices_of, settings_of, terms_under
 from apps.traffic.cycles import Cycle, cycles_back
 from apps.traffic.figures import Figures
 from apps.traffic.ledger import interfaces_of
@@ -19,24 +19,17 @@ from apps.traffic.records import STATUSES, columns_of
 from apps.traffic.stats import GRACE
 from apps.workspaces.models import Workspace
 
-# What the nodes of a workspace choose for themselves, by their primary keys.
-Choices = Callable[[int], Mapping[int, NodeChoice]]
 ENDED = 3  # cycles looked back at: facts reach no further, and samples of all of them may come late
 SETTLE = timedelta(hours=1)  # the last rows of a cycle have been sealed by then
 
 
-def nothing_chosen(_: int) -> Mapping[int, NodeChoice]:
-    """Every node as its workspace has it."""
-    return {}
-
-
-def record_ended(
-    *, now: datetime, choices: Choices = nothing_chosen, retention: Mapping[int, Retention] | None = None
-) -> int:
-    """Write the rows of the cycles that ended last, where there are none yet or they become final; how many."""
+def record_ended(*, now: datetime, retention: Mapping[int, Retention] | None = None) -> int:
+    """Write the rows of the cycles that ended last, each node's by its own plan, where there are none yet or they
+    become final; how many.
+    """
     written = 0
     for workspace in Workspace.objects.filter(closed_at__isnull=True).order_by("pk"):
-        settings, chosen = settings_of(workspace), choices(workspace.pk)
+        settings, chosen = settings_of(workspace), choices_of(workspace.pk)
         kept = (retention or {}).get(workspace.pk, DEFAULT_RETENTION)
         for source in _metered(workspace):
             terms = terms_under(settings, chosen.get(int(source.ref), NodeChoice()))

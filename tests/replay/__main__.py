@@ -20,6 +20,7 @@ MODULES = (
     "alert_rules",
     "alert_routing",
     "dash_alerts",
+    "dash_channels",
     "dash_nodes",
     "nezha_alert_rules",
     "nezha_notifications",

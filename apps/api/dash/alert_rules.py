@@ -1,7 +1,8 @@
 """Alert rules as Dash spells them, to rules of ours and back (contract Dash 9.1 and 9.2). No rule is judged here."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -46,12 +47,25 @@ class NoFieldsError(InvalidInputError):
     code = "no_fields"
 
 
+@contextmanager
+def in_our_words() -> Iterator[None]:
+    """The domain's refusals as InvalidFieldsError, with the first of their sentences."""
+    try:
+        yield
+    except InvalidFieldsError:
+        raise
+    except InvalidInputError as error:
+        sentence = next((f"{name}: {text}" for name, text in error.fields.items()), error.message)
+        raise InvalidFieldsError(sentence, fields=error.fields) from error
+
+
 def draft_of(document: Document) -> RuleDraft:
     """A new rule from what was posted: about no node until it is mounted. InvalidFieldsError names what is wrong."""
     said = {**DEFAULTS, **{name: document[name] for name in FIELDS if document.get(name) is not None}}
     faults = {name: sentence for name, sentence in _faults(said).items() if sentence}
     if faults:
-        raise InvalidFieldsError(fields=faults)
+        name, sentence = next(iter(faults.items()))
+        raise InvalidFieldsError(f"{name}: {sentence}", fields=faults)
     condition = Condition(
         metric=METRICS[said["metric"]],
         op=OPERATORS[said["operator"]],  # type: ignore[arg-type]  # the table's words

@@ -4,7 +4,21 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from apps.api.dash.views import deploy, groups, meta, nodes, sessions, system, themes
+from apps.api.dash.views import (
+    alerts,
+    channels,
+    deploy,
+    front,
+    groups,
+    history,
+    meta,
+    nodes,
+    rebuilds,
+    sessions,
+    system,
+    themes,
+    traffic,
+)
 from apps.api.dash.views.base import DashView
 
 
@@ -55,7 +69,48 @@ _auth = [
     *_at("api/auth/sessions/<str:sid>", sessions.SessionView),
 ]
 
+_front = [
+    *_at("api/front/groups", front.GroupsView),
+    *_at("api/front/metrics", front.MetricsView),
+]
+_charts = [
+    *_at("api/metrics/online", history.OnlineView),
+    *_at("api/metrics/history", history.HistoryView),
+    *_at("api/statistics/access", history.AccessView),
+]
+_traffic = [
+    *_at("api/statistics/traffic/settings", traffic.SettingsView),
+    *_at("api/statistics/traffic/ifaces", traffic.IfacesView),
+    *_at("api/statistics/traffic/summary", traffic.SummaryView),
+    *_at("api/statistics/traffic/daily", traffic.DailyView),
+    *_at("api/statistics/traffic/monthly", traffic.MonthlyView),
+    *_at("api/admin/nodes/traffic/rebuild", rebuilds.RebuildStateView),
+    *_at("api/admin/nodes/<str:number>/traffic/rebuild", rebuilds.RebuildView),
+]
+_alerts = [
+    *_at("api/admin/alerts/rules", alerts.RulesView),
+    *_at("api/admin/alerts/rules/<str:number>", alerts.RuleView),
+    *_at("api/admin/alerts/mounts", alerts.MountsView),
+    *_at("api/admin/alerts/settings", alerts.SettingsView),
+]
+_channels = [
+    *_at("api/admin/alerts/channels", channels.ChannelsView),
+    *(
+        route
+        for step in ("code", "verify", "password", "ping")
+        for route in _at(f"api/admin/alerts/channels/telegram/mtproto/{step}", channels.AccountView)
+    ),
+    *_at("api/admin/alerts/channels/<str:number>", channels.ChannelView),
+    *_at("api/admin/alerts/channels/<str:number>/enabled", channels.EnabledView),
+    *_at("api/admin/alerts/channels/<str:number>/test", channels.TestView),
+]
+
 urlpatterns = [
+    *_alerts,
+    *_channels,
+    *_front,
+    *_charts,
+    *_traffic,
     *_auth,
     *_system,
     *_themes,

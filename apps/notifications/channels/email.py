@@ -1,4 +1,4 @@
-"""E-mail over whatever Django's mail settings name."""
+"""E-mail over whatever Django's mail settings name, or over a server that the channel names."""
 
 import base64
 import smtplib
@@ -9,8 +9,11 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 
 from apps.accounts.addresses import is_address
+from apps.common.outbound import OutboundError
 from apps.notifications.channels.addressees import named, recipients, redact, shown
+from apps.notifications.channels.answers import TIMEOUT_S, unreachable
 from apps.notifications.channels.errors import ChannelError
+from apps.notifications.channels.mail_servers import clean_server, connection_of
 from apps.notifications.types import Envelope, Receipt
 
 MOST_RECIPIENTS = 50
@@ -25,6 +28,8 @@ def send(envelope: Envelope) -> Receipt:
     """Hand one message to the mail server. A repeat carries the same Message-ID, which readers show once."""
     try:
         _message(envelope).send()
+    except OutboundError as error:
+        raise unreachable(error, timeout_s=TIMEOUT_S) from error
     except smtplib.SMTPRecipientsRefused as error:
         raise _refused("the recipient", *next(iter(error.recipients.values()))) from error
     except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
@@ -36,14 +41,15 @@ def send(envelope: Envelope) -> Receipt:
         raise ChannelError(f"The mail server could not be used: {error or type(error).__name__}") from error
     except UnicodeError as error:
         raise ChannelError("This address cannot be written as mail servers know addresses.", final=True) from error
-    if settings.EMAIL_BACKEND == CONSOLE:
+    if settings.EMAIL_BACKEND == CONSOLE and "server" not in envelope.config:
         return Receipt("Written to the server's own output: no mail server is configured.")
     return Receipt("Accepted by the mail server.")
 
 
 def _message(envelope: Envelope) -> EmailMultiAlternatives:
     """The mail of a payload; plain text alone where it has no HTML."""
-    payload = envelope.payload
+    payload, server = envelope.payload, envelope.config.get("server")
+    own = {} if server is None else {"from_email": server["from"], "connection": connection_of(server, envelope.secret)}
     message = EmailMultiAlternatives(
         subject=payload["subject"],
         body=payload["text"],
@@ -56,6 +62,7 @@ def _message(envelope: Envelope) -> EmailMultiAlternatives:
             "Auto-Submitted": "auto-generated",
             **payload.get("headers", {}),
         },
+        **own,
     )
     if "html" in payload:
         message.attach_alternative(payload["html"], "text/html")
@@ -65,8 +72,14 @@ def _message(envelope: Envelope) -> EmailMultiAlternatives:
 
 
 def clean(document: Mapping[str, Any]) -> dict[str, Any]:
-    """`to`: one or more addresses, stored in lower case without repeats."""
-    return named(document, most=MOST_RECIPIENTS, read=_address, fault="Invalid email address: {item}")
+    """`to`: one or more addresses, stored in lower case without repeats. With `server`, which server sends them and as
+    whom (`mail_servers`), `secret` being its password.
+    """
+    given = {name: value for name, value in document.items() if name not in {"server", "secret"}}
+    if document.get("server") is None:
+        return named(document, most=MOST_RECIPIENTS, read=_address, fault="Invalid email address: {item}")
+    config = named(given, most=MOST_RECIPIENTS, read=_address, fault="Invalid email address: {item}")
+    return config | {"server": clean_server(document["server"]), "secret": str(document.get("secret") or "")}
 
 
 def _address(item: object) -> str:

@@ -11,19 +11,24 @@ from apps.common.clock import epoch_ms
 from apps.common.ids import new_secret
 from apps.devices.documents import Document
 from apps.notifications import custom
-from apps.notifications.channels import slack, teams
+from apps.notifications.channels import dash_webhook, slack, teams
 from apps.notifications.channels.answers import TIMEOUT_S, accepted, posted
 from apps.notifications.channels.errors import ChannelError
 from apps.notifications.channels.hooks import read_url, recipients, shown
 from apps.notifications.types import Envelope, Receipt
 
 FORMATS = ("dashmon", "slack", "teams", "custom")
+# The envelope of contract Dash 10.2, for channels that were made there; it is signed only where there is a secret.
+DASH = "dash"
 
 __all__ = ["clean", "recipients", "redact", "send", "shown"]
 
 
 def send(envelope: Envelope) -> Receipt:
     """POST one event. Any 2xx is success; a redirect is a failure, for nobody signed for its target."""
+    if envelope.config.get("format") == DASH:
+        body, headers = dash_webhook.request_of(envelope)
+        return accepted(posted(envelope.recipient, body, headers, timeout_s=TIMEOUT_S))
     unsigned = envelope.payload.get("unsigned") is True
     if envelope.secret is None and not unsigned:
         raise ChannelError("The webhook was removed.", final=True)
@@ -42,6 +47,8 @@ def send(envelope: Envelope) -> Receipt:
 def clean(document: Mapping[str, Any]) -> dict[str, Any]:
     """`url`, `secret` (made where there is none), `format`, and `template` of the custom format."""
     root = Document(document)
+    if document.get("format") == DASH:
+        return _clean_for_dash(root)
     config = {
         "url": read_url(root),
         "secret": root.text("secret", default=None, longest=200) or new_secret("whsec_"),
@@ -54,6 +61,14 @@ def clean(document: Mapping[str, Any]) -> dict[str, Any]:
         config["template"] = template
     elif template:
         root.fault("template", "Only the custom format has a template.")
+    root.finish()
+    return config
+
+
+def _clean_for_dash(root: Document) -> dict[str, Any]:
+    config = {"url": read_url(root), "format": root.raw("format")}
+    if secret := root.text("secret", default=None, longest=200):
+        config["secret"] = secret
     root.finish()
     return config
 

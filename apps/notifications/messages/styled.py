@@ -16,6 +16,7 @@ from apps.notifications.styles import dash, dockstat, nezha
 
 RESOLVED = "incident.resolved"
 DOCKSTAT_SUBJECT = "DockStat"
+CLEARED = "condition_cleared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Worded:
     text: str
     subject: str = ""
     more: Mapping[str, Any] = field(default_factory=dict)
+    # Title and text as a chat shows them, where that differs.
+    chat: tuple[str, str] | None = None
 
     @property
     def mail(self) -> dict[str, Any]:
@@ -58,7 +61,17 @@ def _dash(news: News, _route: Route, over: bool) -> Worded:
     language = news.workspace.language if news.workspace.language in dash.LANGUAGES else "en"
     say = dash.closed if over else dash.opened
     text = say(event, zone=zone_of(news.workspace.timezone).key, language=language)
-    return Worded(text.title, text.body, text.title)
+    transition = "closed" if over else "opened"
+    alert = {"rule_id": rule.number, "server_id": _number(news), "event_id": incident.number, "transition": transition}
+    if over:
+        alert["close_reason"] = incident.close_reason or CLEARED
+    marked = dash.marked(text, transition)
+    return Worded(text.title, text.body, text.title, {"alert": alert}, (marked.title, marked.body))
+
+
+def _number(news: News) -> Any:
+    """What the subject is called by surfaces; empty where the event did not note it."""
+    return (news.event.detail.get("facts") or {}).get("number", "")
 
 
 def _held_s(rule: AlertRule) -> int:

@@ -1,6 +1,6 @@
 """Writes of notifications: the rules people set, the planning of deliveries, and their sending."""
 
-from apps.notifications.services.channels import create_channel, delete_channel, update_channel
+from apps.notifications.services.channels import create_channel, delete_channel, switch_channel, update_channel
 from apps.notifications.services.deliveries import deliver_due, give_back, retry
 from apps.notifications.services.escalations import advance_due
 from apps.notifications.services.outbox import fan_out
@@ -26,7 +26,7 @@ from apps.notifications.services.surfaces import (
     surface_route,
 )
 from apps.notifications.services.switching import add_override, remove_override, set_channel_enabled
-from apps.notifications.services.trials import queue_test, send_channel_test, send_test
+from apps.notifications.services.trials import queue_test, send_channel_test, send_test, send_texts
 
 __all__ = [
     "add_override",
@@ -46,6 +46,7 @@ __all__ = [
     "retry",
     "send_channel_test",
     "send_test",
+    "send_texts",
     "set_alert_settings",
     "set_channel_enabled",
     "set_container_route",
@@ -56,6 +57,7 @@ __all__ = [
     "set_webhook_rule",
     "sms_rule",
     "surface_route",
+    "switch_channel",
     "update_channel",
     "webhook_rule",
 ]

@@ -61,6 +61,15 @@ def update_channel(
 
 
 @transaction.atomic
+def switch_channel(*, channel: Channel, enabled: bool, actor: str, now: datetime) -> Channel:
+    """Switch a channel on or off; its configuration stays as it is."""
+    channel.enabled, channel.updated_at = enabled, now
+    channel.save(update_fields=["enabled", "updated_at"])
+    _audit(channel, actor=actor, verb="channel.enable" if enabled else "channel.disable", at=now)
+    return channel
+
+
+@transaction.atomic
 def delete_channel(*, channel: Channel, actor: str, now: datetime) -> None:
     """Remove a channel; the log keeps what was sent through it."""
     _audit(channel, actor=actor, verb="channel.delete", at=now)
@@ -87,7 +96,7 @@ def _save(
         raise PremiumRequiredError("SMS needs the Premium plan.")
     kept = (channel.config or {}) if channel.kind == kind else {}
     channel.config = channels.clean(kind, config, kept=kept)
-    channel.kind, channel.name, channel.enabled = kind, title, enabled
+    channel.kind, channel.name, channel.enabled, channel.updated_at = kind, title, enabled, now
     channel.save()
     _audit(channel, actor=actor, verb=verb, at=now)
     return channel

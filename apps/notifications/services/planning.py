@@ -69,7 +69,9 @@ def payload_of(news: News, delivery: Delivery) -> dict[str, Any]:
         return mail | {"message_id": messages.message_id(delivery.wire_id)}
     payload = messages.message(news, **which)
     if own is not None:
-        payload |= {"title": own.title, "text": own.text, "facts": (), "url": "", **own.more}
+        title, text = own.chat if own.chat and delivery.kind == ChannelKind.TELEGRAM else (own.title, own.text)
+        payload |= {"title": title, "text": text, "facts": (), "url": "", **own.more}
+        payload["channel"] = None if delivery.channel is None else delivery.channel.number
     return payload
 
 

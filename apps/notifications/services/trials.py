@@ -50,6 +50,17 @@ def send_channel_test(*, channel: Channel, now: datetime) -> Sequence[TestOutcom
     return _sent(channel.workspace, None, list(of_channel(channel)), now=now)
 
 
+def send_texts(*, channel: Channel, texts: Sequence[tuple[str, str]], now: datetime) -> Sequence[TestOutcome]:
+    """Send titles and texts of one's own through a channel at once, one after the other; limited like `send_test`."""
+    _count(channel.workspace_id, now=now)
+    found = list(of_channel(channel))
+    return [
+        outcome
+        for title, text in texts
+        for outcome in _sent(channel.workspace, None, found, now=now, said=(title, text))
+    ]
+
+
 @transaction.atomic
 def queue_test(*, project: Project, kind: str, key: str | None, fallback_email: str, now: datetime) -> Delivery:
     """Put a test message for a channel of a project's routing into the outbox; the first of its deliveries.
@@ -114,9 +125,16 @@ def _number(text: str) -> str:
     return number
 
 
-def _sent(workspace: Workspace, route: Route | None, found: Sequence[Reach], *, now: datetime) -> Sequence[TestOutcome]:
+def _sent(
+    workspace: Workspace,
+    route: Route | None,
+    found: Sequence[Reach],
+    *,
+    now: datetime,
+    said: tuple[str, str] | None = None,
+) -> Sequence[TestOutcome]:
     # Leased from birth, so that no worker takes them away; they wait for nothing that is queued.
-    planned = [_test(workspace, route, reach, now=now) for reach in found]
+    planned = [_test(workspace, route, reach, now=now, said=said) for reach in found]
     for delivery in planned:
         delivery.attempts, delivery.lease_token, delivery.lease_until = 1, uuid.uuid4(), now + LEASE
     Delivery.objects.bulk_create(planned)
@@ -134,10 +152,17 @@ def _sent(workspace: Workspace, route: Route | None, found: Sequence[Reach], *, 
     ]
 
 
-def _test(workspace: Workspace, route: Route | None, reach: Reach, *, now: datetime) -> Delivery:
-    """One test message, unsaved."""
+def _test(
+    workspace: Workspace, route: Route | None, reach: Reach, *, now: datetime, said: tuple[str, str] | None = None
+) -> Delivery:
+    """One test message, unsaved; with `said` in the words of whoever asked for it."""
     delivery = delivery_to(reach, workspace=workspace, route=route, event_name="test", now=now)
     delivery.dedupe_key = recipient_key("test", delivery.wire_id)
     words = messages.mail_for_test if reach.kind == ChannelKind.EMAIL else messages.message_for_test
     delivery.payload = words(workspace=workspace, delivery_id=delivery.wire_id, at=now)
+    if said is not None and reach.kind == ChannelKind.EMAIL:
+        mail = {"subject": " ".join(said[0].split()), "text": said[1]}
+        delivery.payload = {**mail, "message_id": messages.message_id(delivery.wire_id)}
+    elif said is not None:
+        delivery.payload |= {"title": said[0], "text": said[1], "facts": (), "url": ""}
     return delivery

@@ -83,6 +83,8 @@ _LABELS: Mapping[str, tuple[str, ...]] = {
 
 
 LANGUAGES = frozenset(_TITLES)
+MARKS = {"opened": "❌", "closed": "✅"}
+CLOCK = "🕒"
 
 
 def opened(event: Event, *, zone: str = "UTC", language: str = "en") -> Text:
@@ -117,6 +119,12 @@ def closed(event: Event, *, zone: str = "UTC", language: str = "en") -> Text:
         recovered: _time(event.at, zone),
     }
     return Text(_title(language, "closed", event), _body(lines))
+
+
+def marked(text: Text, transition: str) -> Text:
+    """The same as a chat shows it: a mark of beginning or end before the title, a clock before the line of the time."""
+    *lines, time = text.body.split("\n")
+    return Text(f"{MARKS[transition]} {text.title}", "\n".join([*lines, f"{CLOCK} {time}"]))
 
 
 def spelled(metric: str, value: float | None) -> str:

@@ -13,10 +13,11 @@ from apps.common.errors import ConflictError, InvalidInputError
 from apps.common.values import Ref
 from apps.metrics.models import Block
 from apps.metrics.tiers import DAY, FACTS, REPORTS
+from apps.nodes.models import Node
 from apps.traffic import selectors, services
 from apps.traffic.choices import NodeChoice, settings_of, terms_of
 from apps.traffic.facts import Sample
-from apps.traffic.models import CycleRecord
+from apps.traffic.models import CycleRecord, Interface
 from apps.traffic.plans import CycleFaultError, CyclePlan, Mode
 from tests.apps.traffic.conftest import NODE, reports_of, seal, send, settle
 from tests.replay import dash_traffic
@@ -197,6 +198,21 @@ def test_a_written_cycle_says_in_lite_mode_what_its_samples_said(workspace) -> N
     assert (before.coverage.samples, before.peak.sent, before.p95_status) == (10800, 20.0, "lite_mode")
 
 
+def test_a_node_with_a_plan_of_its_own_gets_the_rows_of_its_own_cycles(billing) -> None:
+    now = APRIL + timedelta(days=20)
+    plan = CyclePlan(Mode.CLAMP, 15, zone="Europe/Berlin").document
+    node = Node.objects.create(workspace=billing, number=1, created_at=APRIL, cycle=plan)
+    send(reports_of(billing, steady(APRIL, 24 * 20), ref=node.ref), now)
+    settle(now, billing, node.ref)
+
+    assert services.record_ended(now=now) == 1
+
+    row = CycleRecord.objects.get()
+    ends = [from_epoch_ms(ms).isoformat() for ms in (row.cycle_start, row.cycle_end)]
+    assert ends == ["2026-03-14T23:00:00+00:00", "2026-04-14T22:00:00+00:00"]
+    assert row.out_bytes == (13 * 288 + 22 * 12) * 6000
+
+
 def test_late_samples_take_the_row_of_an_incomplete_cycle_away_and_leave_a_complete_one(billing) -> None:
     now = APRIL + timedelta(days=33)
     whole = steady(APRIL, 33 * 24)
@@ -270,6 +286,22 @@ def test_quotas_are_measured_over_all_interfaces_of_many_nodes(billing, stranger
     assert used == {NODE: (288 * 3000, 288 * 6000), other: (0, 0)}
     assert selectors.bytes_since(workspace_id=stranger.pk, refs=[NODE], start=APRIL) == {}
     assert selectors.bytes_since(workspace_id=billing.pk, refs=[NODE], start=APRIL, iface="lo") == {NODE: (0, 0)}
+
+
+@pytest.mark.parametrize(("gained", "expected"), [((70, 90), (70, 90)), ((0, 0), (0, 0)), ((-1, 50), (0, 0))])
+def test_quotas_go_on_from_what_was_sealed_to_the_newest_reading(billing, gained, expected) -> None:
+    now = APRIL + timedelta(days=2)
+    send(reports_of(billing, steady(APRIL, 48)), now)
+    seal(now + timedelta(seconds=1), billing)
+    row = Interface.objects.get()
+    newest = {"eth0": (row.received + gained[0], row.sent + gained[1]), "eth9": (5, 5)}
+
+    def used(**more) -> tuple[int, int]:
+        return selectors.bytes_since(workspace_id=billing.pk, refs=[NODE], start=APRIL, **more)[NODE]
+
+    before, after = used(), used(counters={NODE: newest})
+
+    assert (after[0] - before[0], after[1] - before[1]) == expected
 
 
 def test_settings_of_a_workspace_are_defaults_until_they_are_set(workspace, stranger) -> None:
