@@ -31,6 +31,12 @@ def nodes_of(
     return list(nodes[offset : offset + min(limit, MOST)])
 
 
+def count_visible(workspace: Workspace | int, *, projects: Collection[int] | None = None) -> int:
+    """How many live nodes are within reach."""
+    nodes = Node.objects.of(workspace).live()
+    return (nodes if projects is None else nodes.filter(project__in=projects)).count()
+
+
 def node_by_number(
     workspace: Workspace | int, number: int, *, projects: Collection[int] | None = None, public_only: bool = False
 ) -> Node:
