@@ -133,6 +133,15 @@ def open_of(workspace: Workspace | int, ref: Ref, *, rule: int | None = None) ->
     return list(rows.filter(closed_at__isnull=True).order_by("opened_at", "id"))
 
 
+def open_of_kind(workspace: Workspace | int, *, kind: str, subjects: Collection[int]) -> dict[int, Incident]:
+    """The worst open incident of each subject of a kind, by the subject's primary key: critical first, then oldest."""
+    rows = Incident.objects.of(workspace).filter(subject_kind=kind, subject_id__in=subjects, closed_at__isnull=True)
+    found: dict[int, Incident] = {}
+    for incident in rows.order_by(SEVERITY_RANK, "opened_at", "id"):
+        found.setdefault(incident.subject_id, incident)
+    return found
+
+
 def incident_by_public_id(
     workspace: Workspace, public_id: UUID | None, *, projects: Collection[int] | None = None
 ) -> Incident:

@@ -43,6 +43,12 @@ def every_node(workspace: Workspace | int) -> list[Node]:
     return found
 
 
+def count_visible(workspace: Workspace | int, *, projects: Collection[int] | None = None) -> int:
+    """How many live nodes are within reach."""
+    nodes = Node.objects.of(workspace).live()
+    return (nodes if projects is None else nodes.filter(project__in=projects)).count()
+
+
 def node_by_number(
     workspace: Workspace | int, number: int, *, projects: Collection[int] | None = None, public_only: bool = False
 ) -> Node:

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from apps.devices.selectors import devices_of
 from apps.incidents.selectors import count_open
+from apps.nodes.selectors import count_visible
 from apps.workspaces.models import Membership, Workspace
 from apps.workspaces.permissions import Actor
 
@@ -47,6 +48,7 @@ class Navigation:
 MAIN = (
     ("overview", "Overview", "layout-dashboard", "o", "devices.read"),
     ("monitors", "Monitors", "activity", "m", "devices.read"),
+    ("nodes", "Nodes", "server", "n", "devices.read"),
     ("incidents", "Incidents", "triangle-alert", "i", "incidents.read"),
     ("alerts", "Alerts", "bell", "a", "alerts.read"),
     ("status-pages", "Status pages", "radio", "s", "statusPages.read"),
@@ -62,8 +64,11 @@ MANAGE = (
 
 
 def navigation_of(workspace: Workspace, actor: Actor, seats: Sequence[Membership]) -> Navigation:
-    """Places this actor may enter, with the number of monitors and of open incidents within reach."""
-    counts = {"monitors": devices_of(workspace, projects=actor.projects).count()}
+    """Places this actor may enter, with the number of monitors, of nodes and of open incidents within reach."""
+    counts = {
+        "monitors": devices_of(workspace, projects=actor.projects).count(),
+        "nodes": count_visible(workspace, projects=actor.projects),
+    }
     trouble = {"incidents": count_open(workspace, projects=actor.projects)}
 
     def items(places: Sequence[tuple[str, str, str, str, str]]) -> list[Item]:

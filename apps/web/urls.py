@@ -24,6 +24,8 @@ from apps.web.views import (
     routing,
     team,
 )
+from apps.web.views.nodes import add, detail, groups, settings, traffic
+from apps.web.views.nodes import list as node_list
 from apps.web.views.status import components, editor, updates
 
 app_name = "web"
@@ -44,6 +46,22 @@ workspace_pages = [
     path("monitors/<str:monitor>/renew", monitor.MonitorAct.as_view(act="renew"), name="monitor-renew"),
     path("monitors/<str:monitor>/delete", monitor.MonitorAct.as_view(act="delete"), name="monitor-delete"),
     path("monitors/<str:monitor>/maintenance", monitor.MonitorMaintenance.as_view(), name="monitor-maintenance"),
+    path("nodes/", node_list.Nodes.as_view(), name="nodes"),
+    path("nodes/new", add.NewNode.as_view(), name="node-new"),
+    path("nodes/groups", groups.NodeGroups.as_view(), name="node-groups"),
+    path("nodes/groups/<str:number>", groups.OneGroup.as_view(), name="node-group"),
+    path("nodes/groups/<str:number>/delete", groups.OneGroup.as_view(act="delete"), name="node-group-delete"),
+    path("nodes/<str:number>", detail.NodeDetail.as_view(), name="node"),
+    path("nodes/<str:number>/live", detail.NodeLive.as_view(), name="node-live"),
+    path("nodes/<str:number>/charts", detail.NodeNumbers.as_view(), name="node-numbers"),
+    path("nodes/<str:number>/install", add.InstallNode.as_view(), name="node-install"),
+    path("nodes/<str:number>/heard", add.FirstReport.as_view(), name="node-heard"),
+    path("nodes/<str:number>/traffic", traffic.NodeTraffic.as_view(), name="node-traffic"),
+    path("nodes/<str:number>/traffic.csv", traffic.TrafficFile.as_view(), name="node-traffic-csv"),
+    path("nodes/<str:number>/traffic/rebuild", traffic.RebuildTraffic.as_view(), name="node-rebuild"),
+    path("nodes/<str:number>/settings", settings.NodeSettings.as_view(), name="node-settings"),
+    path("nodes/<str:number>/secret", settings.RotateSecret.as_view(), name="node-secret"),
+    path("nodes/<str:number>/delete", settings.DeleteNode.as_view(), name="node-delete"),
     path("incidents/", incidents.IncidentList.as_view(), name="incidents"),
     path("incidents/<str:incident>", incidents.IncidentDetail.as_view(), name="incident"),
     path(

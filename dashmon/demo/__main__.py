@@ -24,6 +24,7 @@ def main() -> int:
     targets.start()
     bring_up_to_date()
     fill(targets)
+    _start_machines()
     print(f"Sign in as {OWNER} with the password {PASSWORD}; the status page is /status/demo", flush=True)  # noqa: T201  # a terminal
     return server.main()
 
@@ -70,8 +71,42 @@ def _furnish(workspace: Any, targets: Any, *, now: datetime) -> None:
     people.set_routing(workspace, hook=targets.url("/hook"), actor=OWNER, now=lately)
     for device, part in played:
         live_through(device=device, part=part, since=lately, until=now, now=now)
+    _live_with_machines(workspace, now=now)
     people.tell_the_public(workspace, now=now)
     people.plan_reports(workspace, recipient=OWNER, now=now)
+
+
+def _live_with_machines(workspace: Any, *, now: datetime) -> None:
+    """Four machines that report and one whose agent nobody has installed yet, in groups."""
+    from apps.nodes.services import Changes, create_group, create_node, update_node
+    from apps.projects.models import Project
+    from apps.traffic.services import change_settings
+    from dashmon.demo.machines import MACHINES, Agent, live_through
+    from dashmon.demo.past import began
+
+    start = began(now)
+    change_settings(workspace=workspace, fields={"usage": "billing", "direction": "both", "zone": "Europe/Berlin"})
+    names = (("Production", "What customers depend on"), ("Office and lab", "Ours alone"))
+    production, office = (
+        create_group(workspace=workspace, name=name, remark=remark, actor=OWNER, now=start) for name, remark in names
+    )
+    for machine in reversed(MACHINES):
+        project = Project.objects.of(workspace).get(key=machine.project)
+        node = create_node(workspace=workspace, name=machine.name, project=project, actor=OWNER, now=start)
+        group = office if machine.project == "office" else production
+        changes = Changes(tags=machine.tags, groups=[1, group.number], p95=machine.project == "shop")
+        live_through(
+            Agent(machine, update_node(node=node, changes=changes, actor=OWNER, now=start)), since=start, until=now
+        )
+    create_node(workspace=workspace, name="backup-eu-1", actor=OWNER, now=now)
+
+
+def _start_machines() -> None:
+    from apps.nodes.models import Node
+    from dashmon.demo.machines import MACHINES, Agent, keep_reporting
+
+    nodes = {node.name: node for node in Node.objects.live().filter(workspace__slug="demo")}
+    keep_reporting([Agent(machine, nodes[machine.name]) for machine in MACHINES if machine.name in nodes])
 
 
 def _monitors(workspace: Any, targets: Any, *, now: datetime) -> list[tuple[Any, Any]]:

@@ -14,6 +14,8 @@ from apps.alerts.windows import Streak
 from apps.checks.models import ShardCursor
 from apps.common.clock import epoch_ms
 from apps.common.kept import forget_all
+from apps.nodes.models import Node
+from apps.nodes.services import Changes, update_node
 from apps.notifications.models import Channel, Delivery
 from apps.notifications.services import add_override, deliver_due, fan_out, set_alert_settings
 from apps.operations.models import ProcessReport
@@ -22,8 +24,10 @@ from apps.pipeline.lifecycle import set_paused
 from apps.pipeline.windows import set_maintenance
 from apps.projects.windows import Target
 from apps.reports.services import Wish, create_schedule
+from apps.traffic.services import change_settings
 from tests import factories
 from tests.apps.web.conftest import Scene, break_down, measure
+from tests.apps.web.machines import add_node, hear, lately
 from tests.e2e.conftest import Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("browser")]
@@ -41,6 +45,20 @@ PAGES = (
     "MONITOR/analytics",
     "HEARTBEAT/analytics",
     "HEARTBEAT",
+    "nodes/",
+    "nodes/?view=cards",
+    "nodes/?q=nothing-here",
+    "nodes/new",
+    "nodes/groups",
+    "NODE",
+    "NODE?range=7d",
+    "NODE/traffic",
+    "NODE/settings",
+    "NODE/install",
+    "SILENT",
+    "NEVER",
+    "NEVER/traffic",
+    "NEVER/install",
     "incidents/",
     "incidents/?status=resolved",
     "incidents/?status=all&project=berlin&from=2026-01-01&to=2026-01-02",
@@ -73,7 +91,15 @@ PAGES = (
     "profile/",
     "audit/",
 )
-EMPTY = ("alerts/", "alerts/workspace/", "alerts/on-call/", "alerts/channels/", "alerts/deliveries/")
+EMPTY = (
+    "nodes/",
+    "nodes/groups",
+    "alerts/",
+    "alerts/workspace/",
+    "alerts/on-call/",
+    "alerts/channels/",
+    "alerts/deliveries/",
+)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 ENTRY = ("/", "/accounts/login/", "/accounts/password/reset/", "/accounts/signup/", "/nothing-here")
 ACCOUNT = (
@@ -111,14 +137,29 @@ def full(scene: Scene) -> dict[str, str]:
     )
     schedule = create_schedule(workspace=scene.workspace, wish=wish, actor="ana@example.com", now=now)
     delivery = tell(scene)
+    node, silent, never = machines(scene)
     return {
         "DELIVERY": f"alerts/deliveries/{delivery.wire_id}",
+        "NODE": f"nodes/{node.number}",
+        "SILENT": f"nodes/{silent.number}",
+        "NEVER": f"nodes/{never.number}",
         "MONITOR": f"monitors/{scene.device.public_id}",
         "HEARTBEAT": f"monitors/{heartbeat.public_id}",
         "INCIDENT": f"incidents/{incident.wire_id}",
         "RULE": f"alerts/rules/{rule.number}",
         "SCHEDULE": f"reports/schedules/{schedule.wire_id}",
     }
+
+
+def machines(scene: Scene) -> tuple[Node, Node, Node]:
+    """A sick machine with traffic and a percentile, a silent one, and one that was never heard."""
+    change_settings(workspace=scene.workspace, fields={"usage": "billing"})
+    long = add_node(scene, "build-runner-with-a-very-long-host-name-07.ci.northwind.example")
+    changes = Changes(tags=["eu", "Edge of the network"], p95=True, note="In rack 4")
+    node = update_node(node=long, changes=changes, actor="ana", now=scene.now)
+    hear(node, *lately(scene, minutes=180, step_s=300), sick=True)
+    silent = hear(add_node(scene, "lab-pi-4"), scene.now - timedelta(minutes=11))
+    return node, silent, add_node(scene, "never")
 
 
 def tell(scene: Scene) -> Delivery:

@@ -12,7 +12,7 @@ HEADING = ("time", "state", *(f"{name}_ms" for name in DURATIONS), "status_code"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-class _Echo:
+class Echo:
     """Where the writer writes: the line is handed straight on."""
 
     def write(self, line: str) -> str:
@@ -21,7 +21,7 @@ class _Echo:
 
 def csv_lines(results: Sequence[ResultRow]) -> Iterator[str]:
     """The heading, then one line per result, newest first; what was not measured is empty."""
-    writer = csv.writer(_Echo())
+    writer = csv.writer(Echo())
     yield writer.writerow(HEADING)
     for result in reversed(results):
         yield writer.writerow(_cells(result))

@@ -1,0 +1,163 @@
+"""Nodes as rows and headings: state, meters, what the machine is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from apps.common.clock import from_epoch_ms
+from apps.incidents.models import Incident
+from apps.nodes.models import Node
+from apps.nodes.selectors import tags_of
+from apps.nodes.types import NodePicture
+from apps.web.presenters import sizes, words
+from apps.web.presenters.status import StatusView
+
+Look = Literal["trouble", "silent", "never", "online"]
+# The worst first; a machine that nobody ever heard of is no trouble, but not well either.
+LOOKS: Mapping[Look, str] = {
+    "trouble": "need a look",
+    "silent": "silent",
+    "never": "never seen",
+    "online": "online",
+}
+SHAPES: Mapping[Look, str] = {"trouble": "degraded", "silent": "unknown", "never": "pending", "online": "up"}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a node stands: silent or not is a matter of the clock, trouble one of open incidents."""
+
+    look: Look
+    seen_at: datetime | None
+    since: datetime | None
+    incident: Incident | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A share of something: `percent` fills the bar, `text` and `note` say the same in words. None: not known."""
+
+    label: str
+    percent: float | None
+    text: str
+    note: str = ""
+
+    @property
+    def told(self) -> str:
+        return ", ".join(part for part in (self.text, self.note) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """One node of the list, as a line and as a card."""
+
+    node: Node
+    status: StatusView
+    is_silent: bool
+    platform: str
+    system: str
+    tags: tuple[str, ...]
+    meters: Sequence[Meter]
+    received: str
+    sent: str
+    uptime: str
+    seen: str
+
+
+def standing_of(node: Node, *, seen_ms: int | None, incident: Incident | None, now: datetime) -> Standing:
+    """A node that has something open needs a look, silent or not; one without a report was never seen."""
+    seen_at = None if seen_ms is None else from_epoch_ms(seen_ms)
+    if seen_at is None:
+        return Standing("never", None, node.created_at)
+    silent = (now - seen_at).total_seconds() > node.stale_after_s
+    if incident is not None:
+        return Standing("trouble", seen_at, seen_at if silent else incident.opened_at, incident)
+    return Standing("silent", seen_at, seen_at) if silent else Standing("online", seen_at, None)
+
+
+def status_of(standing: Standing, *, stale_after_s: int, now: datetime) -> StatusView:
+    """Shape, word and since; unknown is neither up nor down."""
+    since = "" if standing.since is None else words.duration((now - standing.since).total_seconds())
+    if standing.look == "online":
+        return StatusView("up", "Online")
+    if standing.look == "never":
+        return StatusView("pending", "Never seen")
+    if standing.incident is None:
+        return StatusView("unknown", "Silent", since)
+    shape: Any = "down" if standing.incident.severity == Incident.Severity.CRITICAL else "degraded"
+    silent = standing.seen_at is None or (now - standing.seen_at).total_seconds() > stale_after_s
+    return StatusView(shape, "Silent" if silent else "Needs a look", since)
+
+
+def row(node: Node, standing: Standing, picture: NodePicture | None, *, now: datetime) -> NodeRow:
+    """One line of the list; a node that never reported has no numbers."""
+    values = {} if picture is None else picture.latest.values
+    sections = {} if picture is None else picture.sections
+    silent = standing.seen_at is None or (now - standing.seen_at).total_seconds() > node.stale_after_s
+    return NodeRow(
+        node=node,
+        status=status_of(standing, stale_after_s=node.stale_after_s, now=now),
+        is_silent=silent,
+        platform=platform_of(sections) or "No report yet",
+        system=system_line(sections) or "No report yet",
+        tags=tags_of(node),
+        meters=meters(picture),
+        received=words.NOTHING if silent else sizes.bits(values.get("net.rx_rate")),
+        sent=words.NOTHING if silent else sizes.bits(values.get("net.tx_rate")),
+        uptime=words.NOTHING if silent else words.duration(values.get("uptime_s")),
+        seen=words.NOTHING if standing.seen_at is None else words.ago(standing.seen_at, now),
+    )
+
+
+def platform_of(sections: Mapping[str, Any]) -> str:
+    """`Debian 12.11`."""
+    system = (sections.get("static") or {}).get("system") or {}
+    return f"{str(system.get('platform', '')).capitalize()} {system.get('platform_version', '')}".strip()
+
+
+def system_line(sections: Mapping[str, Any]) -> str:
+    """`Debian 12.11 · amd64`."""
+    system = (sections.get("static") or {}).get("system") or {}
+    return " · ".join(part for part in (platform_of(sections), system.get("arch", "")) if part)
+
+
+def meters(picture: NodePicture | None) -> list[Meter]:
+    """Processor, memory and the fullest disk of the newest report."""
+    if picture is None:
+        return [Meter(label, None, words.NOTHING) for label in ("CPU", "Memory", "Fullest disk")]
+    values, static = picture.latest.values, picture.sections.get("static") or {}
+    cores = (static.get("cpu") or {}).get("cores_logical") or (static.get("cpu") or {}).get("cores_physical")
+    total = picture.latest.detail.get("mem_total") or (static.get("memory") or {}).get("total")
+    memory = sizes.of_whole(values.get("mem.used_bytes"), total)
+    return [
+        _meter("CPU", values.get("cpu.ratio"), words.plural(cores, "core") if cores else ""),
+        _meter("Memory", values.get("mem.ratio"), "" if memory == words.NOTHING else memory),
+        _fullest(picture),
+    ]
+
+
+def _meter(label: str, ratio: float | None, note: str) -> Meter:
+    if ratio is None:
+        return Meter(label, None, words.NOTHING, note)
+    percent = round(min(max(ratio, 0), 1) * 100, 1)
+    return Meter(label, percent, share(ratio), note)
+
+
+def _fullest(picture: NodePicture) -> Meter:
+    usage = (picture.sections.get("disks") or {}).get("usage", ())
+    values = picture.latest.values
+    known = [(values[f"disk.ratio[{each['key']}]"], each) for each in usage if f"disk.ratio[{each['key']}]" in values]
+    if not known:
+        return _meter("Fullest disk", values.get("disk.ratio"), "")
+    ratio, disk = max(known, key=lambda pair: pair[0])
+    used = values.get(f"disk.used_bytes[{disk['key']}]")
+    return _meter("Fullest disk", ratio, sizes.of_whole(used, disk.get("total")))
+
+
+def share(ratio: float | None) -> str:
+    """A ratio as `41 %`; below ten with one decimal, cut so that only the whole says 100."""
+    if ratio is None:
+        return words.NOTHING
+    percent = ratio * 100
+    return f"{int(percent * 10) / 10:.1f} %" if percent < 10 else f"{int(percent)} %"

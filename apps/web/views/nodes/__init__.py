@@ -1,0 +1,1 @@
+"""Pages about nodes: the list, one node with its charts and its traffic, groups, installing."""
