@@ -20,6 +20,7 @@ class Among(Func):
     def as_sql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:  # type: ignore[override]  # what Func adds is of no use here
         column, parameters = compiler.compile(self.source_expressions[0])
         if connection.vendor == "postgresql":
-            return f"{column} = ANY(%s::bigint[])", [*parameters, self._values]
+            # Spelled here: the driver looks at every element of a list to find out what it is.
+            return f"{column} = ANY(%s::bigint[])", [*parameters, f"{{{','.join(map(str, self._values))}}}"]
         listed = [*parameters, json.dumps(self._values)]
         return f"{column} IN (SELECT value FROM json_each(%s))", listed  # noqa: S608  # a compiled column, no text from outside
