@@ -8,7 +8,7 @@ may run. Creating, resuming or re-timing a device writes nothing here; the next 
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
@@ -30,11 +30,6 @@ BATCH = 500
 AHEAD_MS = 5 * 60_000
 
 
-# One slot of one device: slot in epoch milliseconds, device. A plain tuple, so that a window of thousands sorts without
-# asking any of them.
-Due = tuple[int, int]
-
-
 @dataclass(frozen=True, slots=True)
 class Tick:
     """What one tick did: slots handed out, batches written, slots recorded as never run."""
@@ -42,6 +37,14 @@ class Tick:
     due: int
     batches: int
     missed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Parallel lists: slots in epoch milliseconds and their devices. No object each, for there are thousands a tick."""
+
+    slots: list[int] = field(default_factory=list)
+    device_ids: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +80,23 @@ def materialise(*, now: datetime) -> Tick:
     After an outage each device is due once, for its newest slot; the older slots become one `missed` fact per
     device. Shards that another ticker holds are left to it.
     """
-    due: dict[int, list[Due]] = {}  # by crowd, 0 for everybody else: a crowd has batches of its own
+    due: dict[int, Due] = {}  # by crowd, 0 for everybody else: a crowd has batches of its own
     lost: list[DeviceFact] = []
     windows = _claim_windows(end_ms=epoch_ms(now))
     for window in windows:
         for interval_s in _intervals():
             for shard, found in _due_in(window, interval_s=interval_s):
-                due.setdefault(shard // SHARDS, []).extend(found)
+                crowd = due.setdefault(shard // SHARDS, Due())
+                crowd.slots.extend(found.slots)
+                crowd.device_ids.extend(found.device_ids)
             lost.extend(_lost_in(window, interval_s=interval_s))
     submit_in_chunks(observations=lost, now=now)
     batches = _write_batches(due)
     for window in windows:
         ShardCursor.objects.filter(shard__in=window.shards).update(cursor_ms=window.end_ms)
-    tick = Tick(sum(map(len, due.values())), batches, sum(int(fact.values["missed"] or 0) for fact in lost))
+    tick = Tick(
+        sum(len(crowd.slots) for crowd in due.values()), batches, sum(int(fact.values["missed"] or 0) for fact in lost)
+    )
     transaction.on_commit(lambda: _count(tick))
     return tick
 
@@ -148,7 +155,7 @@ def _intervals() -> Iterator[int]:
         interval = enabled.filter(interval_s__gt=interval).aggregate(least=Min("interval_s"))["least"]
 
 
-def _due_in(window: Window, *, interval_s: int) -> Iterator[tuple[int, list[Due]]]:
+def _due_in(window: Window, *, interval_s: int) -> Iterator[tuple[int, Due]]:
     """Slots in the window by shard, each device once: a window longer than the interval is cut to its newest part."""
     interval_ms = interval_s * 1000
     start_ms = max(window.start_ms, window.end_ms - interval_ms)
@@ -161,8 +168,7 @@ def _due_in(window: Window, *, interval_s: int) -> Iterator[tuple[int, list[Due]
     by_shard = devices.values_list("shard").annotate(ids=Gathered("pk"), phases=Gathered("phase_ms")).order_by()
     for shard, device_ids, phases_ms in by_shard:
         # `slot_of`, written out: this line is run for every check there is.
-        slots = [start_ms + (phase_ms - start_ms) % interval_ms for phase_ms in phases_ms]
-        yield shard, list(zip(slots, device_ids, strict=True))
+        yield shard, Due([start_ms + (phase_ms - start_ms) % interval_ms for phase_ms in phases_ms], device_ids)
 
 
 def _lost_in(window: Window, *, interval_s: int) -> Iterator[DeviceFact]:
@@ -183,16 +189,20 @@ def _lost_in(window: Window, *, interval_s: int) -> Iterator[DeviceFact]:
             )
 
 
-def _write_batches(due: Mapping[int, list[Due]]) -> int:
+def _write_batches(due: Mapping[int, Due]) -> int:
     batches = []
-    for crowd, slots in due.items():
-        slots.sort()
-        batches += [_batch(crowd, slots[start : start + BATCH]) for start in range(0, len(slots), BATCH)]
+    for crowd, found in due.items():
+        order = sorted(range(len(found.slots)), key=found.slots.__getitem__)
+        batches += [_batch(crowd, found, order[start : start + BATCH]) for start in range(0, len(order), BATCH)]
     CheckBatch.objects.bulk_create(batches)
     return len(batches)
 
 
-def _batch(crowd: int, part: list[Due]) -> CheckBatch:
-    slots, device_ids = zip(*part, strict=True)
+def _batch(crowd: int, found: Due, part: list[int]) -> CheckBatch:
     # All batches of a crowd have one shard, by which they are known.
-    return CheckBatch(shard=crowd * SHARDS, device_ids=device_ids, slots=slots, first_slot=slots[0])
+    return CheckBatch(
+        shard=crowd * SHARDS,
+        device_ids=[found.device_ids[place] for place in part],
+        slots=[found.slots[place] for place in part],
+        first_slot=found.slots[part[0]],
+    )
