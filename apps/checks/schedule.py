@@ -83,8 +83,9 @@ def materialise(*, now: datetime) -> Tick:
     due: dict[int, Due] = {}  # by crowd, 0 for everybody else: a crowd has batches of its own
     lost: list[DeviceFact] = []
     windows = _claim_windows(end_ms=epoch_ms(now))
+    intervals = list(_intervals()) if windows else []
     for window in windows:
-        for interval_s in _intervals():
+        for interval_s in intervals:
             for shard, found in _due_in(window, interval_s=interval_s):
                 crowd = due.setdefault(shard // SHARDS, Due())
                 crowd.slots.extend(found.slots)
@@ -108,11 +109,11 @@ def _count(tick: Tick) -> None:
 
 def _claim_windows(*, end_ms: int) -> list[Window]:
     """Lock the shards nobody else works on; those with one cursor share a window, so batches do not get tiny."""
-    if ShardCursor.objects.count() < SHARDS:
+    cursors = list(ShardCursor.objects.select_for_update(skip_locked=True).order_by("shard"))
+    if len(cursors) < SHARDS and ShardCursor.objects.count() < SHARDS:
         # The first tick of an installation: nothing before it was ever due.
         fresh = [ShardCursor(shard=shard, cursor_ms=end_ms) for shard in range(SHARDS)]
         ShardCursor.objects.bulk_create(fresh, ignore_conflicts=True)
-    cursors = ShardCursor.objects.select_for_update(skip_locked=True).order_by("shard")
     by_start: dict[int, list[int]] = {}
     astray = []
     for cursor in cursors:
