@@ -13,18 +13,19 @@ from functools import partial
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, TextField
+from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from apps.checks.confirmation import follow_up
 from apps.checks.facts import fact_of, missed
 from apps.checks.models import CheckBatch
 from apps.checks.plans import Monitor
+from apps.checks.statements import Taken, lease_oldest
 from apps.checks.types import CheckResult
 from apps.common import counters
 from apps.common.among import Among
 from apps.common.clock import epoch_ms, from_epoch_ms
-from apps.devices.models import SHARDS, Device
+from apps.devices.models import Device
 from apps.pipeline.services import submit
 from apps.pipeline.types import DeviceFact
 
@@ -74,51 +75,27 @@ def take(*, owner: str, now: datetime) -> Leased | None:
     one is looked at.
     """
     while (row := lease(owner=owner, now=now)) is not None:
-        assert row.token is not None and row.lease_until is not None  # noqa: PT018  # both were set a line ago
         members, stale = members_of(row, now=now)
         if stale:
             submit(observations=stale, now=now)
             transaction.on_commit(partial(counters.count, "checks_not_measured/late", len(stale)))
+        mine = CheckBatch.objects.filter(pk=row.id)
         if not members:
-            row.delete()
+            mine.delete()
             continue
         if len(members) < len(row.device_ids):
-            row.device_ids = [member.device.pk for member in members]
-            row.slots = [member.slot_ms for member in members]
-            row.save(update_fields=["device_ids", "slots"])
-        return Leased(row.pk, row.token, row.lease_until, tuple(members))
+            slots = [member.key for member in members]
+            mine.update(device_ids=[device_id for device_id, _ in slots], slots=[slot_ms for _, slot_ms in slots])
+        return Leased(row.id, row.token, row.until, tuple(members))
     return None
 
 
-@transaction.atomic
-def lease(*, owner: str, now: datetime) -> CheckBatch | None:
+def lease(*, owner: str, now: datetime) -> Taken | None:
     """Put the oldest batch that nobody holds under our lease, whatever is in it."""
-    row = _next_free(owner=owner[:120], now=now)
-    if row is not None:
-        row.owner, row.token, row.lease_until = owner[:120], uuid.uuid4(), now + LEASE
-        row.attempt += 1
-        # The lists stay as they are: writing them again would be most of what a lease costs.
-        row.save(update_fields=["owner", "token", "lease_until", "attempt"])
-    return row
+    return lease_oldest(owner=owner[:120], now=now, lasting=LEASE)
 
 
-def is_free(now: datetime, *, lasting: timedelta) -> Q:
-    """Whether nobody holds a row whose leases last so long; one with twice that ahead came of a wrong clock."""
-    return Q(lease_until__isnull=True) | Q(lease_until__lte=now) | Q(lease_until__gt=now + 2 * lasting)
-
-
-def _next_free(*, owner: str, now: datetime) -> CheckBatch | None:
-    # One pump at a time works on a crowded host: whoever holds all its older batches. Of two that ask at once the
-    # lock on the oldest chooses.
-    older = CheckBatch.objects.filter(shard=OuterRef("shard"), pk__lt=OuterRef("pk"))
-    not_mine = older.exclude(owner=owner, lease_until__gt=now)
-    # A slot ahead of now was written by a clock that was wrong; it is not run early.
-    free = CheckBatch.objects.filter(is_free(now, lasting=LEASE), first_slot__lte=epoch_ms(now))
-    free = free.filter(Q(shard__lt=SHARDS) | ~Exists(not_mine))
-    return free.select_for_update(skip_locked=True).order_by("first_slot", "pk").first()
-
-
-def members_of(row: CheckBatch, *, now: datetime) -> tuple[list[Member], list[DeviceFact]]:
+def members_of(row: Taken, *, now: datetime) -> tuple[list[Member], list[DeviceFact]]:
     """What of a batch is to be run, and the slots that are not worth it any more."""
     monitors = _monitors(row.device_ids)
     now_ms, poisoned = epoch_ms(now), row.attempt > MOST_ATTEMPTS

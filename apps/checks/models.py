@@ -2,6 +2,7 @@ import uuid
 
 from django.db import models
 
+from apps.common.fields import LongListField
 from apps.devices.models import Device
 from apps.workspaces.models import TenantModel
 
@@ -21,10 +22,9 @@ class CheckBatch(models.Model):
 
     shard = models.PositiveSmallIntegerField()
     # Parallel lists: a device's primary key and the slot it is due for, in epoch milliseconds.
-    device_ids = models.JSONField()
-    slots = models.JSONField()
+    device_ids = LongListField()
+    slots = LongListField()
     first_slot = models.BigIntegerField()
-    expires_ms = models.BigIntegerField()
     lease_until = models.DateTimeField(null=True)
     token = models.UUIDField(null=True)
     # Who holds the lease, so that a worker that starts or stops can give back its own at once.

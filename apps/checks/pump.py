@@ -284,8 +284,9 @@ class Pump:
         self._served_at = self._clock()
         if self._served_at - began > timedelta(seconds=patience_s) + STALL:
             self._doubt()
+        now_ms = epoch_ms(self._served_at)
         for ticket, result in results:
-            self._file(ticket, result)
+            self._file(ticket, result, now_ms)
 
     def _doubt(self) -> None:
         for job in self._jobs.values():
@@ -306,11 +307,10 @@ class Pump:
         left_s = (self._agenda[0][0] - epoch_ms(now)) / 1000
         return min(timeout_s, max(left_s, GROUP_S))
 
-    def _file(self, ticket: Hashable, result: CheckResult) -> None:
+    def _file(self, ticket: Hashable, result: CheckResult, now_ms: int) -> None:
         job = self._jobs.pop(ticket, None)
         if job is None:
             return
-        now = self._clock()
         if (following := self._hosts.release(job)) is not None:
             self._schedule(following, start_ms=following.started_ms)
         if job.doubtful and result.status == "up":
@@ -318,11 +318,11 @@ class Pump:
             result = result._replace(latency_us=None, phases=Phases())
         elif job.doubtful and not job.again:
             job.doubtful, job.again = False, True
-            self._schedule(job, start_ms=epoch_ms(now))
+            self._schedule(job, start_ms=now_ms)
             return
         elif job.doubtful:
-            result = _not_run(HELD_UP, now=now)
-        self._conclude(job, result, run_ms=max(0, epoch_ms(now) - job.started_ms))
+            result = _not_run(HELD_UP, now=self._served_at)
+        self._conclude(job, result, run_ms=max(0, now_ms - job.started_ms))
 
     def _conclude(self, job: Job, result: CheckResult, *, run_ms: int) -> None:
         if isinstance(job.work, LeasedRequest):

@@ -7,10 +7,9 @@ may run. Creating, resuming or re-timing a device writes nothing here; the next 
 """
 
 import logging
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from operator import add
 
 from django.db import transaction
 from django.db.models import Min, Q
@@ -19,6 +18,7 @@ from apps.checks.facts import missed
 from apps.checks.models import CheckBatch, ShardCursor
 from apps.common import counters
 from apps.common.clock import epoch_ms
+from apps.common.gathered import Gathered
 from apps.devices.models import SHARDS, Device
 from apps.pipeline.services import submit_in_chunks
 from apps.pipeline.types import DeviceFact
@@ -30,11 +30,6 @@ BATCH = 500
 AHEAD_MS = 5 * 60_000
 
 
-# One slot of one device: slot in epoch milliseconds, device, shard, interval in milliseconds. A plain tuple, so that
-# a window of thousands sorts by slot and device without asking any of them.
-Due = tuple[int, int, int, int]
-
-
 @dataclass(frozen=True, slots=True)
 class Tick:
     """What one tick did: slots handed out, batches written, slots recorded as never run."""
@@ -42,6 +37,14 @@ class Tick:
     due: int
     batches: int
     missed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Parallel lists: slots in epoch milliseconds and their devices. No object each, for there are thousands a tick."""
+
+    slots: list[int] = field(default_factory=list)
+    device_ids: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +80,24 @@ def materialise(*, now: datetime) -> Tick:
     After an outage each device is due once, for its newest slot; the older slots become one `missed` fact per
     device. Shards that another ticker holds are left to it.
     """
-    due: list[Due] = []
+    due: dict[int, Due] = {}  # by crowd, 0 for everybody else: a crowd has batches of its own
     lost: list[DeviceFact] = []
     windows = _claim_windows(end_ms=epoch_ms(now))
+    intervals = list(_intervals()) if windows else []
     for window in windows:
-        for interval_s in _intervals():
-            due.extend(_due_in(window, interval_s=interval_s))
+        for interval_s in intervals:
+            for shard, found in _due_in(window, interval_s=interval_s):
+                crowd = due.setdefault(shard // SHARDS, Due())
+                crowd.slots.extend(found.slots)
+                crowd.device_ids.extend(found.device_ids)
             lost.extend(_lost_in(window, interval_s=interval_s))
     submit_in_chunks(observations=lost, now=now)
     batches = _write_batches(due)
     for window in windows:
         ShardCursor.objects.filter(shard__in=window.shards).update(cursor_ms=window.end_ms)
-    tick = Tick(len(due), batches, sum(int(fact.values["missed"] or 0) for fact in lost))
+    tick = Tick(
+        sum(len(crowd.slots) for crowd in due.values()), batches, sum(int(fact.values["missed"] or 0) for fact in lost)
+    )
     transaction.on_commit(lambda: _count(tick))
     return tick
 
@@ -100,11 +109,11 @@ def _count(tick: Tick) -> None:
 
 def _claim_windows(*, end_ms: int) -> list[Window]:
     """Lock the shards nobody else works on; those with one cursor share a window, so batches do not get tiny."""
-    if ShardCursor.objects.count() < SHARDS:
+    cursors = list(ShardCursor.objects.select_for_update(skip_locked=True).order_by("shard"))
+    if len(cursors) < SHARDS and ShardCursor.objects.count() < SHARDS:
         # The first tick of an installation: nothing before it was ever due.
         fresh = [ShardCursor(shard=shard, cursor_ms=end_ms) for shard in range(SHARDS)]
         ShardCursor.objects.bulk_create(fresh, ignore_conflicts=True)
-    cursors = ShardCursor.objects.select_for_update(skip_locked=True).order_by("shard")
     by_start: dict[int, list[int]] = {}
     astray = []
     for cursor in cursors:
@@ -147,8 +156,8 @@ def _intervals() -> Iterator[int]:
         interval = enabled.filter(interval_s__gt=interval).aggregate(least=Min("interval_s"))["least"]
 
 
-def _due_in(window: Window, *, interval_s: int) -> list[Due]:
-    """Slots in the window, each device once: a window longer than the interval is cut to its newest part."""
+def _due_in(window: Window, *, interval_s: int) -> Iterator[tuple[int, Due]]:
+    """Slots in the window by shard, each device once: a window longer than the interval is cut to its newest part."""
     interval_ms = interval_s * 1000
     start_ms = max(window.start_ms, window.end_ms - interval_ms)
     low, high = start_ms % interval_ms, window.end_ms % interval_ms
@@ -157,11 +166,10 @@ def _due_in(window: Window, *, interval_s: int) -> list[Due]:
         reach = Q(phase_ms__gte=low), Q(phase_ms__lt=high)
         phases = reach[0] & reach[1] if low < high else reach[0] | reach[1]
     devices = Device.objects.filter(phases, shard__in=window.reach, enabled=True, interval_s=interval_s)
-    # `slot_of`, written out: this line is run for every check there is.
-    return [
-        (start_ms + (phase_ms - start_ms) % interval_ms, device_id, shard, interval_ms)
-        for device_id, shard, phase_ms in devices.values_list("pk", "shard", "phase_ms")
-    ]
+    by_shard = devices.values_list("shard").annotate(ids=Gathered("pk"), phases=Gathered("phase_ms")).order_by()
+    for shard, device_ids, phases_ms in by_shard:
+        # `slot_of`, written out: this line is run for every check there is.
+        yield shard, Due([start_ms + (phase_ms - start_ms) % interval_ms for phase_ms in phases_ms], device_ids)
 
 
 def _lost_in(window: Window, *, interval_s: int) -> Iterator[DeviceFact]:
@@ -182,25 +190,20 @@ def _lost_in(window: Window, *, interval_s: int) -> Iterator[DeviceFact]:
             )
 
 
-def _write_batches(due: Iterable[Due]) -> int:
-    groups: dict[int, list[Due]] = {}
-    for item in sorted(due):
-        groups.setdefault(item[2] // SHARDS, []).append(item)
-    batches = [
-        _batch(group[start : start + BATCH]) for group in groups.values() for start in range(0, len(group), BATCH)
-    ]
+def _write_batches(due: Mapping[int, Due]) -> int:
+    batches = []
+    for crowd, found in due.items():
+        order = sorted(range(len(found.slots)), key=found.slots.__getitem__)
+        batches += [_batch(crowd, found, order[start : start + BATCH]) for start in range(0, len(order), BATCH)]
     CheckBatch.objects.bulk_create(batches)
     return len(batches)
 
 
-def _batch(part: list[Due]) -> CheckBatch:
-    slots, device_ids, shards, intervals = zip(*part, strict=True)
+def _batch(crowd: int, found: Due, part: list[int]) -> CheckBatch:
+    # All batches of a crowd have one shard, by which they are known.
     return CheckBatch(
-        # All batches of a crowd have one shard, by which they are known.
-        shard=shards[0] if shards[0] < SHARDS else shards[0] // SHARDS * SHARDS,
-        device_ids=device_ids,
-        slots=slots,
-        first_slot=slots[0],
-        # From here on every member's next slot has begun, so nothing in the batch is worth running.
-        expires_ms=max(map(add, slots, intervals)),
+        shard=crowd * SHARDS,
+        device_ids=[found.device_ids[place] for place in part],
+        slots=[found.slots[place] for place in part],
+        first_slot=found.slots[part[0]],
     )

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -79,10 +79,15 @@ def is_storable(value: int | float) -> bool:
     return -INT64 <= value < INT64
 
 
+def are_storable(values: Iterable[int | float | None]) -> bool:
+    """Whether a block can hold all of them; one call a row, for every result passes here."""
+    return all(value is None or is_storable(value) for value in values)
+
+
 def write_row(cells: Mapping[int, Any]) -> bytes:
     """A stored row as compact JSON by column number; the same cells always give the same bytes."""
-    ordered = {key: cells[key] for key in sorted(cells)}
-    if all(type(value) is int for value in ordered.values()):
+    ordered = dict(sorted(cells.items()))
+    if set(map(type, ordered.values())) == {int}:
         # Nearly every row; the slow writer spells integers the same way.
         return _WRITER.encode(ordered)
     return json.dumps(ordered, separators=(",", ":"), allow_nan=False).encode()

@@ -1,5 +1,6 @@
 """Single results: the log of a device, and the newest row of many."""
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -21,6 +22,16 @@ from apps.metrics.uptime import Span, is_inside
 MAX_ROWS = 10_000
 NOT_MEASURED: Mapping[str, Any] = {"reason": "not_measured"}
 _DAYS_A_READ = 4
+# In the order of ResultRow.
+_NUMBERS = (
+    columns.LATENCY,
+    columns.DNS,
+    columns.CONNECT,
+    columns.TLS,
+    columns.TTFB,
+    columns.TOTAL,
+    columns.HTTP_STATUS,
+)
 _SPOKEN_FOR = {
     columns.STATE,
     columns.INTERVAL,
@@ -46,11 +57,10 @@ def results(*, workspace_id: int, ref: Ref, start_ms: int, end_ms: int, newest: 
     spell = _Speller(source, windows.get(source.pk, []))
     found: list[ResultRow] = []
     following = end_ms
-    for ts, cells in _newest_first(source, start_ms, end_ms):
-        slots = _slots(ts, cells, start_ms, following)
-        found.extend(spell.row(slot, cells) for slot in slots[: wanted - len(found)])
-        following = ts
-        if ts < start_ms or len(found) >= wanted:
+    for table in _newest_first(source, start_ms, end_ms):
+        found += _newest_of(table, spell, start_ms, following, wanted - len(found))
+        following = table.ts[0]
+        if following < start_ms or len(found) >= wanted:
             break
     return found[::-1]
 
@@ -93,6 +103,32 @@ class _Speller:
         self._names = {key: name for name, key in named.items() if key not in _SPOKEN_FOR}
         self._windows = windows
 
+    def rows(self, table: Table, first: int, past: int) -> list[ResultRow]:
+        """These rows of a table, none of which was missed: column by column, for there are thousands."""
+        if first >= past:
+            return []
+        times = table.ts[first:past]
+        named = {name: table.columns[key][first:past] for key, name in self._names.items() if key in table.columns}
+
+        def column(key: int) -> Sequence[Any]:
+            return table.column(key)[first:past]
+
+        return list(
+            map(
+                ResultRow,
+                times,
+                map(STATE_NAMES.__getitem__, table.numbers(columns.STATE)[first:past]),
+                table.numbers(columns.INTERVAL)[first:past],
+                *(column(key) for key in _NUMBERS),
+                map(read_detail, column(columns.DETAIL)),
+                _dicts(named, len(times)),
+                map(self._is_inside, times),
+            )
+        )
+
+    def _is_inside(self, ts: int) -> bool:
+        return bool(self._windows) and is_inside(ts, self._windows)
+
     def row(self, ts: int, cells: Mapping[int, Any]) -> ResultRow:
         missed = cells.get(columns.MISSED)
         detail = read_detail(cells.get(columns.DETAIL))
@@ -109,8 +145,37 @@ class _Speller:
             status_code=cells.get(columns.HTTP_STATUS),
             detail={**NOT_MEASURED, **detail} if missed else detail,
             others={name: cells[key] for key, name in self._names.items() if key in cells},
-            in_maintenance=bool(self._windows) and is_inside(ts, self._windows),
+            in_maintenance=self._is_inside(ts),
         )
+
+
+def _dicts(named: Mapping[str, Sequence[Any]], rows: int) -> Iterator[dict[str, Any]]:
+    """Columns as a dictionary each row, without the missing values."""
+    if not named:
+        return ({} for _ in range(rows))
+    lines = zip(*named.values(), strict=True)
+    if any(None in values for values in named.values()):
+        return ({name: cell for name, cell in zip(named, line, strict=True) if cell is not None} for line in lines)
+    return (dict(zip(named, line, strict=True)) for line in lines)
+
+
+def _newest_of(table: Table, spell: _Speller, start_ms: int, following_ms: int, wanted: int) -> list[ResultRow]:
+    """At most so many results of a table, newest first; those after it begin at `following_ms`.
+
+    Nearly all rows are one result each and are spelled together; one that stands for slots never run is looked at.
+    """
+    first, past = bisect_left(table.ts, start_ms), len(table.ts)
+    found: list[ResultRow] = []
+    for place in [place for place, missed in enumerate(table.columns.get(columns.MISSED, ())) if missed][::-1]:
+        found += spell.rows(table, max(first, place + 1, past - wanted + len(found)), past)[::-1]
+        if len(found) >= wanted or place + 1 < first:
+            return found
+        ts, cells = rows_of(cut(table, table.ts[place], table.ts[place] + 1))[0]
+        following = table.ts[place + 1] if place + 1 < len(table.ts) else following_ms
+        slots = _slots(ts, cells, start_ms, following)
+        found += [spell.row(slot, cells) for slot in slots[: wanted - len(found)]]
+        past = place
+    return found + spell.rows(table, max(first, past - wanted + len(found)), past)[::-1]
 
 
 def _slots(ts: int, cells: Mapping[int, Any], start_ms: int, following_ms: int) -> range:
@@ -123,8 +188,8 @@ def _slots(ts: int, cells: Mapping[int, Any], start_ms: int, following_ms: int) 
     return range(ts + last * interval, ts + first * interval - 1, -interval)
 
 
-def _newest_first(source: Source, start_ms: int, end_ms: int) -> Iterator[tuple[int, dict[int, Any]]]:
-    """Rows before the end, newest first, a few days a read, down to the first one before the start."""
+def _newest_first(source: Source, start_ms: int, end_ms: int) -> Iterator[Table]:
+    """The rows before the end, newest day first, a few days a read, down to the first row before the start."""
     heads = head_rows(source.workspace_id, [source.pk], 0, end_ms).get(source.pk, {})
     days = {*_sealed_days(source, end_ms), *(floor_to(ts, DAY) for ts in heads)}
     ordered = sorted(days, reverse=True)
@@ -135,7 +200,9 @@ def _newest_first(source: Source, start_ms: int, end_ms: int) -> Iterator[tuple[
         for day in chosen:
             fresh = {ts: cells for ts, cells in heads.items() if floor_to(ts, DAY) == day}
             table = union(blocks.get(day, Table()), fresh)
-            yield from reversed(rows_of(cut(table, table.ts[0], end_ms)) if table.ts else [])
+            table = cut(table, table.ts[0], end_ms) if table.ts else table
+            if table.ts:
+                yield table
         if chosen[-1] + DAY <= start_ms:
             return
 

@@ -8,7 +8,7 @@ from apps.common.clock import epoch_ms
 from apps.common.values import Observation
 from apps.metrics import statements
 from apps.metrics.batches import batch_of, timely
-from apps.metrics.columns import DETAIL, STANDARD, is_storable, write_detail, write_row
+from apps.metrics.columns import DETAIL, STANDARD, are_storable, write_detail, write_row
 from apps.metrics.report_ingest import append_reports
 from apps.metrics.sources import KnownSource
 from apps.metrics.tiers import RAW, Retention
@@ -44,7 +44,7 @@ def append(*, rows: Sequence[Observation], now: datetime, retention: Mapping[int
 
 def _append_results(rows: Sequence[Observation], *, now_ms: int, retention: Mapping[int, Retention]) -> Appended:
     in_time = timely(rows, tier=RAW, now_ms=now_ms, retention=retention)
-    accepted = [(ts, row) for ts, row in in_time if all(map(_is_fit, row.values.values()))]
+    accepted = [(ts, row) for ts, row in in_time if are_storable(row.values.values())]
     if not accepted:
         return Appended(refused=len(rows))
     batch = batch_of(accepted, _payload, _own_names)
@@ -58,10 +58,6 @@ def _append_results(rows: Sequence[Observation], *, now_ms: int, retention: Mapp
         conflicts += differing
         duplicates += len(ordered) - stored - differing
     return Appended(stored, duplicates, conflicts, refused=len(rows) - len(accepted))
-
-
-def _is_fit(value: int | float | None) -> bool:
-    return value is None or is_storable(value)
 
 
 def _own_names(row: Observation) -> Collection[str]:

@@ -25,7 +25,9 @@ def union(block: Table, rows: Mapping[int, Mapping[int, Any]]) -> Table:
 
     The result depends on the set of rows alone, not on the order they came in, as long as none conflict.
     """
-    if rows and (not block.ts or block.ts[-1] < min(rows)):
+    if not rows:
+        return block
+    if not block.ts or block.ts[-1] < min(rows):
         return _extended(block, rows)
     known = set(block.ts)
     fresh = {ts: cells for ts, cells in rows.items() if ts not in known}

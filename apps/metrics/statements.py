@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import connections, router
 
+from apps.common.arrays import array_of_bytes, array_of_integers
 from apps.metrics.models import HeadRow, LatestRow
 
 # workspace, source, time, payload
@@ -51,7 +52,8 @@ def insert_head(rows: Sequence[StoredRow]) -> int:
     for chunk in _chunks(rows):
         with connections[alias].cursor() as cursor:
             if connections[alias].vendor == "postgresql":
-                cursor.execute(_INSERT_ARRAYS, [list(column) for column in zip(*chunk, strict=True)])
+                *keys, payloads = zip(*chunk, strict=True)
+                cursor.execute(_INSERT_ARRAYS, [*map(array_of_integers, keys), array_of_bytes(payloads)])
             else:
                 cursor.execute(*_with_groups(_INSERT_HEAD, chunk))
             inserted += cursor.rowcount

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from apps.common.values import Observation
@@ -40,8 +41,7 @@ class Appended:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ResultRow:
+class ResultRow(NamedTuple):
     """One result as it was stored. Durations in microseconds; None where the phase did not happen.
 
     `in_maintenance`: the instant lies in a maintenance window, both ends inside. `others` holds every further number by
@@ -58,8 +58,8 @@ class ResultRow:
     ttfb_us: int | None = None
     total_us: int | None = None
     status_code: int | None = None
-    detail: Mapping[str, Any] = field(default_factory=dict)
-    others: Mapping[str, int | float] = field(default_factory=dict)
+    detail: Mapping[str, Any] = MappingProxyType({})
+    others: Mapping[str, int | float] = MappingProxyType({})
     in_maintenance: bool = False
 
 

@@ -39,15 +39,19 @@ def clear_maintenance(*, target: Target, now: datetime) -> MaintenanceWindow | N
     return projects.clear_window(target=target, now=now)
 
 
-@transaction.atomic
 def sweep_windows(*, now: datetime, limit: int = 100) -> int:
     """Look at windows that have ended: devices in trouble then get their incident, dated to the window's end.
 
     Each window is looked at once, by whichever worker comes first; answers how many. A window whose end lies in
     another window says nothing: the last one to end does.
     """
-    ended = MaintenanceWindow.objects.filter(settled_at__isnull=True, ends_at__lt=now).order_by("ends_at", "pk")
-    windows = list(ended.select_for_update(skip_locked=True)[:limit])
+    ended = MaintenanceWindow.objects.filter(settled_at__isnull=True, ends_at__lt=now)
+    return _settle(ended, now=now, limit=limit) if ended.exists() else 0
+
+
+@transaction.atomic
+def _settle(ended: QuerySet[MaintenanceWindow], *, now: datetime, limit: int) -> int:
+    windows = list(ended.select_for_update(skip_locked=True).order_by("ends_at", "pk")[:limit])
     for window in windows:
         announce(_still_in_trouble(window), now=now)
     MaintenanceWindow.objects.filter(pk__in=[window.pk for window in windows]).update(settled_at=now)

@@ -127,9 +127,7 @@ def test_a_successor_that_cannot_be_called_is_no_failure(monkeypatch) -> None:
 def test_a_pump_gives_back_what_a_killed_one_of_its_station_held(transactional_db, monkeypatch) -> None:
     with stations.manned() as name:
         assert name is not None
-        CheckBatch.objects.create(
-            shard=0, device_ids=[1], slots=[0], first_slot=0, expires_ms=1, owner=name, token=uuid.uuid4()
-        )
+        CheckBatch.objects.create(shard=0, device_ids=[1], slots=[0], first_slot=0, owner=name, token=uuid.uuid4())
     monkeypatch.setattr(Pump, "step", lambda *_: stop_pumps())
     monkeypatch.setattr(tasks.pump_checks, "apply_async", lambda **_: None)
 

@@ -126,7 +126,8 @@ class Lane:
 
     def _on_socket(self, event: int, fd: int, _multi: Any, _data: Any) -> None:
         if event == pycurl.POLL_REMOVE:
-            self._reactor.forget(fd)
+            # No connection is kept (FORBID_REUSE), so libcurl closes it next.
+            self._reactor.leave(fd)
         else:
             self._reactor.watch(fd, WANTED[event], self._handler)
 

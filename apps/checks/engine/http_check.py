@@ -41,7 +41,9 @@ async def check_http(tools: Tools, registry: Registry, plan: HttpPlan, clock: Cl
     if certificate is not None and not request.verify_chain:
         certificate = await _verified(tools, plan, certificate, fetched)
     expires_at = await expiry if expiry is not None else None
-    return _Result(plan, fetched, certificate, expires_at, started_at, clock()).build(attempt_us)
+    # Only what ends one day is judged by the time it is now.
+    now = clock() if certificate is not None or expiry is not None else started_at
+    return _Result(plan, fetched, certificate, expires_at, started_at, now).build(attempt_us)
 
 
 def request_of(plan: HttpPlan) -> Request:

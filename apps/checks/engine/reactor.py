@@ -59,17 +59,28 @@ class Reactor:
         if fd in self._handlers:
             self._epoll.modify(fd, events)
         else:
-            self._epoll.register(fd, events)
+            try:
+                self._epoll.register(fd, events)
+            except FileExistsError:
+                # Left, but not closed since.
+                self._epoll.modify(fd, events)
         self._handlers[fd] = handler
+
+    def leave(self, fd: int) -> None:
+        """Stop watching a descriptor that is about to be closed: the kernel forgets it by itself then."""
+        self._handlers.pop(fd, None)
 
     def forget(self, fd: int) -> None:
         """Stop watching; call it before the descriptor is closed."""
         if self._handlers.pop(fd, None) is not None:
-            try:
-                self._epoll.unregister(fd)
-            except OSError:
-                # The owner closed it first; the kernel has forgotten it already.
-                return
+            self._unregister(fd)
+
+    def _unregister(self, fd: int) -> None:
+        try:
+            self._epoll.unregister(fd)
+        except OSError:
+            # The owner closed it first; the kernel has forgotten it already.
+            return
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
         timer = Timer(when, callback)
@@ -104,6 +115,9 @@ class Reactor:
                 self.woken = True
             elif handler := self._handlers.get(fd):
                 handler(fd, events)
+            else:
+                # Left and not closed, or an event of this very turn that nobody waits for any more.
+                self._unregister(fd)
         now = self.now()
         while self._timers and self._timers[0].when <= now:
             if callback := heapq.heappop(self._timers).callback:

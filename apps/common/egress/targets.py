@@ -4,7 +4,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import quote, urljoin
 
@@ -61,11 +61,11 @@ class Target:
     host: Host
     port: int
     path: str  # path and query, ASCII, starting with a slash; no fragment
+    url: str = field(init=False, compare=False)  # the same as text: every check of a target asks for it
 
-    @property
-    def url(self) -> str:
+    def __post_init__(self) -> None:
         port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{self.host.bracketed}{port}{self.path}"
+        object.__setattr__(self, "url", f"{self.scheme}://{self.host.bracketed}{port}{self.path}")
 
     @property
     def origin(self) -> tuple[str, str, int]:

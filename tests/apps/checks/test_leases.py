@@ -139,7 +139,7 @@ def test_of_a_late_batch_only_the_members_that_are_still_worth_it_run(project, n
 
     assert [member.device.pk for member in batch.members] == [calm.pk]
     assert [row.missed for row in rows_of(quick)] == [1]
-    assert CheckBatch.objects.get().device_ids == [calm.pk]
+    assert CheckBatch.objects.get().device_ids == (calm.pk,)
 
 
 def test_devices_that_are_gone_or_paused_drop_out_without_a_row(due, now) -> None:

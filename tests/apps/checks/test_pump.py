@@ -76,7 +76,7 @@ def test_a_result_waits_at_most_a_moment_for_the_rest_of_its_batch(project, now)
 
     assert [row.state for row in rows_of(fast)] == ["up"]
     assert rows_of(slow) == []
-    assert CheckBatch.objects.get().device_ids == [slow.pk]
+    assert CheckBatch.objects.get().device_ids == (slow.pk,)
     house.run(20)
     assert [row.state for row in rows_of(slow)] == ["up"]
 

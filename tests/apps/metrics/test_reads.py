@@ -102,6 +102,29 @@ def test_a_slot_that_was_never_run_is_a_row_of_its_own_until_the_next_result(dev
     assert (totals.checks, totals.times.up_ms, totals.times.down_ms) == (2, 4 * MINUTE, 0)
 
 
+@pytest.mark.parametrize("sealed", [False, True])
+def test_every_stretch_is_the_part_of_the_whole_that_lies_in_it(device, now, sealed) -> None:
+    start = TODAY - 20 * MINUTE
+    rows = every(device, 1, start=start, count=60)
+    for gap, slots in ((3, 2), (19, 4), (21, 1), (22, 5), (58, 9)):
+        # What was due in the minutes after a gap's first slot is not there.
+        rows = [row for row in rows if not 0 <= epoch_ms(row.at) - start - gap * MINUTE < slots * MINUTE]
+        rows.append(observation(device, start + gap * MINUTE, state=0, interval_ms=MINUTE, missed=slots))
+    append_all(rows, now)
+    if sealed:
+        settle(now)
+    whole = results_of(device, end_ms=start + 70 * MINUTE)
+
+    assert [row.ts_ms for row in whole] == [start + index * MINUTE for index in range(67)]
+    assert [row.state for row in whole].count("unknown") == 19  # the third gap begins inside the second
+    for first in range(0, 70, 3):
+        for past in range(first, 70, 4):
+            window = {"start_ms": start + first * MINUTE + 1, "end_ms": start + past * MINUTE}
+            inside = [row for row in whole if window["start_ms"] <= row.ts_ms < window["end_ms"]]
+            assert results_of(device, **window) == inside
+            assert results_of(device, **window, newest=5) == inside[-5:]
+
+
 def test_results_inside_a_window_say_so_at_both_ends(device, now) -> None:
     append_all(every(device, 1, start=NOW_MS - 5 * MINUTE, count=5), now)
     MaintenanceWindow.objects.create(
