@@ -8,7 +8,7 @@ import tempfile
 
 from tests.perf.figures import show
 
-GROUPS = ("alerts", "status_page", "checks", "schedule", "results", "memory")
+GROUPS = ("alerts", "status_page", "checks", "schedule", "results", "memory", "ingest")
 
 
 def main(arguments: list[str]) -> int:
