@@ -15,17 +15,18 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
-from dashmon.public import PublicPages  # noqa: E402  # after the set-up above
+from dashmon.hot.application import HotPaths  # noqa: E402  # after the set-up above
+from dashmon.public import PublicPages  # noqa: E402  # likewise
 
-pages = PublicPages(get_asgi_application())
+paths = HotPaths(PublicPages(get_asgi_application()))
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Route one connection: lifespan to the background, HTTP to Django, nothing else is spoken here."""
+    """Route one connection: lifespan to the background, HTTP to the hot paths or Django, and no more."""
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
     elif scope["type"] == "http":
-        await pages(scope, receive, send)
+        await paths(scope, receive, send)
     elif scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": 1000})
@@ -46,6 +47,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         await sync_to_async(background.start)()
     await send({"type": "lifespan.startup.complete"})
     await receive()
+    await sync_to_async(paths.close)()
     if background is not None:
         await sync_to_async(background.close)()
     await sync_to_async(reporter.close)()

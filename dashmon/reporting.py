@@ -22,6 +22,8 @@ from apps.operations.models import ProcessReport
 log = logging.getLogger(__name__)
 EVERY_S = 5.0
 CLOSE_S = 2.0
+# Readings that travel with the counters: of a process that runs they are how it stands.
+STANDING = ("ingest_waiting",)
 STATM = Path("/proc/self/statm")
 
 
@@ -97,7 +99,8 @@ class Reporter:
             cpu_s=time.process_time(),
             slots=int(seen.get("engine_slots", 0)),
             slots_used=int(seen.get("engine_slots_used", 0)),
-            counters={name: value - self._base.get(name, 0) for name, value in totals.items()},
+            counters={name: value - self._base.get(name, 0) for name, value in totals.items()}
+            | {name: seen[name] for name in STANDING if name in seen},
             marks=counters.marked(),
         )
 

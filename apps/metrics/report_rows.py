@@ -74,6 +74,16 @@ def latest_reports(*, workspace_id: int, refs: Collection[Ref]) -> dict[int, Sto
 
 def newest_instants(refs: Mapping[int, Collection[Ref]]) -> dict[tuple[int, Ref], int]:
     """When each subject was heard of last (milliseconds), by workspace; two statements for any number of them."""
+    return {key: row.ts for key, row in _newest(refs, "ts").items()}
+
+
+def newest_details(refs: Mapping[int, Collection[Ref]]) -> dict[tuple[int, Ref], tuple[int, Mapping[str, Any]]]:
+    """Instant (milliseconds) and detail of each subject's newest report, by workspace; two statements in all."""
+    newest = _newest(refs, "ts", "payload")
+    return {key: (row.ts, read_row(row.payload).get(DETAIL) or {}) for key, row in newest.items()}
+
+
+def _newest(refs: Mapping[int, Collection[Ref]], *columns: str) -> dict[tuple[int, Ref], LatestRow]:
     keys = {(workspace_id, f"{ref.id}"): ref for workspace_id, some in refs.items() for ref in some}
     if not keys:
         return {}
@@ -82,7 +92,7 @@ def newest_instants(refs: Mapping[int, Collection[Ref]]) -> dict[tuple[int, Ref]
     ).values_list("pk", "workspace_id", "ref")
     wanted = {pk: (workspace, keys[workspace, ref]) for pk, workspace, ref in sources if (workspace, ref) in keys}
     rows = LatestRow.objects.filter(workspace_id__in=list(refs), source_id__in=list(wanted))
-    return {wanted[source_id]: ts for source_id, ts in rows.values_list("source_id", "ts")}
+    return {wanted[row.source_id]: row for row in rows.only("source_id", *columns)}
 
 
 def column_names(source: Source) -> dict[int, str]:

@@ -18,7 +18,7 @@ from apps.metrics.latencies import latency_percentiles
 from apps.metrics.maintenance import windows_of
 from apps.metrics.pings import count_pings, pings
 from apps.metrics.raw import load_raw
-from apps.metrics.report_rows import StoredReport, latest_reports, newest_instants
+from apps.metrics.report_rows import StoredReport, latest_reports, newest_details, newest_instants
 from apps.metrics.report_series import Series, report_chart, report_series
 from apps.metrics.rows import samples_of
 from apps.metrics.sizes import storage_sizes
@@ -40,6 +40,7 @@ __all__ = [
     "latency_percentiles",
     "latest_reports",
     "newest",
+    "newest_details",
     "newest_instants",
     "pings",
     "report_chart",

@@ -26,7 +26,8 @@ class ProcessReport(models.Model):
     # Checks that can be under way at once here, and how many are.
     slots = models.PositiveIntegerField(default=0)
     slots_used = models.PositiveIntegerField(default=0)
-    # Name of a counter (apps.common.counters) to its value since the start; never falls.
+    # Name of a counter (apps.common.counters) to its value since the start.
+    # None ever falls, but for `ingest_waiting`: what waits now.
     counters = models.JSONField(default=dict)
     # Name of a step to the end of its last good run, in epoch milliseconds.
     marks = models.JSONField(default=dict)

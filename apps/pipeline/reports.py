@@ -84,4 +84,4 @@ def _heard(appended: Appended, facts: Sequence[NodeFact], known: Mapping[int, No
 def _reply(fact: NodeFact, known: Mapping[int, Node]) -> NodeReply:
     if not _belongs(fact, known):
         return NodeReply()
-    return NodeReply(kept=True, wanted_version=known[fact.node_id].wanted_version)
+    return NodeReply(kept=True, wanted_version=known[fact.node_id].wanted_version, node_id=fact.node_id)

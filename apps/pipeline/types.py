@@ -43,10 +43,14 @@ class NodeFact:
 
 @dataclass(frozen=True, slots=True)
 class NodeReply:
-    """What became of a node's report: whether it is kept, and the version that its agent should become."""
+    """What became of a node's report: whether it is kept, and the version that its agent should become.
+
+    `node_id` is the node's primary key, 0 for a report that was not kept.
+    """
 
     kept: bool = False
     wanted_version: str = ""
+    node_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from apps.operations.backlog import Queue
 from apps.web.installation import Installation
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+WAITING = "ingest_waiting"
 Labels = tuple[str, ...]
 Sample = tuple[Labels, float | None]
 
@@ -29,7 +30,7 @@ class _Seen(Collector):
         self._seen = seen
 
     def collect(self) -> Iterable[Metric]:
-        for part in (_about, _checks, _queues, _steps, _processes, _storage):
+        for part in (_about, _checks, _ingest, _queues, _steps, _processes, _storage):
             yield from part(self._seen)
 
 
@@ -90,6 +91,19 @@ def _checks(seen: Installation) -> Iterator[Metric]:
     yield _counter("checks_executed", "Checks with a result, retries and tests included.", executed, ("state",))
     missed = _each(seen.labelled("checks_not_measured"))
     yield _counter("checks_not_measured", "Slots recorded as not measured.", missed, ("reason",))
+
+
+def _ingest(seen: Installation) -> Iterator[Metric]:
+    accepted, refused = _each(seen.labelled("ingest_accepted")), _each(seen.labelled("ingest_refused"))
+    yield _counter("ingest_accepted", "What agents sent and was committed.", accepted, ("kind",))
+    yield _counter("ingest_refused", "What agents sent and was not taken.", refused, ("reason",))
+    counted = seen.counters
+    yield _counter("ingest_commits", "Transactions with what agents sent.", _one(counted.get("ingest_commits", 0)))
+    spent = counted.get("ingest_commit_seconds", 0)
+    yield _counter("ingest_commit_seconds", "Time spent in these transactions.", _one(spent))
+    # Of processes that are gone nothing waits any more.
+    waiting = sum(row.counters.get(WAITING, 0) for row in seen.running)
+    yield _gauge("ingest_waiting", "Reports that wait for their transaction.", _one(waiting))
 
 
 def _queues(seen: Installation) -> Iterator[Metric]:

@@ -5,6 +5,7 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from apps.api.dash.views import (
+    agents,
     alerts,
     channels,
     deploy,
@@ -69,6 +70,11 @@ _auth = [
     *_at("api/auth/sessions/<str:sid>", sessions.SessionView),
 ]
 
+_node = [
+    *_at("api/node/identity", agents.IdentityView),
+    *_at("api/node/static", agents.StaticView),
+    *_at("api/node/metrics", agents.MetricsView),
+]
 _front = [
     *_at("api/front/groups", front.GroupsView),
     *_at("api/front/metrics", front.MetricsView),
@@ -108,6 +114,7 @@ _channels = [
 urlpatterns = [
     *_alerts,
     *_channels,
+    *_node,
     *_front,
     *_charts,
     *_traffic,

@@ -46,6 +46,10 @@ def installation(**changes: object) -> Installation:
             "checks_executed/up": 30,
             "checks_executed/down": 8,
             "checks_not_measured/late": 2,
+            "ingest_accepted/metrics": 70,
+            "ingest_refused/unauthorized": 6,
+            "ingest_commits": 9,
+            "ingest_commit_seconds": 0.5,
         },
         "step_ages": {"seal": timedelta(seconds=9)},
         "storage": Storage(NOW - timedelta(hours=1), [Size("ts_block", None, 10, 4096), Size("ts_block", 0, 8, None)]),
@@ -68,6 +72,7 @@ def process(kind: str, host: str = "one") -> ProcessReport:
         slots_used=5,
         rss_bytes=50,
         cpu_s=2.5,
+        counters={"ingest_waiting": 4},
     )
 
 
@@ -88,6 +93,11 @@ def read(seen: Installation) -> dict[tuple[str, tuple[tuple[str, str], ...]], fl
         ("checks_due_total", {}, 40),
         ("checks_executed_total", {"state": "down"}, 8),
         ("checks_not_measured_total", {"reason": "late"}, 2),
+        ("ingest_accepted_total", {"kind": "metrics"}, 70),
+        ("ingest_refused_total", {"reason": "unauthorized"}, 6),
+        ("ingest_commits_total", {}, 9),
+        ("ingest_commit_seconds_total", {}, 0.5),
+        ("ingest_waiting", {}, 4),
         ("engine_slots", {}, 256),
         ("engine_slots_used", {}, 5),
         ("queue_depth", {"queue": "deliveries"}, 7),

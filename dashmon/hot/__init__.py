@@ -1,0 +1,1 @@
+"""What agents and jobs send all day, answered before Django: read, judged, committed with others, answered."""

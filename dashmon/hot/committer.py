@@ -1,0 +1,170 @@
+"""Group commit: requests hand in what they want written, one thread writes all that waits in one transaction.
+
+While one batch commits the next one gathers, so under load batches grow by themselves and without load nobody waits.
+An answer comes after the commit. What nobody waits for any more is written all the same.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.utils import timezone
+
+from apps.common import counters
+
+log = logging.getLogger(__name__)
+MOST = 500  # entries of a batch
+# What waits at most; more is refused, because memory is not the place to queue.
+MOST_WAITING, MOST_BYTES = 4000, 64 << 20
+# Agents give up after ten seconds.
+ANSWER_S = 8.0
+
+Write = Callable[[Sequence[Any], datetime], Sequence[Any]]
+
+
+class UnavailableError(Exception):
+    """Not written, or nobody knows: the sender should come again."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Entry:
+    write: Write
+    said: Any
+    size: int
+    done: "asyncio.Future[Any]"
+
+
+class Committer:
+    """The one writer of this process; its thread starts with the first entry."""
+
+    def __init__(self) -> None:
+        self._queue: deque[_Entry] = deque()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._bytes = 0
+        self._writing = False
+        self._is_out = False
+        self._closed = False
+        self._unwatch = counters.watch("ingest_waiting", lambda: len(self._queue))
+
+    async def commit(self, write: Write, said: Any, *, size: int) -> Any:
+        """Write `said` through `write`, which is handed all that waits for it; answers what it said of this entry.
+
+        UnavailableError when too much waits, when the database does not answer, or when the process ends. What
+        `write` raises for this entry alone is raised here.
+        """
+        done = asyncio.get_running_loop().create_future()
+        self._put(_Entry(write, said, size, done))
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await done
+        except TimeoutError:
+            raise UnavailableError("The database takes too long.") from None
+
+    def close(self) -> None:
+        """Write what waits, then end."""
+        self._unwatch()
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join(ANSWER_S)
+
+    def _put(self, entry: _Entry) -> None:
+        with self._changed:
+            is_full = len(self._queue) >= MOST_WAITING or self._bytes + entry.size > MOST_BYTES
+            # While the database is away one entry at a time finds out whether it is back.
+            if self._closed or is_full or (self._is_out and (self._queue or self._writing)):
+                raise UnavailableError("Too much waits to be written.")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+                self._thread.start()
+            self._queue.append(entry)
+            self._bytes += entry.size
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while batch := self._take():
+            began = time.perf_counter()
+            try:
+                answers = _written(batch)
+                self._is_out = False
+            except Exception as error:  # noqa: BLE001  # whatever happened, whoever waits is told and the next batch comes
+                self._is_out = isinstance(error, UnavailableError)
+                answers = [error] * len(batch)
+            counters.count("ingest_commits")
+            counters.count("ingest_commit_seconds", time.perf_counter() - began)
+            with self._changed:
+                # Before anybody is told: who comes again at once must not find the place taken.
+                self._writing = False
+            _tell(batch, answers)
+        connection.close()
+
+    def _take(self) -> list[_Entry]:
+        with self._changed:
+            while not self._queue and not self._closed:
+                self._changed.wait()
+            batch = [self._queue.popleft() for _ in range(min(MOST, len(self._queue)))]
+            self._bytes -= sum(entry.size for entry in batch)
+            self._writing = True
+            return batch
+
+
+def _written(batch: Sequence[_Entry]) -> list[Any]:
+    """What was said of each entry, an exception for those that cannot be written; UnavailableError for all of them."""
+    try:
+        return _in_one_transaction(batch)
+    except (OperationalError, InterfaceError) as error:
+        log.warning("ingest: the database did not take a batch", exc_info=True)
+        connection.close()
+        raise UnavailableError("The database does not answer.") from error
+    except Exception as error:
+        if len(batch) == 1:
+            log.exception("ingest: an entry could not be written")
+            return [error]
+    # One that cannot be written must not take the others with it.
+    return [answer for entry in batch for answer in _written([entry])]
+
+
+def _in_one_transaction(batch: Sequence[_Entry]) -> list[Any]:
+    groups: dict[Write, list[int]] = {}
+    for number, entry in enumerate(batch):
+        groups.setdefault(entry.write, []).append(number)
+    answers: dict[int, Any] = {}
+    now = timezone.now()
+    with transaction.atomic():
+        # One order for every process, so two transactions never wait for each other.
+        for write in sorted(groups, key=lambda each: each.__name__):
+            said = write([batch[number].said for number in groups[write]], now)
+            answers |= dict(zip(groups[write], said, strict=True))
+    return [answers[number] for number in range(len(batch))]
+
+
+def _tell(batch: Sequence[_Entry], answers: Sequence[Any]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Entry, Any]]] = {}
+    for entry, answer in zip(batch, answers, strict=True):
+        by_loop.setdefault(entry.done.get_loop(), []).append((entry, answer))
+    for loop, told in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_settle, told)
+        except RuntimeError:
+            # The loop has ended, and with it everybody who waited there.
+            continue
+
+
+def _settle(told: Sequence[tuple[_Entry, Any]]) -> None:
+    for entry, answer in told:
+        if entry.done.done():
+            # Who asked has gone away; it is written all the same.
+            continue
+        if isinstance(answer, Exception):
+            entry.done.set_exception(answer)
+        else:
+            entry.done.set_result(answer)

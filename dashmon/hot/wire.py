@@ -1,0 +1,121 @@
+"""A request as the hot paths see it: who calls which workspace, its few headers and its body; and answers as bytes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+
+from apps.common.hosts import Host, HostRules, classify, is_slug
+from apps.operations.addresses import host_rules
+from dashmon import forwarding
+from dashmon.middleware import PREFIX, WELL_FORMED, new_request_id
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+BODY_LIMIT, BODY_S = 1 << 20, 10.0
+JSON, TEXT = b"application/json; charset=utf-8", b"text/plain; charset=utf-8"
+
+
+class GoneError(Exception):
+    """The sender went away before everything was there."""
+
+
+class BodyTooLargeError(Exception):
+    """More than is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`path` without a workspace's prefix; `slug` the workspace that host or prefix name; headers in lower case.
+
+    `base` is the address that the caller used, prefix included, without a final slash.
+    """
+
+    method: str
+    path: str
+    slug: str | None
+    base: str
+    address: str
+    headers: Mapping[bytes, bytes]
+
+    @property
+    def has_body(self) -> bool:
+        return self.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in self.headers
+
+    @property
+    def media_type(self) -> str:
+        return self.headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+    kind: bytes = JSON
+    more: Sequence[tuple[bytes, bytes]] = ()
+
+
+def call_of(scope: Scope, trusted: Sequence[forwarding.Network]) -> Call | None:
+    """The call, or None when its host is nobody's, or a port is a front end's: Django knows about those."""
+    headers = dict(scope["headers"])
+    peer = scope["client"][0] if scope.get("client") else ""
+    named = headers.get(b"host", b"").decode("latin-1")
+    scheme = scope["scheme"]
+    if trusted and forwarding.is_trusted(peer, trusted):
+        scheme = headers.get(b"x-forwarded-proto", scheme.encode()).decode("latin-1").split(",")[0].strip().lower()
+        peer = forwarding.caller(headers.get(b"x-forwarded-for", b"").decode("latin-1"), trusted) or peer
+        named = headers.get(b"x-forwarded-host", named.encode("latin-1")).decode("latin-1").split(",")[0].strip()
+    host, path, prefix = _host(named, host_rules()), scope["path"], ""
+    if host.kind == "unknown" or (settings.FACE_PORTS and scope["server"][1] in settings.FACE_PORTS):
+        return None
+    slug = host.slug
+    if host.kind == "app" and path.startswith("/w/") and (prefixed := PREFIX.fullmatch(path)) and is_slug(prefixed[1]):
+        slug, path = prefixed.groups()
+        prefix = f"/w/{slug}"
+    base = f"{'https' if scheme == 'https' else 'http'}://{named}{prefix}"
+    return Call(scope["method"], path, slug, base, peer, headers)
+
+
+@lru_cache(maxsize=4096)
+def _host(named: str, rules: HostRules) -> Host:
+    return classify(named, rules)
+
+
+async def read_body(call: Call, receive: Receive) -> bytes:
+    """The whole body; BodyTooLargeError, GoneError, or TimeoutError when it does not come in time."""
+    length = call.headers.get(b"content-length", b"")
+    if length.isdigit() and int(length) > BODY_LIMIT:
+        raise BodyTooLargeError
+    parts, size = [], 0
+    async with asyncio.timeout(BODY_S):
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                raise GoneError
+            part = message.get("body", b"")
+            size += len(part)
+            if size > BODY_LIMIT:
+                raise BodyTooLargeError
+            parts.append(part)
+            if not message.get("more_body"):
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def send_answer(call: Call, answer: Answer, send: Send) -> None:
+    """Send an answer with the request's id; HEAD is never answered here."""
+    inbound = call.headers.get(b"x-request-id", b"").decode("latin-1")
+    request_id = inbound if WELL_FORMED.fullmatch(inbound) else new_request_id()
+    headers = [
+        (b"content-type", answer.kind),
+        (b"content-length", str(len(answer.body)).encode()),
+        (b"x-request-id", request_id.encode()),
+        *answer.more,
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
