@@ -1,9 +1,12 @@
+import struct
+
 import pytest
 from cryptography.fernet import InvalidToken
-from django.db import connection
+from django.db import connection, transaction
 from pytest_django import Settings
 
-from apps.common.fields import EncryptedTextField, cipher
+from apps.checks.models import CheckBatch
+from apps.common.fields import EncryptedTextField, LongListField, cipher
 from apps.tokens.models import AgentKey
 from tests.factories import NOW, make_workspace
 
@@ -73,3 +76,27 @@ def test_an_encrypted_field_is_not_exported() -> None:
 
 def test_one_cipher_serves_the_same_keys() -> None:
     assert cipher() is cipher()
+
+
+def test_a_list_of_long_integers_comes_back_in_order() -> None:
+    slots = (2**63 - 1, -(2**63), 0, 1_764_300_000_123)
+    made = CheckBatch.objects.create(shard=0, device_ids=[3, 1, 2], slots=slots, first_slot=0)
+    empty = CheckBatch.objects.create(shard=0, device_ids=(), slots=(), first_slot=0)
+
+    stored = CheckBatch.objects.get(pk=made.pk)
+    assert (stored.device_ids, stored.slots) == ((3, 1, 2), slots)
+    assert CheckBatch.objects.get(pk=empty.pk).slots == ()
+    CheckBatch.objects.filter(pk=made.pk).update(slots=[7])
+    assert CheckBatch.objects.get(pk=made.pk).slots == (7,)
+
+
+def test_an_integer_beyond_64_bits_is_refused_before_anything_is_written() -> None:
+    with pytest.raises(struct.error), transaction.atomic():
+        CheckBatch.objects.create(shard=0, device_ids=[1], slots=[2**63], first_slot=0)
+    assert not CheckBatch.objects.exists()
+
+
+def test_a_list_of_long_integers_is_exported_as_json() -> None:
+    field = CheckBatch._meta.get_field("slots")
+    assert isinstance(field, LongListField)
+    assert field.value_to_string(CheckBatch(slots=(1, -2))) == "[1, -2]"

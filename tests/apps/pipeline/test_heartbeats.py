@@ -63,6 +63,15 @@ def test_silence_makes_it_late_then_down_each_dated_to_its_own_instant(heartbeat
     assert (incident.opened_at, incident.cause) == (now + HOUR + 5 * MINUTE, "timeout")
 
 
+def test_a_sweep_without_anything_due_asks_once_and_locks_nothing(heartbeat, now, django_assert_num_queries) -> None:
+    beat(heartbeat, now)
+
+    with django_assert_num_queries(1) as asked:
+        assert sweep_heartbeats(now=now + MINUTE) == 0
+
+    assert "FOR UPDATE" not in asked[0]["sql"]
+
+
 def test_a_sweep_that_comes_late_tells_the_same_story(heartbeat, now) -> None:
     beat(heartbeat, now)
 
