@@ -82,9 +82,9 @@ def own_version() -> str:
 
 @lru_cache(maxsize=1)
 def _own() -> Asset:
-    """Our own agent as one file that Python runs: the same bytes on every machine."""
+    """Our own agent as one file that Python runs, not compressed: the same bytes on every machine."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w") as archive:
         archive.writestr(zipfile.ZipInfo("__main__.py", SAME_DAY), ENTRY)
         for path in sorted(_source().glob("*.py")):
             archive.writestr(zipfile.ZipInfo(f"{_source().name}/{path.name}", SAME_DAY), path.read_bytes())

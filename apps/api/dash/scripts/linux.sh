@@ -6,9 +6,11 @@ set -eu
 
 SCHEME='{{scheme}}'
 PREFIX='{{prefix}}'
-HOME_DIR=/var/lib/dashmon-agent
-CONFIG_DIR=/etc/dashmon-agent
-UNIT=/etc/systemd/system/dashmon-agent.service
+# Another root than the machine's own, for images that are built elsewhere.
+ROOT="${DASHMON_AGENT_ROOT:-}"
+HOME_DIR="$ROOT/var/lib/dashmon-agent"
+CONFIG_DIR="$ROOT/etc/dashmon-agent"
+UNIT="$ROOT/etc/systemd/system/dashmon-agent.service"
 
 fail() { echo "dashmon-agent: $*" >&2; exit 1; }
 is_number() { case "$1" in ''|*[!0-9]*) return 1 ;; *) return 0 ;; esac }
