@@ -243,3 +243,15 @@ def test_an_editor_of_some_projects_changes_no_groups(scene: Scene) -> None:
     assert client.post(scene.path("nodes/new"), {"name": "a", "project": ""}).status_code == 400
     assert Node.objects.count() == 1
     assert NodeGroup.objects.of(scene.workspace).count() == 1
+
+
+def test_a_full_plan_refuses_another_node_and_says_so(scene: Scene) -> None:
+    scene.workspace.limit_overrides = {"nodes": 1}
+    scene.workspace.save()
+    add_node(scene)
+
+    answer = scene.client(scene.owner).post(scene.path("nodes/new"), {"name": "second", "project": ""})
+
+    assert answer.status_code == 400
+    assert "Nothing has been saved" in answer.content.decode()
+    assert Node.objects.count() == 1
