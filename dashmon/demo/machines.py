@@ -29,6 +29,7 @@ DAY_S, HOUR_S = 86_400, 3600
 # A month in steps of five minutes, its last hour in steps of half a minute, from then on what an agent would do.
 COARSE_S, FINE_S, LIVE_S = 300, 30, 3
 BATCH = 250
+_ROOT = {"path": "/", "mountpoint": "/", "inodes_used": 210_344, "inodes_free": 9_000_000, "inodes_used_ratio": 0.0228}
 
 logger = structlog.get_logger(__name__)
 
@@ -204,27 +205,12 @@ class Agent:
             "read_rate_bytes_per_sec": 2e6 * tide * self.dice.random(),
             "write_rate_bytes_per_sec": 6e6 * tide * self.dice.random(),
         }
-        root = {
-            "path": "/",
-            "device": f"/dev/{name}",
-            "mountpoint": "/",
-            "inodes_used": 210_344,
-            "inodes_free": 9_000_000,
-            "inodes_used_ratio": 0.0228,
-        }
+        io = {"kind": "raid" if self.machine.raid else "physical", "role": "primary", "util_ratio": 0.1 * tide}
         found: dict[str, Any] = {
             "physical": [],
             "logical": [{"kind": kind, **path, **space, "mountpoint": "/", "health": "healthy"}],
-            "filesystems": [{**root, **space}],
-            "base_io": [
-                {
-                    "kind": "raid" if self.machine.raid else "physical",
-                    "role": "primary",
-                    **path,
-                    **rates,
-                    "util_ratio": 0.1 * tide,
-                }
-            ],
+            "filesystems": [{**_ROOT, "device": f"/dev/{name}", **space}],
+            "base_io": [{**io, **path, **rates}],
         }
         return found | ({"smart": self._smart()} if self.machine.drives else {})
 
@@ -296,42 +282,39 @@ class Agent:
 
     def static(self, at: datetime) -> bytes:
         machine = self.machine
-        total, name = machine.disk_gib * GIB, "md0" if machine.raid else "sda"
-        info = {
-            "model_name": machine.model,
-            "vendor_id": "",
-            "sockets": 1,
-            "cores_physical": machine.cores,
-            "cores_logical": machine.cores,
-            "frequency_mhz": 3400,
-        }
-        system = {
-            "hostname": machine.name,
-            "os": "linux",
-            "platform": machine.platform,
-            "platform_version": machine.platform_version,
-            "kernel_version": "6.1.0-37",
-            "arch": machine.arch,
-        }
-        logical = {
-            "kind": "disk",
-            "name": name,
-            "ref": f"disk:{name}",
-            "total": total,
-            "mountpoint": "/",
-            "fs_type": "ext4",
-        }
         document = {
             "version": VERSION,
             "timestamp": at.isoformat(),
             "report_interval_seconds": LIVE_S,
-            "cpu": {"info": info},
+            "cpu": {"info": _processor(machine)},
             "memory": {"total": machine.memory_gib * GIB, "swap_total": 4 * GIB},
-            "disk": {"physical": [], "logical": [logical], "filesystems": [], "base_io": []},
-            "system": system,
+            "disk": {"physical": [], "logical": [_volume(machine)], "filesystems": [], "base_io": []},
+            "system": _system(machine),
             "raid": {"supported": True, "available": machine.raid, "arrays": []},
         }
         return json.dumps(document).encode()
+
+
+def _processor(machine: Machine) -> dict[str, Any]:
+    cores = {"sockets": 1, "cores_physical": machine.cores, "cores_logical": machine.cores}
+    return {"model_name": machine.model, "vendor_id": "", **cores, "frequency_mhz": 3400}
+
+
+def _volume(machine: Machine) -> dict[str, Any]:
+    name = "md0" if machine.raid else "sda"
+    named = {"kind": "disk", "name": name, "ref": f"disk:{name}"}
+    return {**named, "total": machine.disk_gib * GIB, "mountpoint": "/", "fs_type": "ext4"}
+
+
+def _system(machine: Machine) -> dict[str, str]:
+    return {
+        "hostname": machine.name,
+        "os": "linux",
+        "platform": machine.platform,
+        "platform_version": machine.platform_version,
+        "kernel_version": "6.1.0-37",
+        "arch": machine.arch,
+    }
 
 
 def live_through(agent: Agent, *, since: datetime, until: datetime) -> int:
