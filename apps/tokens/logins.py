@@ -59,10 +59,16 @@ def opens(login: Login | None, password: str) -> bool:
 
 
 @transaction.atomic
-def open_session(*, login: Login, persistent: bool, now: datetime) -> Passes:
-    """Come in; the sessions that are over go, and beyond 200 the one that ends first."""
-    # The lock queues them: a password that changes meanwhile ends this session too.
-    login = Login.objects.of(login.workspace_id).select_for_update().select_related("workspace").get(pk=login.pk)
+def open_session(*, login: Login, persistent: bool, now: datetime) -> Passes | None:
+    """Come in; the sessions that are over go, and beyond 200 the one that ends first.
+
+    None when the password was changed since `login` was read: what proved to be the old one opens nothing any more.
+    """
+    locked = Login.objects.of(login.workspace_id).select_for_update().select_related("workspace")
+    known: Login | None = locked.filter(pk=login.pk, password=login.password).first()
+    if known is None:
+        return None
+    login = known
     mine = LoginSession.objects.of(login.workspace_id).filter(login=login)
     mine.filter(expires_at__lte=now).delete()
     oldest = list(mine.order_by("-expires_at").values_list("pk", flat=True)[MOST_SESSIONS - 1 :])

@@ -52,3 +52,14 @@ def test_sessions_that_are_over_leave_when_the_next_one_comes(db, now) -> None:
     open_session(login=login, persistent=True, now=now + timedelta(days=14))
 
     assert LoginSession.objects.count() == 1
+
+
+def test_a_password_that_was_changed_meanwhile_opens_nothing(db, now) -> None:
+    workspace = factories.make_workspace()
+    login = set_login_password(workspace=workspace, surface="dash", password="Opens-The-Dash", now=now)
+    assert opens(login, "Opens-The-Dash")
+
+    set_login_password(workspace=workspace, surface="dash", password="Opens-No-More", now=now)
+
+    assert open_session(login=login, persistent=True, now=now) is None
+    assert not LoginSession.objects.exists()

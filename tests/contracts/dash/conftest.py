@@ -71,7 +71,9 @@ def admin_of(workspace: Workspace, now: datetime) -> Caller:
     """A fresh session of the workspace's admin."""
     login = login_of(workspace, "dash")
     assert login is not None
-    return Caller(open_session(login=login, persistent=True, now=now).access)
+    passes = open_session(login=login, persistent=True, now=now)
+    assert passes is not None
+    return Caller(passes.access)
 
 
 @pytest.fixture

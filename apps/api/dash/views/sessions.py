@@ -74,6 +74,8 @@ class LoginView(DashView):
         if not logins.opens(login, said(body.password) or "") or login is None:
             raise UnauthorizedError("invalid credentials")
         passes = logins.open_session(login=login, persistent=persistent, now=self.now)
+        if passes is None:
+            raise UnauthorizedError("invalid credentials")
         return _handed(self.plain, passes)
 
     def _asked(self, username: str) -> Workspace | None:
