@@ -97,3 +97,15 @@ def _size(mountpoint: str) -> dict[str, Any] | None:
 
 def _unescaped(path: str) -> str:
     return re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), path)
+
+
+def logical_disk(mounted: dict[str, Any], *names: str) -> dict[str, Any]:
+    """A mounted file system as the disk that people see, with these figures of it."""
+    device = mounted["device"]
+    named = {"kind": "disk", "name": device, "device_path": device, "ref": mounted["mountpoint"]}
+    return {**named, **{name: mounted[name] for name in names}}
+
+
+def file_system(mounted: dict[str, Any], *names: str) -> dict[str, Any]:
+    """A mounted file system under its path, with these figures of it."""
+    return {"path": mounted["mountpoint"], **{name: mounted[name] for name in ("device", "mountpoint", *names)}}

@@ -7,7 +7,7 @@ import platform
 from typing import Any
 
 from dashmon_agent import VERSION
-from dashmon_agent.disks import disk_counters, file_systems
+from dashmon_agent.disks import disk_counters, file_system, file_systems, logical_disk
 from dashmon_agent.figures import PROC, SYS, memory_of, number_of, text_of
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -75,23 +75,8 @@ def _disks() -> dict[str, Any]:
     mounted = file_systems()
     return {
         "physical": whole,
-        "logical": [
-            {
-                "kind": "disk",
-                "name": each["device"],
-                "device_path": each["device"],
-                "ref": each["mountpoint"],
-                **{name: each[name] for name in ("total", "mountpoint", "fs_type")},
-            }
-            for each in mounted
-        ],
-        "filesystems": [
-            {
-                "path": each["mountpoint"],
-                **{name: each[name] for name in ("device", "mountpoint", "total", "fs_type", "inodes_total")},
-            }
-            for each in mounted
-        ],
+        "logical": [logical_disk(each, "total", "mountpoint", "fs_type") for each in mounted],
+        "filesystems": [file_system(each, "total", "fs_type", "inodes_total") for each in mounted],
         "base_io": [{"kind": "physical", **disk, "role": _role(place)} for place, disk in enumerate(whole)],
     }
 

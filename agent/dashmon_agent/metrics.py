@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any
 
-from dashmon_agent.disks import activity, disk_counters, file_systems
+from dashmon_agent.disks import activity, disk_counters, file_system, file_systems, logical_disk
 from dashmon_agent.figures import PROC, SYS, memory_of, number_of, rate, share, text_of
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -109,23 +109,8 @@ def _disk(disks: list[dict[str, Any]]) -> dict[str, Any]:
     inodes = ("inodes_used", "inodes_free", "inodes_used_ratio")
     return {
         "physical": disks,
-        "logical": [
-            {
-                "kind": "disk",
-                "name": each["device"],
-                "device_path": each["device"],
-                "ref": each["mountpoint"],
-                **{name: each[name] for name in usage},
-            }
-            for each in mounted
-        ],
-        "filesystems": [
-            {
-                "path": each["mountpoint"],
-                **{name: each[name] for name in ("device", "mountpoint", *usage, *inodes)},
-            }
-            for each in mounted
-        ],
+        "logical": [logical_disk(each, *usage) for each in mounted],
+        "filesystems": [file_system(each, *usage, *inodes) for each in mounted],
         "base_io": [{"kind": "physical", **disk} for disk in disks],
     }
 
