@@ -6,10 +6,13 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import django
+
+from tests.perf.database import fresh_database
 
 Replay = Callable[[dict[str, Any], dict[str, Any]], None]
 Split = Callable[[dict[str, Any]], list[dict[str, Any]]]
@@ -30,6 +33,7 @@ MODULES = (
     "permissions",
     "dash_traffic",
     "dash_themes",
+    "dash_http",
 )
 FAILED, UNUSABLE = 1, 2
 
@@ -52,6 +56,14 @@ def splits() -> dict[str, Split]:
     return known
 
 
+def needs_database(stem: str) -> bool:
+    """Whether the cases of a file are requests to an installation."""
+    modules = [name for name in MODULES if importlib.util.find_spec(f"tests.replay.{name}")]
+    return any(
+        stem in getattr(importlib.import_module(f"tests.replay.{name}"), "NEEDS_DATABASE", ()) for name in modules
+    )
+
+
 def cases_of(stem: str, document: dict[str, Any]) -> list[dict[str, Any]]:
     """Every case of one file, in its order."""
     split = splits().get(stem)
@@ -69,7 +81,9 @@ def run(folder: Path) -> int:
     for file in files:
         document = json.loads(file.read_text(encoding="utf-8"))
         cases = cases_of(file.stem, document)
-        faults, count = faults_of(document, cases, known[file.stem]), len(cases)
+        with fresh_database() if needs_database(file.stem) else nullcontext():
+            faults = faults_of(document, cases, known[file.stem])
+        count = len(cases)
         passed, failed = passed + count - len(faults), failed + len(faults)
         lines = [f"  {name}: {fault}" for name, fault in faults.items()]
         summary = f"{file.stem}: {count - len(faults)} passed, {len(faults)} failed"

@@ -6,12 +6,17 @@ from typing import Any
 
 import pytest
 
-from tests.replay.__main__ import cases_of, main, replays
+from tests.replay.__main__ import cases_of, main, needs_database, replays
 
 FOLDER = Path(__file__).parent.parent / "vectors"
 FILES = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(FOLDER.glob("*.json"))}
 CASES = [
-    pytest.param(stem, case, id=f"{stem}-{case.get('id', index)}")
+    pytest.param(
+        stem,
+        case,
+        id=f"{stem}-{case.get('id', index)}",
+        marks=[pytest.mark.django_db] if needs_database(stem) else [],
+    )
     for stem, document in FILES.items()
     for index, case in enumerate(cases_of(stem, document))
 ]
