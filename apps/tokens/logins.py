@@ -64,7 +64,7 @@ def open_session(*, login: Login, persistent: bool, now: datetime) -> Passes | N
 
     None when the password was changed since `login` was read: what proved to be the old one opens nothing any more.
     """
-    locked = Login.objects.of(login.workspace_id).select_for_update().select_related("workspace")
+    locked = Login.objects.of(login.workspace_id).select_for_update(of=("self",)).select_related("workspace")
     known: Login | None = locked.filter(pk=login.pk, password=login.password).first()
     if known is None:
         return None
