@@ -37,6 +37,8 @@ def heartbeats() -> dict[str, Any]:
     """Heartbeats with tokens of their own."""
     from django.utils import timezone
 
+    from apps.checks.heartbeats import receive
+    from apps.devices.heartbeat import read_signal
     from apps.devices.services import renew_heartbeat_token
     from tests import factories
 
@@ -45,7 +47,11 @@ def heartbeats() -> dict[str, Any]:
         if number % PROJECT == 0:
             project = factories.make_project(factories.make_workspace(now=now), now=now)
         device = factories.make_device(project, f"job {number}", kind="heartbeat", now=now)
-        tokens.append(renew_heartbeat_token(device=device, now=now))
+        token = renew_heartbeat_token(device=device, now=now)
+        # The first signal of a job changes its state, which is another matter; what is measured is any later one.
+        signal = read_signal(at=now, path_parts=[], json_body=None, query={}, method="POST", body=b"")
+        receive(token=token, signal=signal, now=now)
+        tokens.append(token)
     return {"requests": [[f"/ping/{token}", ""] for token in tokens], "body": "{}"}
 
 
