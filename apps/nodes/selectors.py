@@ -34,13 +34,14 @@ def nodes_of(
     return list(nodes[offset : offset + min(limit, MOST)])
 
 
-def every_node(workspace: Workspace | int) -> list[Node]:
-    """All live nodes in their order with tags and groups, fetched 1,000 at a time."""
-    found = page = nodes_of(workspace)
-    while len(page) == MOST:
-        page = nodes_of(workspace, offset=len(found))
-        found = [*found, *page]
-    return found
+def every_node(workspace: Workspace | int, *, public_only: bool = False, heard_only: bool = False) -> list[Node]:
+    """All such nodes as `nodes_of` has them, fetched 1,000 at a time."""
+    found: list[Node] = []
+    while True:
+        page = nodes_of(workspace, public_only=public_only, heard_only=heard_only, offset=len(found))
+        found += page
+        if len(page) < MOST:
+            return found
 
 
 def count_visible(workspace: Workspace | int, *, projects: Collection[int] | None = None) -> int:

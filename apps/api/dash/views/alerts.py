@@ -29,7 +29,7 @@ from apps.api.dash.views.base import DashView, done, path_id
 from apps.common.clock import iso_s
 from apps.common.errors import NotFoundError
 from apps.nodes.models import UNNAMED, Node
-from apps.nodes.selectors import MOST, nodes_of
+from apps.nodes.selectors import every_node
 from apps.notifications.kinds import Style
 from apps.notifications.services import set_node_route, surface_route
 from apps.pipeline import rules
@@ -135,7 +135,7 @@ class MountsView(DashView):
     def get(self, _: Request) -> Response:
         shown = self._rules()
         conditions = {rule.number: from_json(rule.conditions) for rule in shown}
-        nodes = [_mounts(node, conditions) for node in self._nodes()]
+        nodes = [_mounts(node, conditions) for node in every_node(self.workspace)]
         return Response(MountsAnswer([mounted_rule(rule) for rule in shown], nodes))
 
     @described(
@@ -168,13 +168,6 @@ class MountsView(DashView):
         if len(found) != len(set(servers)):
             raise InvalidFieldsError("server_ids names a node that is not there.")
         return found
-
-    def _nodes(self) -> list[Node]:
-        """Every live node, in the admin's order."""
-        found: list[Node] = []
-        while len(page := nodes_of(self.workspace, offset=len(found))) == MOST:
-            found += page
-        return found + page
 
     def _rules(self) -> list[AlertRule]:
         """Those that the page lists: the built-in ones from -1 on, then people's own as they came."""

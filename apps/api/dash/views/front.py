@@ -80,13 +80,10 @@ class MetricsView(DashView):
 
     def _nodes(self, limit: int | None, offset: int) -> list[Node]:
         """The nodes of a page, or all of them."""
-        who: Any = {"public_only": not self.is_admin, "heard_only": True}
-        if limit is not None:
-            return selectors.nodes_of(self.workspace, limit=limit, offset=offset, **who)
-        found: list[Node] = []
-        while len(page := selectors.nodes_of(self.workspace, offset=len(found), **who)) == selectors.MOST:
-            found += page
-        return found + page
+        who: dict[str, Any] = {"public_only": not self.is_admin, "heard_only": True}
+        if limit is None:
+            return selectors.every_node(self.workspace, **who)
+        return selectors.nodes_of(self.workspace, limit=limit, offset=offset, **who)
 
     def _body(self, shown: Sequence[Node], mark: str, limit: int | None, offset: int) -> bytes:
         key = (self.workspace.pk, self.is_admin, limit, offset)
