@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from apps.nodes.facts import cores
 from apps.nodes.models import Node
 from apps.nodes.types import NodePicture
 from apps.web.presenters import nodes, sizes, words
@@ -89,8 +90,8 @@ def _counts(values: Mapping[str, Any]) -> str:
 
 def _facts(node: Node, static: Mapping[str, Any], detail: Mapping[str, Any]) -> list[tuple[str, str]]:
     system, cpu, memory = (static.get(name) or {} for name in ("system", "cpu", "memory"))
-    cores = cpu.get("cores_logical") or cpu.get("cores_physical")
-    shape = ", ".join(part for part in (cpu.get("model", ""), words.plural(cores, "core") if cores else "") if part)
+    known = cores(static)
+    shape = ", ".join(part for part in (cpu.get("model", ""), words.plural(known, "core") if known else "") if part)
     found = [
         ("Host", node.hostname),
         ("System", nodes.platform_of({"static": static})),
@@ -121,8 +122,7 @@ def _agent(node: Node) -> str:
 def _disk(disk: Mapping[str, Any], values: Mapping[str, Any]) -> DiskLine:
     key = disk["key"]
     ratio, used = values.get(f"disk.ratio[{key}]"), values.get(f"disk.used_bytes[{key}]")
-    percent = None if ratio is None else round(min(max(ratio, 0), 1) * 100, 1)
-    meter = Meter(f"Used of {disk['name']}", percent, nodes.share(ratio), sizes.of_whole(used, disk.get("total")))
+    meter = nodes.meter(f"Used of {disk['name']}", ratio, sizes.of_whole(used, disk.get("total")))
     note = " · ".join(str(disk[name]) for name in ("mountpoint", "fs_type", "kind", "health") if disk.get(name))
     return DiskLine(
         disk["name"],

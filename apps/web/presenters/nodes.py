@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from apps.common.clock import from_epoch_ms
 from apps.incidents.models import Incident
+from apps.nodes.facts import cores
 from apps.nodes.models import Node
 from apps.nodes.selectors import tags_of
 from apps.nodes.types import NodePicture
@@ -31,6 +32,7 @@ class Standing:
     look: Look
     seen_at: datetime | None
     since: datetime | None
+    silent: bool
     incident: Incident | None = None
 
 
@@ -69,14 +71,14 @@ def standing_of(node: Node, *, seen_ms: int | None, incident: Incident | None, n
     """A node that has something open needs a look, silent or not; one without a report was never seen."""
     seen_at = None if seen_ms is None else from_epoch_ms(seen_ms)
     if seen_at is None:
-        return Standing("never", None, node.created_at)
+        return Standing("never", None, node.created_at, silent=True)
     silent = (now - seen_at).total_seconds() > node.stale_after_s
     if incident is not None:
-        return Standing("trouble", seen_at, seen_at if silent else incident.opened_at, incident)
-    return Standing("silent", seen_at, seen_at) if silent else Standing("online", seen_at, None)
+        return Standing("trouble", seen_at, seen_at if silent else incident.opened_at, silent, incident)
+    return Standing("silent" if silent else "online", seen_at, seen_at if silent else None, silent)
 
 
-def status_of(standing: Standing, *, stale_after_s: int, now: datetime) -> StatusView:
+def status_of(standing: Standing, *, now: datetime) -> StatusView:
     """Shape, word and since; unknown is neither up nor down."""
     since = "" if standing.since is None else words.duration((now - standing.since).total_seconds())
     if standing.look == "online":
@@ -86,18 +88,17 @@ def status_of(standing: Standing, *, stale_after_s: int, now: datetime) -> Statu
     if standing.incident is None:
         return StatusView("unknown", "Silent", since)
     shape: Any = "down" if standing.incident.severity == Incident.Severity.CRITICAL else "degraded"
-    silent = standing.seen_at is None or (now - standing.seen_at).total_seconds() > stale_after_s
-    return StatusView(shape, "Silent" if silent else "Needs a look", since)
+    return StatusView(shape, "Silent" if standing.silent else "Needs a look", since)
 
 
 def row(node: Node, standing: Standing, picture: NodePicture | None, *, now: datetime) -> NodeRow:
     """One line of the list; a node that never reported has no numbers."""
     values = {} if picture is None else picture.latest.values
     sections = {} if picture is None else picture.sections
-    silent = standing.seen_at is None or (now - standing.seen_at).total_seconds() > node.stale_after_s
+    silent = standing.silent
     return NodeRow(
         node=node,
-        status=status_of(standing, stale_after_s=node.stale_after_s, now=now),
+        status=status_of(standing, now=now),
         is_silent=silent,
         platform=platform_of(sections) or "No report yet",
         system=system_line(sections) or "No report yet",
@@ -127,17 +128,18 @@ def meters(picture: NodePicture | None) -> list[Meter]:
     if picture is None:
         return [Meter(label, None, words.NOTHING) for label in ("CPU", "Memory", "Fullest disk")]
     values, static = picture.latest.values, picture.sections.get("static") or {}
-    cores = (static.get("cpu") or {}).get("cores_logical") or (static.get("cpu") or {}).get("cores_physical")
+    known = cores(static)
     total = picture.latest.detail.get("mem_total") or (static.get("memory") or {}).get("total")
     memory = sizes.of_whole(values.get("mem.used_bytes"), total)
     return [
-        _meter("CPU", values.get("cpu.ratio"), words.plural(cores, "core") if cores else ""),
-        _meter("Memory", values.get("mem.ratio"), "" if memory == words.NOTHING else memory),
+        meter("CPU", values.get("cpu.ratio"), words.plural(known, "core") if known else ""),
+        meter("Memory", values.get("mem.ratio"), "" if memory == words.NOTHING else memory),
         _fullest(picture),
     ]
 
 
-def _meter(label: str, ratio: float | None, note: str) -> Meter:
+def meter(label: str, ratio: float | None, note: str) -> Meter:
+    """A share that was measured, or was not."""
     if ratio is None:
         return Meter(label, None, words.NOTHING, note)
     percent = round(min(max(ratio, 0), 1) * 100, 1)
@@ -149,10 +151,10 @@ def _fullest(picture: NodePicture) -> Meter:
     values = picture.latest.values
     known = [(values[f"disk.ratio[{each['key']}]"], each) for each in usage if f"disk.ratio[{each['key']}]" in values]
     if not known:
-        return _meter("Fullest disk", values.get("disk.ratio"), "")
+        return meter("Fullest disk", values.get("disk.ratio"), "")
     ratio, disk = max(known, key=lambda pair: pair[0])
     used = values.get(f"disk.used_bytes[{disk['key']}]")
-    return _meter("Fullest disk", ratio, sizes.of_whole(used, disk.get("total")))
+    return meter("Fullest disk", ratio, sizes.of_whole(used, disk.get("total")))
 
 
 def share(ratio: float | None) -> str:

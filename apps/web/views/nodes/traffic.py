@@ -13,7 +13,7 @@ from apps.common.clock import epoch_ms
 from apps.common.errors import DomainError
 from apps.nodes.models import Node
 from apps.traffic import selectors as traffic
-from apps.traffic.choices import NodeChoice
+from apps.traffic.choices import choice_of
 from apps.traffic.rebuilds import rebuild_state
 from apps.traffic.selectors import DaySummary, Period
 from apps.traffic.services import start_rebuild
@@ -43,8 +43,8 @@ class TrafficPage(NodePage):
         return Asked(wanted if wanted in ifaces else next(iter(ifaces), ""), period, ifaces)
 
     def scope(self, node: Node, iface: str) -> dict[str, Any]:
-        choice = NodeChoice.kept(cycle=node.cycle, direction=node.direction, p95=node.p95, created_at=node.created_at)
-        return {"workspace": self.workspace, "ref": node.ref, "choice": choice, "iface": iface, "now": self.now}
+        own = choice_of(node)
+        return {"workspace": self.workspace, "ref": node.ref, "choice": own, "iface": iface, "now": self.now}
 
     def days(self, node: Node, asked: Asked) -> list[DaySummary]:
         return traffic.daily(**self.scope(node, asked.iface), period=asked.period)
