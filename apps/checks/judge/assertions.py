@@ -105,14 +105,10 @@ class Exchange:
     def __init__(self, facts: HttpFacts) -> None:
         self.facts = facts
         self._ends_at: float | None = None
-        self._looked = False
         self._text: str | None = None
 
     def spend(self) -> None:
-        """Raise BudgetSpentError once the time is up. The clock starts with the second look: most have a single one."""
-        if not self._looked:
-            self._looked = True
-            return
+        """Raise BudgetSpentError once the time is up; the first call starts the clock."""
         now = time.thread_time()
         if self._ends_at is None:
             self._ends_at = now + JUDGE_SECONDS
