@@ -1,7 +1,7 @@
 """What a public board shows of many subjects at once: the days that were not simply up, and the last 24 hours."""
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -62,10 +62,10 @@ def boards(
     today = floor_to(now_ms, DAY)
     span = range(today - (days - 1) * DAY, today + DAY, DAY)
     sources = sources_of(workspace_id, refs)
-    chosen = list(sources.values())
-    stale = _stale_days(workspace_id, [source.pk for source in chosen], span)
-    stored = _stored_odd(workspace_id, [source.pk for source in chosen], span, stale)
-    raw = _Raw.of(workspace_id, chosen, stale, now_ms, last_day=last_day)
+    ids = [source.pk for source in sources.values()]
+    stale = _stale_days(workspace_id, ids, span)
+    stored = _stored_odd(workspace_id, ids, span, stale)
+    raw = _Raw.of(workspace_id, list(sources.values()), stale, now_ms, last_day=last_day)
     silent = Board(span, dict.fromkeys(span, NOTHING), StateTimes(unknown_ms=DAY))
     return {ref.id: raw.board(sources[ref], stored, span) if ref in sources else silent for ref in refs}
 
@@ -99,7 +99,8 @@ class _Raw:
         return cls(now_ms, last_day, stale, tables, windows)
 
     def board(self, source: Source, stored: Mapping[int, Mapping[int, StateTimes]], span: range) -> Board:
-        anew = {day: self._times(source, day, min(day + DAY, self.now_ms)) for day in self._days(source, span[-1])}
+        days = (*self.stale.get(source.pk, ()), span[-1])
+        anew = {day: self._times(source, day, min(day + DAY, self.now_ms)) for day in days}
         odd = {**stored[source.pk], **anew}
         if not self.last_day:
             return Board(span, odd)
@@ -107,9 +108,6 @@ class _Raw:
         spoken = spoken_latencies(self._rows(source, start, self.now_ms), self.windows.get(source.pk, ()))
         latency = sum(spoken) / len(spoken) if spoken else None
         return Board(span, odd, self._times(source, start, self.now_ms), latency)
-
-    def _days(self, source: Source, today: int) -> Iterable[int]:
-        return *self.stale.get(source.pk, ()), today
 
     def _rows(self, source: Source, start_ms: int, end_ms: int) -> Table:
         return cut(self.tables.get(source.pk, Table()), start_ms, end_ms)
