@@ -27,6 +27,16 @@ def caller(forwarded_for: str, trusted: Sequence[Network]) -> str | None:
     return str(address) if address is not None else None
 
 
+def as_told(
+    peer: str, host: str, *, forwarded_for: str, forwarded_host: str | None, trusted: Sequence[Network]
+) -> tuple[str, str]:
+    """Who calls, and by which host: what a trusted proxy says (`forwarded_host` None: nothing), else what is seen."""
+    if not is_trusted(peer, trusted):
+        return peer, host
+    named = host if forwarded_host is None else forwarded_host
+    return caller(forwarded_for, trusted) or peer, named.split(",")[0].strip()
+
+
 def parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """An address as proxies spell it, without the port that some add; an IPv4 address inside IPv6 is itself."""
     bare = text.rpartition(":")[0] if text.count(":") == 1 else text

@@ -69,10 +69,13 @@ class PublicPages:
 
     def _kept(self, scope: Scope, asked: Mapping[str, str]) -> Kept | None:
         peer = scope["client"][0] if scope.get("client") else ""
-        host = asked.get("host", "")
-        if self._trusted and forwarding.is_trusted(peer, self._trusted):
-            peer = forwarding.caller(asked.get("x-forwarded-for", ""), self._trusted) or peer
-            host = asked.get("x-forwarded-host", host).split(",")[0].strip()
+        peer, host = forwarding.as_told(
+            peer,
+            asked.get("host", ""),
+            forwarded_for=asked.get("x-forwarded-for", ""),
+            forwarded_host=asked.get("x-forwarded-host"),
+            trusted=self._trusted,
+        )
         address = address_of(
             host=host,
             path=scope["path"],

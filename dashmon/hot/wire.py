@@ -67,10 +67,16 @@ def call_of(scope: Scope, trusted: Sequence[forwarding.Network]) -> Call | None:
     peer = scope["client"][0] if scope.get("client") else ""
     named = headers.get(b"host", b"").decode("latin-1")
     scheme = scope["scheme"]
-    if trusted and forwarding.is_trusted(peer, trusted):
+    if forwarding.is_trusted(peer, trusted):
         scheme = headers.get(b"x-forwarded-proto", scheme.encode()).decode("latin-1").split(",")[0].strip().lower()
-        peer = forwarding.caller(headers.get(b"x-forwarded-for", b"").decode("latin-1"), trusted) or peer
-        named = headers.get(b"x-forwarded-host", named.encode("latin-1")).decode("latin-1").split(",")[0].strip()
+    told = headers.get(b"x-forwarded-host")
+    peer, named = forwarding.as_told(
+        peer,
+        named,
+        forwarded_for=headers.get(b"x-forwarded-for", b"").decode("latin-1"),
+        forwarded_host=None if told is None else told.decode("latin-1"),
+        trusted=trusted,
+    )
     host, path, prefix = _host(named, host_rules()), scope["path"], ""
     if host.kind == "unknown" or (settings.FACE_PORTS and scope["server"][1] in settings.FACE_PORTS):
         return None
