@@ -63,9 +63,9 @@ def receive_reports(
     wishes = _lock(keys)
     known = [each for each in sent if each.sender in keys and keys[each.sender].subject_id in wishes]
     fresh = _first_sent([_fact(each, keys[each.sender]) for each in known])
-    submit_reports(facts=fresh, now=now, opens_from=opens_from)
-    # A wish that this very report fulfils is not told any more: what is asked here is what is kept now.
-    wishes = _lock(keys)
+    # A wish that this very report fulfils is not told any more. Nobody else changes one while we hold the nodes.
+    for reply in submit_reports(facts=fresh, now=now, opens_from=opens_from):
+        wishes[reply.node_id] = reply.wanted_version
     return [_reply(keys.get(each.sender), wishes) for each in sent]
 
 

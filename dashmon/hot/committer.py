@@ -140,7 +140,7 @@ def _in_one_transaction(batch: Sequence[_Entry]) -> list[Any]:
     answers: dict[int, Any] = {}
     now = timezone.now()
     with transaction.atomic():
-        # One order for every process, so two transactions never wait for each other.
+        # One order of kinds for every process. Each kind locks in order; the rows of two kinds may still cross.
         for write in sorted(groups, key=lambda each: each.__name__):
             said = write([batch[number].said for number in groups[write]], now)
             answers |= dict(zip(groups[write], said, strict=True))

@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.api.dash.errors import InvalidRequestError
-from apps.api.dash.reports import read_report
+from apps.api.dash.reports import MOST_A_MINUTE, read_report
 from apps.api.dash.statics import read_static
 from apps.api.dash.updates import pending_manifest
 from apps.common import counters
@@ -30,7 +30,6 @@ from dashmon.hot.wire import TEXT, Answer, BodyTooLargeError, Call, Receive, rea
 PATHS = {"/api/node/metrics": "metrics", "/api/node/static": "static", "/api/node/identity": "identity"}
 # Above this a body is read in a thread: whoever sends a huge one waits for it, and nobody else.
 SMALL = 32 << 10
-MOST_A_MINUTE = 600
 NOTHING_WANTED = b'{"ok":true,"update":null}'
 log = logging.getLogger(__name__)
 

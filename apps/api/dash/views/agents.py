@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from apps.api.dash.auth import host_slug
 from apps.api.dash.errors import DashError, UnauthorizedError
 from apps.api.dash.payloads import NodeReport, NodeStatic
-from apps.api.dash.reports import read_report
+from apps.api.dash.reports import MOST_A_MINUTE, read_report
 from apps.api.dash.schema import described
 from apps.api.dash.statics import read_static
 from apps.api.dash.updates import pending_manifest
@@ -27,7 +27,7 @@ from apps.pipeline.agents import SentReport, SentStatic, identify, receive_repor
 from apps.tokens.selectors import Sent
 
 T = TypeVar("T")
-LIMIT = Limit("dash-node", 600)
+LIMIT = Limit("dash-node", MOST_A_MINUTE)
 REFUSALS = {
     401: "`unauthorized`: no secret, or nobody's.",
     415: "`unsupported_media_type`",
