@@ -1,7 +1,7 @@
 """A workspace with a Dash password, and somebody to call its API as."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from django.utils import timezone
 from apps.tokens.logins import login_of, open_session, set_login_password
 from apps.workspaces.models import Workspace
 from tests import factories
+from tests.clock import Clock
 
 PASSWORD = "Opens-The-Dash"
 
@@ -29,19 +30,6 @@ class Caller:
         data = body if isinstance(body, str | bytes) else "" if body is None else json.dumps(body)
         kind = named.pop("Content-Type", "application/json" if body is not None else "")
         return self.client.generic(method, path, data, content_type=kind, headers={**self.headers, **named})
-
-
-class Clock:
-    """The instant at which requests happen."""
-
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, **parts: float) -> None:
-        self.now += timedelta(**parts)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from apps.devices.models import Device
 from apps.projects.models import Project
 from apps.workspaces.models import Membership, Workspace
 from tests import factories
+from tests.clock import Clock
 
 
 class Caller:
@@ -38,19 +39,6 @@ class Caller:
         return self.client.generic(
             method, path, data, content_type="application/json", headers={**self.headers, **named}
         )
-
-
-class Clock:
-    """The instant at which requests happen."""
-
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, **parts: float) -> None:
-        self.now += timedelta(**parts)
 
 
 @pytest.fixture
