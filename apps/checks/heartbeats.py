@@ -1,17 +1,20 @@
 """The heartbeat receiver behind its URL, and the sweep that finds jobs that kept silent (contract Dashmon 6.3)."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from django.conf import settings
 from django.core.cache import cache
 
+from apps.common.among import Among
 from apps.devices.heartbeat import Signal
 from apps.devices.models import Device
-from apps.pipeline.heartbeats import submit_heartbeat, sweep_heartbeats
+from apps.pipeline.heartbeats import Heard, SentSignal, submit_heartbeats, sweep_heartbeats
 from apps.tokens.models import AgentKey
-from apps.tokens.selectors import key_by_secret
+from apps.tokens.selectors import keys_by_secrets
 from apps.workspaces.usage import plan_of
 
 PER_SECOND = 1.0  # 60 a minute and token
@@ -19,6 +22,8 @@ BURST = 120
 # No sweep for this long: jobs could not be heard, so nobody is called down by the first sweep after it.
 OUTAGE_S = 30
 SWEPT = "heartbeats:swept"
+DEVICE = ("workspace_id", "pk", "pause_reason")
+PREMIUM = Device.PauseReason.PREMIUM
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +41,71 @@ class Received:
     retry_after_s: int = 0
 
 
-def receive(*, token: str, signal: Signal, now: datetime) -> Received | None:
-    """Take a signal for the heartbeat of this token; None when there is no such token.
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A signal, the token it came with, and the workspace on whose own host; None on the host of all of them."""
 
-    Everything is committed when this returns. A sender beyond 60 a minute (burst 120) still moves its heartbeat, so
-    an eager job is never called down, but leaves no row in the log.
+    token: str
+    signal: Signal
+    slug: str | None = None
+
+
+def receive(*, sent: Sequence[Sent], now: datetime) -> list[Received | None]:
+    """Take signals for the heartbeats of their tokens; None where there is no such token.
+
+    Everything is committed when this returns, unless the caller holds a transaction. A sender beyond 60 a minute
+    (burst 120) still moves its heartbeat, so an eager job is never called down, but leaves no row in the log.
     """
-    key = key_by_secret(token)
-    device = None if key is None else _device_of(key)
-    if key is None or device is None:
-        return None
-    if device.pause_reason == Device.PauseReason.PREMIUM or plan_of(key.workspace, now=now) == "free":
-        return Received(recorded=False, received_at=now, reason="premium_required")
-    wait_s = _wait_s(f"heartbeat:{key.pk}", now=now) if settings.RATE_LIMITS else 0.0
-    heard = submit_heartbeat(device=device, signal=signal, keep=wait_s <= 0, now=now)
+    known = _known(keys_by_secrets({each.token for each in sent}), now=now)
+    meant = [_meant(each, known) for each in sent]
+    answers = [_lapsed(each) if its and its.is_lapsed else None for each, its in zip(sent, meant, strict=True)]
+    numbers = [number for number, its in enumerate(meant) if its and not its.is_lapsed]
+    devices = [its.device_id for its in meant if its and not its.is_lapsed]
+    waits = _waits(devices, now=now)
+    signals = [
+        SentSignal(device, sent[number].signal, keep=not wait_s)
+        for number, device, wait_s in zip(numbers, devices, waits, strict=True)
+    ]
+    for number, heard, wait_s in zip(numbers, submit_heartbeats(sent=signals, now=now), waits, strict=True):
+        answers[number] = _received(heard, wait_s)
+    return answers
+
+
+class _Known(NamedTuple):
+    device_id: int
+    slug: str
+    is_lapsed: bool
+
+
+def _known(keys: Mapping[str, AgentKey], *, now: datetime) -> dict[str, _Known]:
+    """The heartbeats of keys, by token: those of open workspaces, and whether their plan allows them."""
+    wanted = {
+        token: key
+        for token, key in keys.items()
+        if key.subject == AgentKey.Subject.DEVICE and key.workspace.closed_at is None
+    }
+    pks = {key.subject_id for key in wanted.values()}
+    found = Device.objects.filter(Among("pk", pks), kind=Device.Kind.HEARTBEAT)
+    reasons = {(workspace, pk): reason for workspace, pk, reason in found.values_list(*DEVICE)}
+    free = {key.workspace_id for key in wanted.values() if plan_of(key.workspace, now=now) == "free"}
+    return {
+        token: _Known(key.subject_id, key.workspace.slug, reasons[at] == PREMIUM or key.workspace_id in free)
+        for token, key in wanted.items()
+        if (at := (key.workspace_id, key.subject_id)) in reasons
+    }
+
+
+def _meant(sent: Sent, keys: Mapping[str, _Known]) -> _Known | None:
+    """On a workspace's own host only its own heartbeats are known."""
+    known = keys.get(sent.token)
+    return None if known is None or sent.slug not in {None, known.slug} else known
+
+
+def _lapsed(sent: Sent) -> Received:
+    return Received(recorded=False, received_at=sent.signal.at, reason="premium_required")
+
+
+def _received(heard: Heard | None, wait_s: float) -> Received | None:
     if heard is None:
         return None
     return Received(
@@ -62,21 +118,26 @@ def receive(*, token: str, signal: Signal, now: datetime) -> Received | None:
     )
 
 
-def _device_of(key: AgentKey) -> Device | None:
-    if key.subject != AgentKey.Subject.DEVICE or key.workspace.closed_at is not None:
-        return None
-    devices = Device.objects.of(key.workspace_id)
-    return devices.filter(pk=key.subject_id, kind=Device.Kind.HEARTBEAT).first()
+def _waits(device_ids: Sequence[int], *, now: datetime) -> list[float]:
+    """For each signal seconds until its sender has a place again, 0 when it has one: a bucket that drains one a second.
 
-
-def _wait_s(name: str, *, now: datetime) -> float:
-    """Seconds until the sender has a place again, 0 when it has one: a bucket that drains one a second."""
+    One look into the cache for all of them, and one back.
+    """
+    if not settings.RATE_LIMITS:
+        return [0.0] * len(device_ids)
     instant = now.timestamp()
-    full_at = max(float(cache.get(name, 0.0)), instant)
-    wait_s = full_at - instant - (BURST - 1) / PER_SECOND
-    if wait_s <= 0:
-        cache.set(name, full_at + 1 / PER_SECOND, timeout=int(BURST / PER_SECOND) + 60)
-    return max(0.0, wait_s)
+    names = [f"heartbeat:{device_id}" for device_id in device_ids]
+    full_at = {name: max(float(until), instant) for name, until in cache.get_many(set(names)).items()}
+    taken: dict[str, float] = {}
+    waits = []
+    for name in names:
+        wait_s = max(0.0, full_at.get(name, instant) - instant - (BURST - 1) / PER_SECOND)
+        if not wait_s:
+            taken[name] = full_at[name] = full_at.get(name, instant) + 1 / PER_SECOND
+        waits.append(wait_s)
+    if taken:
+        cache.set_many(taken, timeout=int(BURST / PER_SECOND) + 60)
+    return waits
 
 
 def sweep(*, now: datetime, limit: int = 500) -> int:

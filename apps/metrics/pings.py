@@ -1,21 +1,19 @@
 """The log of received heartbeat signals."""
 
-from datetime import datetime
-from typing import Literal
-from uuid import UUID
+from collections.abc import Sequence
 
 from django.db.models import Count, QuerySet
 
 from apps.common.clock import epoch_ms
 from apps.metrics.models import HeartbeatPing
-from apps.metrics.types import Ping
+from apps.metrics.types import NewPing, Ping, PingKind
 
 KEPT = 1000
 KEPT_BODIES = 20
 MAX_BODY = 100_000
 MAX_PAGE = 1000
+BATCH = 500
 
-PingKind = Literal["ping", "start", "success", "fail", "exit", "log"]
 KINDS: dict[PingKind, HeartbeatPing.Kind] = {
     "ping": HeartbeatPing.Kind.PING,
     "start": HeartbeatPing.Kind.START,
@@ -27,31 +25,23 @@ KINDS: dict[PingKind, HeartbeatPing.Kind] = {
 _NAMES = {int(kind): name for name, kind in KINDS.items()}
 
 
-def record_ping(
-    *,
-    workspace_id: int,
-    device_id: int,
-    received_at: datetime,
-    kind: PingKind,
-    rid: UUID | None = None,
-    exit_code: int | None = None,
-    duration_ms: int | None = None,
-    method: str = "",
-    body: bytes | None = None,
-) -> int:
-    """Log one received signal in the caller's transaction; its id. Of a body the first 100 kB are kept."""
-    row = HeartbeatPing.objects.create(
-        workspace_id=workspace_id,
-        device_id=device_id,
-        received_at=epoch_ms(received_at),
-        kind=KINDS[kind],
-        rid=rid,
-        exit_code=exit_code,
-        duration_ms=duration_ms,
-        method=method[:8],
-        body=body[:MAX_BODY] if body else None,
+def record_pings(*, pings: Sequence[NewPing]) -> None:
+    """Log received signals in the caller's transaction, in their order. Of a body the first 100 kB are kept."""
+    HeartbeatPing.objects.bulk_create([_row(ping) for ping in pings], batch_size=BATCH)
+
+
+def _row(ping: NewPing) -> HeartbeatPing:
+    return HeartbeatPing(
+        workspace_id=ping.workspace_id,
+        device_id=ping.device_id,
+        received_at=epoch_ms(ping.received_at),
+        kind=KINDS[ping.kind],
+        rid=ping.rid,
+        exit_code=ping.exit_code,
+        duration_ms=ping.duration_ms,
+        method=ping.method[:8],
+        body=ping.body[:MAX_BODY] if ping.body else None,
     )
-    return int(row.pk)
 
 
 def prune_pings(*, limit: int = 1000) -> int:

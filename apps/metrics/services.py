@@ -2,7 +2,7 @@
 
 from apps.metrics.dirty import mark_dirty
 from apps.metrics.ingest import append
-from apps.metrics.pings import prune_pings, record_ping
+from apps.metrics.pings import prune_pings, record_pings
 from apps.metrics.rebuild import rebuild_dirty
 from apps.metrics.retention import expire, forget, forget_workspace
 from apps.metrics.seal import seal, seal_due
@@ -15,7 +15,7 @@ __all__ = [
     "mark_dirty",
     "prune_pings",
     "rebuild_dirty",
-    "record_ping",
+    "record_pings",
     "seal",
     "seal_due",
 ]

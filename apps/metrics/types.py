@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -164,13 +165,31 @@ class DayBar:
         return "maintenance" if self.times.maintenance_ms else "none"
 
 
+PingKind = Literal["ping", "start", "success", "fail", "exit", "log"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewPing:
+    """A heartbeat signal on its way into the log."""
+
+    workspace_id: int
+    device_id: int
+    received_at: datetime
+    kind: PingKind
+    rid: UUID | None = None
+    exit_code: int | None = None
+    duration_ms: int | None = None
+    method: str = ""
+    body: bytes | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Ping:
     """One received heartbeat signal; `body` only for the newest twenty of a device."""
 
     id: int
     received_ms: int
-    kind: Literal["ping", "start", "success", "fail", "exit", "log"]
+    kind: PingKind
     rid: UUID | None
     exit_code: int | None
     duration_ms: int | None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -16,7 +16,9 @@ from apps.devices.heartbeat import Flip, HeartbeatConfig, HeartbeatState, Record
 from apps.devices.models import Device, DeviceState
 from apps.devices.state import CODE, Outcome, Snapshot, advance
 from apps.devices.state import Flip as StateFlip
+from apps.devices.statements import save_machines
 from apps.metrics import services as metrics
+from apps.metrics.types import NewPing
 from apps.pipeline import samples
 from apps.pipeline.states import (
     HEAVY,
@@ -42,6 +44,15 @@ SENTENCES = {
 }
 
 
+class Moved(NamedTuple):
+    """A heartbeat's row as it was, and what its machine has become."""
+
+    row: DeviceState
+    config: HeartbeatConfig
+    state: HeartbeatState
+    flips: list[Flip]
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What became of a signal: its effect (contract Dashmon 6.3: ignored included) and the state shown after it."""
@@ -51,27 +62,58 @@ class Heard:
     received_at: datetime
 
 
-@transaction.atomic
-def submit_heartbeat(*, device: Device, signal: Signal, keep: bool = True, now: datetime) -> Heard | None:
-    """Take one signal: log it, move the machine, store what history shows, announce flips. None: device gone.
+@dataclass(frozen=True, slots=True)
+class SentSignal:
+    """A signal on its way in. With `keep=False` (a sender over its limit) it moves all, but is not logged."""
 
-    The caller's answer may go out once this has committed. With `keep=False` (a sender over its limit) everything
-    moves, but the signal leaves no row in the log.
+    device_id: int
+    signal: Signal
+    keep: bool = True
+
+
+@transaction.atomic
+def submit_heartbeats(*, sent: Sequence[SentSignal], now: datetime) -> list[Heard | None]:
+    """Take signals: log them, move the machines, store what history shows, announce flips; in their order.
+
+    The callers' answers may go out once this has committed. None for a device that is gone.
     """
-    row = lock_states({device.pk}).get(device.pk)
-    if row is None:
-        return None
-    config = HeartbeatConfig.parse(row.device.heartbeat or {})
-    state, flips = _in_step(row, config, now=now)
-    signal = _after_all_before(signal, state)
-    state, more, recorded = heartbeat.apply_signal(state, config, signal)
-    if keep:
-        _log(row, signal, recorded)
-    if row.device.paused and state.phase != "paused":
-        # A success or a failure ends a pause by hand, unless the monitor wants to be resumed by hand too.
-        devices.set_paused(device=row.device, paused=False, now=now)
-    _settle([(row, state, [*flips, *more])], signals={row.pk: (signal, recorded)}, now=now)
-    return Heard(recorded.effect, state.shown, signal.at)
+    heard: list[Heard | None] = [None] * len(sent)
+    waiting = list(range(len(sent)))
+    while waiting:
+        # A device's second signal meets what its first one has left. The first round locks every device.
+        first = {sent[number].device_id: number for number in reversed(waiting)}
+        numbers = sorted(first.values())
+        for number, answer in zip(numbers, _submit([sent[each] for each in numbers], now=now), strict=True):
+            heard[number] = answer
+        waiting = [number for number in waiting if number not in first.values()]
+    return heard
+
+
+def _submit(sent: Sequence[SentSignal], *, now: datetime) -> list[Heard | None]:
+    """Take signals of devices that differ."""
+    rows = lock_states({each.device_id for each in sent})
+    heard: list[Heard | None] = []
+    moved: list[Moved] = []
+    signals: dict[int, tuple[Signal, Recorded]] = {}
+    for each in sent:
+        row = rows.get(each.device_id)
+        if row is None:
+            heard.append(None)
+            continue
+        config = HeartbeatConfig.parse(row.device.heartbeat or {})
+        state, flips = _in_step(row, config, now=now)
+        signal = _after_all_before(each.signal, state)
+        state, more, recorded = heartbeat.apply_signal(state, config, signal)
+        if row.device.paused and state.phase != "paused":
+            # A success or a failure ends a pause by hand, unless the monitor wants to be resumed by hand too.
+            devices.set_paused(device=row.device, paused=False, now=now)
+        signals[row.pk] = (signal, recorded)
+        moved.append(Moved(row, config, state, [*flips, *more]))
+        heard.append(Heard(recorded.effect, state.shown, signal.at))
+    kept = [rows[each.device_id] for each in sent if each.keep and each.device_id in rows]
+    metrics.record_pings(pings=[_ping(row, *signals[row.pk]) for row in kept])
+    _settle(moved, signals=signals, now=now)
+    return heard
 
 
 def sweep_heartbeats(*, now: datetime, limit: int = 500, hold: bool = False) -> int:
@@ -95,7 +137,7 @@ def _sweep(due: QuerySet[DeviceState], *, now: datetime, limit: int, hold: bool)
         state, more = heartbeat.sweep(state, config, now)
         flips = [*flips, *more]
         if not (hold and any(flip.after == "down" for flip in flips)):
-            moved.append((row, state, flips))
+            moved.append(Moved(row, config, state, flips))
     _settle(moved, signals={}, now=now)
     return len(moved)
 
@@ -109,7 +151,7 @@ def rearm_heartbeat(*, device: Device, now: datetime) -> None:
     config = HeartbeatConfig.parse(row.device.heartbeat or {})
     state, flips = _in_step(row, config, now=now)
     state, more = heartbeat.reconfigure(state, config, now)
-    _settle([(row, state, [*flips, *more])], signals={}, now=now)
+    _settle([Moved(row, config, state, [*flips, *more])], signals={}, now=now)
 
 
 def _in_step(row: DeviceState, config: HeartbeatConfig, *, now: datetime) -> tuple[HeartbeatState, list[Flip]]:
@@ -131,8 +173,8 @@ def _after_all_before(signal: Signal, state: HeartbeatState) -> Signal:
     return replace(signal, at=whole)
 
 
-def _log(row: DeviceState, signal: Signal, recorded: Recorded) -> None:
-    metrics.record_ping(
+def _ping(row: DeviceState, signal: Signal, recorded: Recorded) -> NewPing:
+    return NewPing(
         workspace_id=row.workspace_id,
         device_id=row.pk,
         received_at=signal.at,
@@ -146,7 +188,7 @@ def _log(row: DeviceState, signal: Signal, recorded: Recorded) -> None:
 
 
 def _settle(
-    moved: Sequence[tuple[DeviceState, HeartbeatState, list[Flip]]],
+    moved: Sequence[Moved],
     *,
     signals: dict[int, tuple[Signal, Recorded]],
     now: datetime,
@@ -154,21 +196,27 @@ def _settle(
     """Write machines, states and history of heartbeats that moved, and announce their flips."""
     rows: list[Observation] = []
     announced: list[tuple[DeviceState, StateFlip]] = []
-    for row, state, flips in moved:
+    turned: list[DeviceState] = []
+    calm: list[DeviceState] = []
+    for row, config, state, flips in moved:
         signal = signals.get(row.pk)
         for flip in flips:
             announced.extend((row, told) for told in _advance(row, flip, signal))
         rows.extend(_history(row, flips, signal))
-        if state.phase == "paused" != HeartbeatState.from_dict(row.heartbeat).phase:
+        before = row.heartbeat.get("phase", "new")
+        if state.phase == "paused" != before:
             rows.append(_fall_silent(row, at=state.settled_at or now))
         row.heartbeat = state.to_dict()
-        row.due_at = heartbeat.next_look(state, HeartbeatConfig.parse(row.device.heartbeat or {}))
+        row.due_at = heartbeat.next_look(state, config)
+        (turned if flips or state.phase != before else calm).append(row)
     changes = changes_of(announced) if announced else []
-    save_states([row for row, _, _ in moved])
+    if turned:
+        save_states(turned)
+    save_machines(calm)
     for start in range(0, len(rows), CHUNK):
         metrics.append(rows=rows[start : start + CHUNK], now=now)
     announce(changes, now=now)
-    by_device = {row.pk: row.device for row, _, _ in moved}
+    by_device = {moving.row.pk: moving.row.device for moving in moved}
     timed = [seen for seen in rows if "run_ms" in seen.values]
     samples.judge([sample_of(by_device[seen.source.subject.id], seen.at, seen.values) for seen in timed], now=now)
 

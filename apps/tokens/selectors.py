@@ -66,11 +66,11 @@ def keys_of(*, workspace: Workspace | int, subject: AgentKey.Subject, subject_id
     return {key.subject_id: key.secret for key in keys}
 
 
-def key_by_secret(raw: str) -> AgentKey | None:
-    """Whose key in force this is, in whichever workspace: generated keys are unguessable and unique."""
+def keys_by_secrets(raw: Collection[str]) -> dict[str, AgentKey]:
+    """Whose keys in force these are, in whichever workspace: generated keys are unguessable and unique."""
+    texts = {digest(each): each for each in raw}
     keys = AgentKey.objects.select_related("workspace").filter(_in_force(), generated=True)
-    key: AgentKey | None = keys.filter(hash=digest(raw)).first()
-    return key
+    return {texts[key.hash]: key for key in keys.filter(hash__in=texts)}
 
 
 def key_of_agent(

@@ -3,11 +3,11 @@
 from django.conf import settings
 
 from dashmon import forwarding
+from dashmon.hot import heartbeats, nodes
 from dashmon.hot.committer import Committer
-from dashmon.hot.nodes import PATHS, Nodes
-from dashmon.hot.wire import App, GoneError, Receive, Scope, Send, call_of, send_answer
+from dashmon.hot.wire import Answer, App, Call, GoneError, Reader, Receive, Scope, Send, call_of, send_answer
 
-NODES = "/api/node/"
+PLACES = (*heartbeats.PLACES, *nodes.PLACES)
 
 
 class HotPaths:
@@ -17,19 +17,30 @@ class HotPaths:
         self._inner = inner
         self._trusted = forwarding.networks(settings.TRUSTED_PROXIES)
         self._committer = Committer()
-        self._nodes = Nodes(self._committer)
+        self._nodes = nodes.Nodes(self._committer)
+        self._heartbeats = heartbeats.Heartbeats(self._committer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what belongs here, pass on what does not."""
-        call = call_of(scope, self._trusted) if NODES in scope["path"] else None
-        if call is None or call.path.removesuffix("/") not in PATHS:
+        path: str = scope["path"]
+        call = call_of(scope, self._trusted) if any(place in path for place in PLACES) else None
+        if call is None:
             await self._inner(scope, receive, send)
             return
+        reader = Reader(receive)
         try:
-            answer = await self._nodes.answer(call, receive)
+            answer = await self._answer(call, reader, receive)
         except GoneError:
             return
-        await send_answer(call, answer, send)
+        if answer is None:
+            await self._inner(scope, reader.again, send)
+        else:
+            await send_answer(call, answer, send)
+
+    async def _answer(self, call: Call, reader: Reader, receive: Receive) -> Answer | None:
+        if call.path.removesuffix("/") in nodes.PATHS:
+            return await self._nodes.answer(call, receive)
+        return await self._heartbeats.answer(call, reader)
 
     def close(self) -> None:
         """Write what waits, then end."""

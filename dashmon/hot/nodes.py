@@ -27,6 +27,7 @@ from dashmon.hot.committer import Committer, UnavailableError
 from dashmon.hot.rates import Rates
 from dashmon.hot.wire import TEXT, Answer, BodyTooLargeError, Call, Receive, read_body
 
+PLACES = ("/api/node/",)
 PATHS = {"/api/node/metrics": "metrics", "/api/node/static": "static", "/api/node/identity": "identity"}
 # Above this a body is read in a thread: whoever sends a huge one waits for it, and nobody else.
 SMALL = 32 << 10

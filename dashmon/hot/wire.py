@@ -1,8 +1,9 @@
 """A request as the hot paths see it: who calls which workspace, its few headers and its body; and answers as bytes."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -34,7 +35,8 @@ class BodyTooLargeError(Exception):
 class Call:
     """`path` without a workspace's prefix; `slug` the workspace that host or prefix name; headers in lower case.
 
-    `base` is the address that the caller used, prefix included, without a final slash.
+    `base` is the address that the caller used, prefix included, without a final slash. On a face's host another
+    product's front end is at home, with its API.
     """
 
     method: str
@@ -43,6 +45,9 @@ class Call:
     base: str
     address: str
     headers: Mapping[bytes, bytes]
+    query: bytes = b""
+    is_face: bool = False
+    request_id: str = field(default_factory=new_request_id)
 
     @property
     def has_body(self) -> bool:
@@ -85,7 +90,10 @@ def call_of(scope: Scope, trusted: Sequence[forwarding.Network]) -> Call | None:
         slug, path = prefixed.groups()
         prefix = f"/w/{slug}"
     base = f"{'https' if scheme == 'https' else 'http'}://{named}{prefix}"
-    return Call(scope["method"], path, slug, base, peer, headers)
+    inbound = headers.get(b"x-request-id", b"").decode("latin-1")
+    request_id = inbound if WELL_FORMED.fullmatch(inbound) else new_request_id()
+    query, is_face = scope["query_string"], host.kind == "face"
+    return Call(scope["method"], path, slug, base, peer, headers, query, is_face, request_id)
 
 
 @lru_cache(maxsize=4096)
@@ -113,14 +121,43 @@ async def read_body(call: Call, receive: Receive) -> bytes:
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
+class Reader:
+    """A request's body, which can be handed on after some of it was read."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._seen: deque[dict[str, Any]] = deque()
+
+    async def small(self, most: int) -> bytes | None:
+        """The whole body of at most that many bytes; None for a longer one, which whoever is next reads.
+
+        GoneError when the sender goes, TimeoutError when it does not come in time.
+        """
+        parts, size = list[bytes](), 0
+        async with asyncio.timeout(BODY_S):
+            while True:
+                message = await self._receive()
+                self._seen.append(message)
+                if message["type"] != "http.request":
+                    raise GoneError
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                if size > most:
+                    return None
+                if not message.get("more_body"):
+                    return b"".join(parts)
+
+    async def again(self) -> dict[str, Any]:
+        """The same request from its beginning, for who is next."""
+        return self._seen.popleft() if self._seen else await self._receive()
+
+
 async def send_answer(call: Call, answer: Answer, send: Send) -> None:
-    """Send an answer with the request's id; HEAD is never answered here."""
-    inbound = call.headers.get(b"x-request-id", b"").decode("latin-1")
-    request_id = inbound if WELL_FORMED.fullmatch(inbound) else new_request_id()
+    """Send an answer with the request's id."""
     headers = [
         (b"content-type", answer.kind),
         (b"content-length", str(len(answer.body)).encode()),
-        (b"x-request-id", request_id.encode()),
+        (b"x-request-id", call.request_id.encode()),
         *answer.more,
     ]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

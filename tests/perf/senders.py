@@ -37,7 +37,7 @@ def heartbeats() -> dict[str, Any]:
     """Heartbeats with tokens of their own."""
     from django.utils import timezone
 
-    from apps.checks.heartbeats import receive
+    from apps.checks.heartbeats import Sent, receive
     from apps.devices.heartbeat import read_signal
     from apps.devices.services import renew_heartbeat_token
     from tests import factories
@@ -50,7 +50,7 @@ def heartbeats() -> dict[str, Any]:
         token = renew_heartbeat_token(device=device, now=now)
         # The first signal of a job changes its state, which is another matter; what is measured is any later one.
         signal = read_signal(at=now, path_parts=[], json_body=None, query={}, method="POST", body=b"")
-        receive(token=token, signal=signal, now=now)
+        receive(sent=[Sent(token, signal)], now=now)
         tokens.append(token)
     return {"requests": [[f"/ping/{token}", ""] for token in tokens], "body": "{}"}
 

@@ -15,7 +15,7 @@ from apps.devices.services import Options
 from apps.devices.targets import describe
 from apps.projects.models import Project
 from apps.tokens.models import AgentKey
-from apps.tokens.selectors import key_by_secret, key_of
+from apps.tokens.selectors import key_of, keys_by_secrets
 from apps.workspaces.models import Workspace
 from tests.apps.devices.making import LATER, create, described, update
 from tests.factories import NOW, make_device, make_project, make_seat, make_workspace
@@ -212,7 +212,7 @@ def test_a_token_comes_with_the_heartbeat_and_goes_with_it(project: Project) -> 
     assert AgentKey.objects.get().secret == key.secret
     update(device, "http")
 
-    assert key_by_secret(key.secret) is None
+    assert keys_by_secrets([key.secret]).get(key.secret) is None
     assert Device.objects.get().enabled
 
 

@@ -7,6 +7,7 @@ from apps.common.clock import epoch_ms
 from apps.metrics import retention, selectors, services, tasks
 from apps.metrics.models import Block, DayTotals, DirtyWindow, HeadRow, HeartbeatPing, LatestRow, Source
 from apps.metrics.tiers import DAY, FIVE_MINUTES, HOURS, RAW, Retention
+from apps.metrics.types import NewPing
 from tests.apps.metrics.conftest import NOW, append_all, observation, settle
 
 TODAY = epoch_ms(NOW) // DAY * DAY
@@ -95,7 +96,7 @@ def test_a_forgotten_subject_leaves_nothing_and_its_neighbours_everything(worksp
     gone, stays = make_device(workspace), make_device(workspace)
     for device in (gone, stays):
         days_of_results(device, days=3, now=now)
-        services.record_ping(workspace_id=workspace.pk, device_id=device.pk, received_at=now, kind="success")
+        services.record_pings(pings=[NewPing(workspace.pk, device.pk, received_at=now, kind="success")])
     services.seal_due(now=now)
     services.rebuild_dirty(now=now)
     total = counts(workspace.pk)
@@ -132,7 +133,7 @@ def test_inbox_rows_of_nobody_are_swept_up(device, now) -> None:
 def test_signals_come_back_newest_first_page_by_page(device, now) -> None:
     rid = UUID("7d3f1b0e-2f1c-4d0e-9a52-0a3f6f0f3a11")
     for second in range(5):
-        services.record_ping(
+        ping = NewPing(
             workspace_id=device.workspace_id,
             device_id=device.pk,
             received_at=now + timedelta(seconds=second),
@@ -143,6 +144,7 @@ def test_signals_come_back_newest_first_page_by_page(device, now) -> None:
             method="POST",
             body=b"x" * 150_000 if second == 4 else b"",
         )
+        services.record_pings(pings=[ping])
 
     first = selectors.pings(workspace_id=device.workspace_id, device_id=device.pk, limit=3)
     rest = selectors.pings(workspace_id=device.workspace_id, device_id=device.pk, limit=3, before_id=first[-1].id)

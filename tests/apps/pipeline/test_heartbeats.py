@@ -12,7 +12,7 @@ from apps.devices.models import Device, DeviceState
 from apps.incidents.models import Incident
 from apps.metrics.models import HeartbeatPing
 from apps.pipeline import heartbeats
-from apps.pipeline.heartbeats import rearm_heartbeat, submit_heartbeat, sweep_heartbeats
+from apps.pipeline.heartbeats import SentSignal, rearm_heartbeat, submit_heartbeats, sweep_heartbeats
 from apps.pipeline.lifecycle import set_paused
 from tests.apps.checks.stored import rows_of
 from tests.apps.pipeline.scene import make_heartbeat
@@ -21,7 +21,7 @@ HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(secon
 
 
 def beat(device: Device, at, kind="success", **facts):
-    return submit_heartbeat(device=device, signal=Signal(at=at, kind=kind, **facts), now=at)
+    return submit_heartbeats(sent=[SentSignal(device.pk, Signal(at=at, kind=kind, **facts))], now=at)[0]
 
 
 def state_of(device: Device) -> DeviceState:
@@ -143,7 +143,7 @@ def test_signals_of_one_millisecond_are_all_told_in_their_order(heartbeat, now) 
 
 
 def test_a_sender_over_its_limit_moves_its_heartbeat_without_a_row_in_the_log(heartbeat, now) -> None:
-    submit_heartbeat(device=heartbeat, signal=Signal(at=now), keep=False, now=now)
+    submit_heartbeats(sent=[SentSignal(heartbeat.pk, Signal(at=now), keep=False)], now=now)
 
     assert HeartbeatPing.objects.count() == 0
     assert (state_of(heartbeat).state, state_of(heartbeat).due_at) == ("up", now + HOUR)
@@ -210,7 +210,7 @@ def test_a_changed_configuration_moves_the_deadline(heartbeat, now) -> None:
     assert state_of(heartbeat).due_at == now + 10 * MINUTE
 
 
-@pytest.mark.parametrize("step", ["_log", "lock_states", "save_states", "announce"])
+@pytest.mark.parametrize("step", ["_ping", "lock_states", "save_states", "announce"])
 @pytest.mark.parametrize("kind", ["success", "fail"])
 def test_a_signal_that_breaks_off_was_not_heard(heartbeat, now, monkeypatch, step, kind) -> None:
     beat(heartbeat, now)
@@ -255,3 +255,26 @@ def test_a_rule_about_how_long_a_job_runs_is_judged_with_its_signals(heartbeat, 
 
     incident = Incident.objects.get()
     assert (incident.value, incident.opened_at) == (90_000, now + HOUR + 90 * SECOND)
+
+
+def test_many_signals_at_once_are_told_one_after_the_other(project, now) -> None:
+    first, second = make_heartbeat(project, now=now), make_heartbeat(project, now=now)
+    signals = [
+        SentSignal(first.pk, Signal(at=now, kind="start")),
+        SentSignal(second.pk, Signal(at=now, kind="fail")),
+        SentSignal(first.pk, Signal(at=now, kind="success")),
+        SentSignal(10**9, Signal(at=now)),
+        SentSignal(first.pk, Signal(at=now, kind="fail")),
+    ]
+
+    heard = submit_heartbeats(sent=signals, now=now)
+
+    assert [each and (each.effect, each.state) for each in heard] == [
+        ("start", "new"),
+        ("fail", "down"),
+        ("success", "up"),
+        None,
+        ("fail", "down"),
+    ]
+    assert [ping.device_id for ping in HeartbeatPing.objects.order_by("pk")].count(first.pk) == 3
+    assert set(DeviceState.objects.values_list("state", flat=True)) == {"down"}

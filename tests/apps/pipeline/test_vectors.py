@@ -11,7 +11,7 @@ from apps.common.clock import iso_ms, parse_iso
 from apps.devices import heartbeat
 from apps.devices.heartbeat import HeartbeatConfig, HeartbeatState, Signal
 from apps.devices.models import Device, DeviceState
-from apps.pipeline.heartbeats import submit_heartbeat, sweep_heartbeats
+from apps.pipeline.heartbeats import SentSignal, submit_heartbeats, sweep_heartbeats
 from tests.apps.pipeline.scene import make_heartbeat
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +51,7 @@ def test_signals_and_sweeps_show_what_the_vectors_say(case, project, now) -> Non
     for at, _, signal in sorted(steps, key=lambda step: step[:2]):
         instant = parse_iso(at)
         if signal:
-            submit_heartbeat(device=device, signal=_signal(signal, instant), now=instant)
+            submit_heartbeats(sent=[SentSignal(device.pk, _signal(signal, instant))], now=instant)
         else:
             sweep_heartbeats(now=instant)
             seen.append({"at": at} | shown(device, instant))
@@ -77,6 +77,6 @@ def test_a_job_is_expected_when_its_schedule_fires_next(case, project, now) -> N
     device = make_heartbeat(project, now=now, **schedule)
     at = parse_iso(case["after"])
 
-    submit_heartbeat(device=device, signal=Signal(at=at, kind="success"), now=at)
+    submit_heartbeats(sent=[SentSignal(device.pk, Signal(at=at, kind="success"))], now=at)
 
     assert shown(device, at)["nextExpectedAt"] == case["expect"]["next"][0]

@@ -14,7 +14,7 @@ from apps.nodes.selectors import secret_of
 from apps.pipeline.lifecycle import retire_node
 from apps.workspaces.models import Workspace
 from tests.contracts.dash.conftest import Caller, Clock, refused
-from tests.contracts.dash.hot import Door
+from tests.contracts.hot import Door
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "dash_node_reports.json"
 CASE = json.loads(VECTORS.read_text(encoding="utf-8"))["cases"][0]

@@ -23,7 +23,7 @@ from apps.pipeline import agents
 from apps.workspaces.models import Workspace
 from dashmon.hot import nodes as hot_nodes
 from tests import factories
-from tests.contracts.dash.hot import Door
+from tests.contracts.hot import Door
 
 CASES = json.loads((Path(__file__).parents[2] / "vectors/dash_node_reports.json").read_text(encoding="utf-8"))["cases"]
 METRICS, STATIC, IDENTITY = "/api/node/metrics", "/api/node/static", "/api/node/identity"

@@ -1,14 +1,12 @@
 """The receiver for jobs, and the log of what they sent (contract Dashmon 6.3)."""
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.api.dashmon import throttling
+from apps.api.dashmon import signals
 from apps.api.dashmon.auth import host_slug
 from apps.api.dashmon.errors import ApiError
 from apps.api.dashmon.pagination import Keyset, listed, wanted
@@ -18,23 +16,14 @@ from apps.api.dashmon.serializers.heartbeats import SignalAnswer
 from apps.api.dashmon.serializers.rows import spelled
 from apps.api.dashmon.views.base import ApiView
 from apps.api.dashmon.views.cross_origin import CrossOriginView
-from apps.checks.heartbeats import Received, receive
-from apps.common.clock import iso_ms
-from apps.common.errors import RateLimitedError, UnsupportedError
-from apps.devices.heartbeat import BODY_LIMIT, read_json, read_signal
+from apps.checks.heartbeats import Received, Sent, receive
+from apps.common.errors import UnsupportedError
+from apps.devices.heartbeat import read_json, read_signal
 from apps.devices.models import Device
 from apps.metrics.selectors import count_pings, pings
-from apps.tokens.selectors import key_by_secret
 
 # More than is kept: half a JSON document would say nothing, and a reported failure would count as a success.
 MOST_READ = 1 << 20
-# Every page may report.
-CORS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT",
-    "Access-Control-Allow-Headers": "*",
-    "Access-Control-Max-Age": "86400",
-}
 ReceivedAnswer = wrapped(
     "SignalReceived",
     ok=serializers.BooleanField(),
@@ -47,7 +36,7 @@ ReceivedAnswer = wrapped(
 class HeartbeatReceiverView(CrossOriginView):
     """Public: the token in the path is the credential. What answers 2xx with `ok` has been committed."""
 
-    always = CORS | {"Ping-Body-Limit": str(BODY_LIMIT)}
+    always = signals.ALWAYS
 
     @described(
         "Report from a job",
@@ -66,7 +55,7 @@ class HeartbeatReceiverView(CrossOriginView):
             method=plain.method or "POST",
             body=body,
         )
-        received = receive(token=token, signal=signal, now=self.now) if _is_at_home(plain, token) else None
+        received = receive(sent=[Sent(token, signal, host_slug(plain))], now=self.now)[0]
         if received is None:
             raise ApiError("not_found", "Not found")
         return _answered(plain, received)
@@ -74,31 +63,11 @@ class HeartbeatReceiverView(CrossOriginView):
     get = head = put = post
 
 
-def _is_at_home(request: HttpRequest, token: str) -> bool:
-    """On a workspace's own host only its own heartbeats are known."""
-    host = host_slug(request)
-    if host is None:
-        return True
-    key = key_by_secret(token)
-    return key is not None and key.workspace.slug == host
-
-
 def _answered(request: HttpRequest, received: Received) -> HttpResponseBase:
-    if received.reason == "rate_limited":
-        error = RateLimitedError("Too many signals for this heartbeat.", retry_after_s=received.retry_after_s)
-        raise throttling.spent(throttling.HEARTBEAT, error)
-    status = 200
-    facts: dict[str, Any] = {
-        "ok": True,
-        "signal": received.signal,
-        "state": received.state,
-        "receivedAt": iso_ms(received.received_at),
-    }
-    if not received.recorded:
-        status, facts = 202, {"ok": True, "recorded": False, "reason": received.reason}
+    status, facts = signals.told(received)
     if request.method == "HEAD":
         return HttpResponse(status=status, content_type="application/json")
-    if request.get_preferred_type(["application/json", "text/plain"]) == "text/plain":
+    if signals.prefers_text(request.headers.get("Accept", "*/*")):
         return HttpResponse("OK", status=status, content_type="text/plain; charset=utf-8")
     return Response(facts, status=status)
 

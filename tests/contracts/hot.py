@@ -67,8 +67,8 @@ class Door:
             "scheme": "http",
             "server": ("127.0.0.1", port),
             "method": method,
-            "path": path,
-            "query_string": b"",
+            "path": path.partition("?")[0],
+            "query_string": path.partition("?")[2].encode(),
             "headers": [(name.encode(), value.encode()) for name, value in named.items()],
             "client": (peer, 5000),
         }
