@@ -14,8 +14,8 @@ from apps.devices.heartbeat import Signal
 from apps.devices.models import Device
 from apps.pipeline.heartbeats import Heard, SentSignal, submit_heartbeats, sweep_heartbeats
 from apps.tokens.models import AgentKey
-from apps.tokens.selectors import keys_by_secrets
-from apps.workspaces.usage import plan_of
+from apps.tokens.selectors import GeneratedKey, keys_by_secrets
+from apps.workspaces.plans import effective_plan
 
 PER_SECOND = 1.0  # 60 a minute and token
 BURST = 120
@@ -77,22 +77,22 @@ class _Known(NamedTuple):
     is_lapsed: bool
 
 
-def _known(keys: Mapping[str, AgentKey], *, now: datetime) -> dict[str, _Known]:
+def _known(keys: Mapping[str, GeneratedKey], *, now: datetime) -> dict[str, _Known]:
     """The heartbeats of keys, by token: those of open workspaces, and whether their plan allows them."""
-    wanted = {
-        token: key
-        for token, key in keys.items()
-        if key.subject == AgentKey.Subject.DEVICE and key.workspace.closed_at is None
-    }
+    wanted = {token: key for token, key in keys.items() if key.subject == AgentKey.Subject.DEVICE}
     pks = {key.subject_id for key in wanted.values()}
     found = Device.objects.filter(Among("pk", pks), kind=Device.Kind.HEARTBEAT)
     reasons = {(workspace, pk): reason for workspace, pk, reason in found.values_list(*DEVICE)}
-    free = {key.workspace_id for key in wanted.values() if plan_of(key.workspace, now=now) == "free"}
     return {
-        token: _Known(key.subject_id, key.workspace.slug, reasons[at] == PREMIUM or key.workspace_id in free)
+        token: _Known(key.subject_id, key.slug, reasons[at] == PREMIUM or _is_free(key, now=now))
         for token, key in wanted.items()
         if (at := (key.workspace_id, key.subject_id)) in reasons
     }
+
+
+def _is_free(key: GeneratedKey, *, now: datetime) -> bool:
+    plan = effective_plan(plan=key.plan, status=key.plan_status, premium_until=key.premium_until, now=now)
+    return plan == "free"
 
 
 def _meant(sent: Sent, keys: Mapping[str, _Known]) -> _Known | None:

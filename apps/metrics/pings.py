@@ -6,13 +6,13 @@ from django.db.models import Count, QuerySet
 
 from apps.common.clock import epoch_ms
 from apps.metrics.models import HeartbeatPing
+from apps.metrics.statements import PingRow, insert_pings
 from apps.metrics.types import NewPing, Ping, PingKind
 
 KEPT = 1000
 KEPT_BODIES = 20
 MAX_BODY = 100_000
 MAX_PAGE = 1000
-BATCH = 500
 
 KINDS: dict[PingKind, HeartbeatPing.Kind] = {
     "ping": HeartbeatPing.Kind.PING,
@@ -27,20 +27,20 @@ _NAMES = {int(kind): name for name, kind in KINDS.items()}
 
 def record_pings(*, pings: Sequence[NewPing]) -> None:
     """Log received signals in the caller's transaction, in their order. Of a body the first 100 kB are kept."""
-    HeartbeatPing.objects.bulk_create([_row(ping) for ping in pings], batch_size=BATCH)
+    insert_pings([_row(ping) for ping in pings])
 
 
-def _row(ping: NewPing) -> HeartbeatPing:
-    return HeartbeatPing(
-        workspace_id=ping.workspace_id,
-        device_id=ping.device_id,
-        received_at=epoch_ms(ping.received_at),
-        kind=KINDS[ping.kind],
-        rid=ping.rid,
-        exit_code=ping.exit_code,
-        duration_ms=ping.duration_ms,
-        method=ping.method[:8],
-        body=ping.body[:MAX_BODY] if ping.body else None,
+def _row(ping: NewPing) -> PingRow:
+    return (
+        ping.workspace_id,
+        ping.device_id,
+        epoch_ms(ping.received_at),
+        int(KINDS[ping.kind]),
+        ping.rid,
+        ping.exit_code,
+        ping.duration_ms,
+        ping.method[:8],
+        ping.body[:MAX_BODY] if ping.body else None,
     )
 
 

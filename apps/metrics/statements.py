@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db import connections, router
 
 from apps.common.arrays import array_of_bytes, array_of_integers
-from apps.metrics.models import HeadRow, LatestRow
+from apps.metrics.models import HeadRow, HeartbeatPing, LatestRow
 
 # workspace, source, time, payload
 StoredRow = tuple[int, int, int, bytes]
 RowKey = tuple[int, int, int]
+# workspace, device, received at, kind, run, exit status, duration, method, body
+PingRow = tuple[int, int, int, int, UUID | None, int | None, int | None, str, bytes | None]
 _CHUNK = 500
 
 _INSERT_INTO_HEAD = (
@@ -22,6 +25,15 @@ _INSERT_HEAD = _INSERT_INTO_HEAD.format(rows="VALUES {rows}")
 _INSERT_ARRAYS = _INSERT_INTO_HEAD.format(
     rows="SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[])"
 )
+_INSERT_PINGS = (
+    "INSERT INTO heartbeat_ping "
+    "(workspace_id, device_id, received_at, kind, rid, exit_code, duration_ms, method, body) {rows}"
+)
+_PING_ARRAYS = (
+    "SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::smallint[], %s::uuid[], %s::smallint[], "
+    "%s::bigint[], %s::text[], %s::bytea[])"
+)
+_PING_VALUES = "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 # Told apart row by row: what came in for the first time, for those who go on with it.
 _INSERT_NEW = f"{_INSERT_HEAD} RETURNING workspace_id, source_id, ts"
 # The newest row of a source is the end of its index: nothing needs to be kept up to date for it.
@@ -43,6 +55,22 @@ _UPSERT_LATEST = (
     "ON CONFLICT (workspace_id, source_id) DO UPDATE SET ts = excluded.ts, payload = excluded.payload "
     "WHERE excluded.ts > ts_latest.ts RETURNING workspace_id, source_id"
 )
+
+
+def insert_pings(rows: Sequence[PingRow]) -> None:
+    """Append to the log of signals."""
+    connection = connections[router.db_for_write(HeartbeatPing)]
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                _INSERT_PINGS.format(rows=_PING_ARRAYS), [list(column) for column in zip(*rows, strict=True)]
+            )
+        else:
+            # SQLite has no type for a UUID and keeps its digits.
+            spelled = [(*row[:4], row[4] and row[4].hex, *row[5:]) for row in rows]
+            cursor.executemany(_INSERT_PINGS.format(rows=_PING_VALUES), spelled)
 
 
 def insert_head(rows: Sequence[StoredRow]) -> int:
