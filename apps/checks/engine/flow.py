@@ -12,13 +12,15 @@ T = TypeVar("T")
 class Waiter(Generic[T]):
     """A value, or an error, that will come once; coroutines await it."""
 
-    __slots__ = ("_callbacks", "_error", "_value", "done")
+    __slots__ = ("_callback", "_error", "_more", "_value", "done")
 
     def __init__(self) -> None:
         self.done = False
         self._value: T
         self._error: BaseException | None = None
-        self._callbacks: list[Callable[[], None]] = []
+        # Nearly every waiter has one caller only, so a list is made for the second.
+        self._callback: Callable[[], None] | None = None
+        self._more: list[Callable[[], None]] | None = None
 
     def resolve(self, value: T) -> None:
         """Hand over the value; a second answer of any kind is ignored."""
@@ -36,8 +38,12 @@ class Waiter(Generic[T]):
         """Call back when done; at once when that is now."""
         if self.done:
             callback()
+        elif self._callback is None:
+            self._callback = callback
+        elif self._more is None:
+            self._more = [callback]
         else:
-            self._callbacks.append(callback)
+            self._more.append(callback)
 
     def result(self) -> T:
         if self._error is not None:
@@ -46,8 +52,11 @@ class Waiter(Generic[T]):
 
     def _finish(self) -> None:
         self.done = True
-        callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
+        callback, more = self._callback, self._more
+        self._callback = self._more = None
+        if callback is not None:
+            callback()
+        for callback in more or ():
             callback()
 
     def __await__(self) -> Generator["Waiter[Any]", None, T]:
@@ -82,6 +91,6 @@ class Task(Waiter[T]):
         """Drop the coroutine where it stands; its `finally` blocks run, nobody is called back."""
         if not self.done:
             self.done = True
-            self._callbacks.clear()
+            self._callback = self._more = None
             self._error = RuntimeError("cancelled")
             self._coroutine.close()

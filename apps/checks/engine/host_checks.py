@@ -20,7 +20,7 @@ from apps.checks.engine.verdicts import (
 )
 from apps.checks.plans import LADDER_PORTS, PING_TIMEOUT_MS, LadderPlan, PingPlan, TcpPlan
 from apps.checks.types import CheckResult, Failure, Phases
-from apps.common.egress import ForbiddenTargetError, Host, parse_host
+from apps.common.egress import ForbiddenTargetError, parse_host
 from apps.common.egress.addresses import Address
 
 BANNER_LIMIT = 4096
@@ -42,9 +42,11 @@ class HostProbe:
     async def addresses(self, host: str, port: int | None) -> tuple[Address, ...]:
         """Allowed addresses of a host; Fault when there is none."""
         started = self.tools.reactor.now()
+        resolver = self.tools.resolver
         try:
-            parsed: Host = parse_host(host)
-            return await self.tools.resolver.addresses(parsed, port, family="auto", deadline=self.budget.deadline)
+            parsed = parse_host(host)
+            known = resolver.known(parsed, port, family="auto")
+            return known or await resolver.addresses(parsed, port, family="auto", deadline=self.budget.deadline)
         except ForbiddenTargetError as error:
             raise blocked(error.message) from error
         finally:

@@ -4,17 +4,19 @@ import contextlib
 import secrets
 import socket
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from apps.checks.engine.faults import Fault, os_fault
 from apps.checks.engine.flow import Waiter
-from apps.checks.engine.reactor import READ, Reactor, TimedOutError
+from apps.checks.engine.reactor import READ, Reactor, Timer
 from apps.common.egress.addresses import Address
 
 ECHO = {4: 8, 6: 128}
 REPLY = {4: 0, 6: 129}
 COOKIE = 16
-PADDING = 40  # with the header the 64 bytes that ping sends
+COOKIES = 256  # drawn at once: a call to the kernel for each would cost as much as the rest of a packet
+PADDING = bytes(40)  # with the header the 64 bytes that ping sends
+HEAD = struct.Struct("!BBHHH")
 ICMP_FILTER = 1  # linux/icmp.h: a mask of types to drop
 ICMP6_FILTER = 1  # linux/icmpv6.h: likewise, 256 bits
 RECEIVE_BUFFER = 4 << 20
@@ -24,11 +26,25 @@ class NoIcmpError(Exception):
     """This process may not open an ICMP socket; nothing is known about any target."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    address: Address
+class _Sent(NamedTuple):
+    address: str
     at: float
     waiter: Waiter[int]
+
+
+class _Series:
+    """The packets of one ping, sent one after the other until a reply comes."""
+
+    __slots__ = ("address", "cookies", "deadline", "gap_s", "left", "timer", "waiter")
+
+    def __init__(self, address: Address, deadline: float, gap_s: float, packets: int) -> None:
+        self.address = address
+        self.deadline = deadline
+        self.gap_s = gap_s
+        self.left = packets
+        self.waiter: Waiter[int] = Waiter()
+        self.cookies: list[bytes] = []
+        self.timer: Timer | None = None
 
 
 class Pinger:
@@ -42,6 +58,7 @@ class Pinger:
         self._reactor = reactor
         self._sockets: dict[int, tuple[socket.socket, bool]] = {}
         self._sent: dict[bytes, _Sent] = {}
+        self._cookies: list[bytes] = []
         self._ident = secrets.randbelow(1 << 16)
         self._sequence = 0
 
@@ -50,39 +67,40 @@ class Pinger:
 
         Fault `timeout` without a reply, NoIcmpError when this process cannot ping at all.
         """
-        waiter: Waiter[int] = Waiter()
-        cookies: list[bytes] = []
-        gap = max(0.0, deadline - self._reactor.now()) / packets
+        gap_s = max(0.0, deadline - self._reactor.now()) / packets
+        series = _Series(address, deadline, gap_s, packets)
+        self._next(series)
         try:
-            for number in range(1, packets + 1):
-                cookies.append(self._send(address, waiter))
-                wait_until = deadline if number == packets else self._reactor.now() + gap
-                reply = await self._reply(waiter, wait_until)
-                if reply is not None:
-                    return reply
+            return await series.waiter
         finally:
-            for cookie in cookies:
+            if series.timer is not None:
+                series.timer.cancel()
+            for cookie in series.cookies:
                 self._sent.pop(cookie, None)
-        raise Fault("timeout", "timeout", "No answer to ping")
 
-    async def _reply(self, waiter: Waiter[int], until: float) -> int | None:
-        """The reply, or None when the time for this packet is over; the waiter lives on."""
-        turn: Waiter[None] = Waiter()
-        waiter.then(lambda: turn.resolve(None))
-        with contextlib.suppress(TimedOutError):
-            await self._reactor.until(turn, until)
-            return waiter.result()
-        return None
+    def _next(self, series: _Series) -> None:
+        """Send the next packet of a ping; the time of the last one ends it."""
+        if not series.left:
+            series.waiter.fail(Fault("timeout", "timeout", "No answer to ping"))
+            return
+        series.left -= 1
+        try:
+            series.cookies.append(self._send(series.address, series.waiter))
+        except (Fault, NoIcmpError) as error:
+            series.waiter.fail(error)
+            return
+        until = self._reactor.now() + series.gap_s if series.left else series.deadline
+        series.timer = self._reactor.call_at(until, lambda: self._next(series))
 
     def _send(self, address: Address, waiter: Waiter[int]) -> bytes:
         sock, raw = self._socket(address.version)
-        cookie = secrets.token_bytes(COOKIE)
+        cookie = self._cookie()
         self._sequence = (self._sequence + 1) & 0xFFFF
-        body = cookie + b"\0" * PADDING
-        packet = echo(address.version, self._ident, self._sequence, body, with_checksum=raw)
-        self._sent[cookie] = _Sent(address, self._reactor.now(), waiter)
+        packet = echo(address.version, self._ident, self._sequence, cookie + PADDING, with_checksum=raw)
+        text = str(address)
+        self._sent[cookie] = _Sent(text, self._reactor.now(), waiter)
         try:
-            sock.sendto(packet, (str(address), 0))
+            sock.sendto(packet, (text, 0))
         except BlockingIOError:
             # The send buffer is full; the next packet of the series may pass.
             return cookie
@@ -90,6 +108,13 @@ class Pinger:
             self._sent.pop(cookie, None)
             raise os_fault(error.errno or 0) from error
         return cookie
+
+    def _cookie(self) -> bytes:
+        """Random bytes that nobody else has seen, never the same twice."""
+        if not self._cookies:
+            drawn = secrets.token_bytes(COOKIES * COOKIE)
+            self._cookies = [drawn[at : at + COOKIE] for at in range(0, len(drawn), COOKIE)]
+        return self._cookies.pop()
 
     def _socket(self, version: int) -> tuple[socket.socket, bool]:
         if version not in self._sockets:
@@ -111,11 +136,11 @@ class Pinger:
             except OSError:
                 # An ICMP error for some earlier packet; its own deadline will tell.
                 continue
-            packet = data[(data[0] & 15) * 4 :] if has_header else data
-            if len(packet) < 8 + COOKIE or packet[0] != REPLY[version]:
+            start = (data[0] & 15) * 4 if has_header and data else 0
+            if len(data) < start + 8 + COOKIE or data[start] != REPLY[version]:
                 continue
-            sent = self._sent.get(packet[8 : 8 + COOKIE])
-            if sent is not None and str(sent.address) == sender[0].partition("%")[0]:
+            sent = self._sent.get(data[start + 8 : start + 8 + COOKIE])
+            if sent is not None and sent.address == sender[0].partition("%")[0]:
                 sent.waiter.resolve(int((self._reactor.now() - sent.at) * 1_000_000))
 
     def close(self) -> None:
@@ -148,16 +173,16 @@ def open_socket(version: int) -> tuple[socket.socket, bool]:
 
 def echo(version: int, ident: int, sequence: int, body: bytes, *, with_checksum: bool) -> bytes:
     """An echo request; the kernel fills in what it owns (checksums of datagram and IPv6 sockets)."""
-    head = struct.pack("!BBHHH", ECHO[version], 0, 0, ident, sequence)
-    if not with_checksum or version == 6:
-        return head + body
-    return head[:2] + struct.pack("!H", checksum(head + body)) + head[4:] + body
+    kind = ECHO[version]
+    seal = checksum(HEAD.pack(kind, 0, 0, ident, sequence) + body) if with_checksum and version == 4 else 0
+    return HEAD.pack(kind, 0, seal, ident, sequence) + body
 
 
 def checksum(data: bytes) -> int:
-    """The Internet checksum of RFC 1071."""
-    data += b"\0" * (len(data) % 2)
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    total = (total >> 16) + (total & 0xFFFF)
-    total += total >> 16
-    return ~total & 0xFFFF
+    """The Internet checksum of RFC 1071.
+
+    A sum with the carries added back is the remainder by 2^16 - 1, where zero is spelled as all ones unless
+    there is nothing but zeros.
+    """
+    total = int.from_bytes(data + b"\0" * (len(data) % 2), "big")
+    return 0xFFFF - (total % 0xFFFF or (0xFFFF if total else 0))

@@ -31,9 +31,6 @@ class Timer:
     def cancel(self) -> None:
         self.callback = None
 
-    def __lt__(self, other: "Timer") -> bool:
-        return self.when < other.when
-
 
 class Reactor:
     """Waits for sockets and instants and calls whoever asked. Only `wake` may be called by other threads."""
@@ -41,7 +38,9 @@ class Reactor:
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._handlers: dict[int, Handler] = {}
-        self._timers: list[Timer] = []
+        # By instant and number, so that no two are equal and the heap compares them without us.
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._count = 0
         self._last: list[Callable[[], None]] = []
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll.register(self._bell, READ)
@@ -84,7 +83,8 @@ class Reactor:
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
         timer = Timer(when, callback)
-        heapq.heappush(self._timers, timer)
+        self._count += 1
+        heapq.heappush(self._timers, (when, self._count, timer))
         return timer
 
     async def until(self, waiter: Waiter[Any], deadline: float) -> Any:
@@ -119,18 +119,19 @@ class Reactor:
                 # Left and not closed, or an event of this very turn that nobody waits for any more.
                 self._unregister(fd)
         now = self.now()
-        while self._timers and self._timers[0].when <= now:
-            if callback := heapq.heappop(self._timers).callback:
+        timers = self._timers
+        while timers and timers[0][0] <= now:
+            if callback := heapq.heappop(timers)[2].callback:
                 callback()
         for callback in self._last:
             callback()
 
     def _patience(self, timeout_s: float) -> float:
         timers = self._timers
-        while timers and timers[0].callback is None:
+        while timers and timers[0][2].callback is None:
             heapq.heappop(timers)
         if timers:
-            timeout_s = min(timeout_s, timers[0].when - self.now())
+            timeout_s = min(timeout_s, timers[0][0] - self.now())
         # Rounded up by a hair: epoll counts whole milliseconds and would turn idly before a timer is due.
         return max(0.0, timeout_s) and timeout_s + 0.0005
 

@@ -80,7 +80,7 @@ def test_a_reply_counts_only_with_our_cookie_and_from_the_right_address() -> Non
     pinger._send(HOME, mine)
     cookie = pinger._send(HOME, other)
     # The second one was sent elsewhere, as far as the book says: its reply comes from the wrong address.
-    pinger._sent[cookie] = icmp._Sent(ipaddress.ip_address("127.0.0.9"), 0.0, other)
+    pinger._sent[cookie] = icmp._Sent("127.0.0.9", 0.0, other)
     for _ in range(20):
         reactor.turn(0.02)
 
@@ -130,3 +130,31 @@ def test_a_socket_that_cannot_be_opened_is_said_so(monkeypatch: pytest.MonkeyPat
 
     with pytest.raises(NoIcmpError):
         open_socket(4)
+
+
+@pytest.mark.parametrize(
+    ("data", "sum_"), [(b"\x00\x00", 0xFFFF), (b"\xff\xff", 0), (b"\xff\xfe\x00\x01", 0), (b"\x01", 0xFEFF)]
+)
+def test_a_checksum_knows_both_zeros_of_rfc_1071(data: bytes, sum_: int) -> None:
+    assert checksum(data) == sum_
+
+
+@needs_icmp
+def test_a_late_reply_to_an_early_packet_ends_the_ping(monkeypatch: pytest.MonkeyPatch) -> None:
+    reactor = Reactor()
+    pinger = Pinger(reactor)
+    read, deaf = pinger._read, True
+    # Deaf until the second packet is out: the reply to the first one then comes late.
+    monkeypatch.setattr(pinger, "_read", lambda *said: None if deaf else read(*said))
+
+    task = Task(pinger.ping(HOME, reactor.now() + 5, 100))
+    while pinger._sequence < 2:
+        reactor.turn(0.02)
+    deaf = False
+    while not task.done:
+        reactor.turn(0.02)
+
+    assert 0 <= task.result() < 5_000_000
+    assert pinger._sent == {}
+    pinger.close()
+    reactor.close()
