@@ -47,8 +47,7 @@ class HttpFacts(NamedTuple):
     final_url: str
 
 
-@dataclass(frozen=True, slots=True)
-class DnsFacts:
+class DnsFacts(NamedTuple):
     """One resolver's answer; records are spelled as docs/decisions and the Dashmon contract 6.2 say."""
 
     rcode: str  # NOERROR, NXDOMAIN, SERVFAIL, REFUSED, TIMEOUT

@@ -1,8 +1,7 @@
 """DNS monitors: one question to every resolver of the plan, the worst answer counts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from typing import NamedTuple
 
 from apps.checks.engine.clock import Clock
 from apps.checks.engine.exchange import Server, ask_again
@@ -35,8 +34,7 @@ SENTENCES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Opinion:
+class Opinion(NamedTuple):
     """What one resolver said, and what that means."""
 
     resolver: str
@@ -49,8 +47,11 @@ async def check_dns(tools: Tools, plan: DnsPlan, clock: Clock) -> CheckResult:
     """Ask all resolvers at once; they all have to agree with the rule."""
     started_at = clock()
     name = question_name(plan.hostname, plan.record_type)
-    tasks = [Task(_ask(tools, plan, name, resolver)) for resolver in plan.resolvers]
-    opinions = [await task for task in tasks]
+    if len(plan.resolvers) == 1:
+        opinions = [await _ask(tools, plan, name, plan.resolvers[0])]
+    else:
+        tasks = [Task(_ask(tools, plan, name, resolver)) for resolver in plan.resolvers]
+        opinions = [await task for task in tasks]
     worst = max(opinions, key=_rank)
     slowest = max(opinion.elapsed_us for opinion in opinions)
     measured = Measured(
@@ -59,7 +60,7 @@ async def check_dns(tools: Tools, plan: DnsPlan, clock: Clock) -> CheckResult:
         Phases(dns_us=slowest, total_us=slowest),
         ttl_s=worst.facts.min_ttl_s,
     )
-    records = sorted({_spelled(plan.record_type, record) for record in worst.facts.records})
+    records = sorted({normalise_record(plan.record_type, record) for record in worst.facts.records})
     return conclude(
         measured,
         [worst.finding] if worst.finding else [],
@@ -76,12 +77,6 @@ def question_name(hostname: str, record_type: str) -> str:
         return ascii_name(hostname)
     except ForbiddenTargetError:
         return hostname
-
-
-@lru_cache(maxsize=8192)
-def _spelled(record_type: str, record: str) -> str:
-    """A record as the contract spells it; the same answers come back at every check."""
-    return normalise_record(record_type, record)
 
 
 def _rank(opinion: Opinion) -> int:
@@ -155,7 +150,7 @@ async def _by_https(tools: Tools, plan: DnsPlan, name: str, url: str) -> Message
             raise fetched.fault
         if fetched.fault is None and fetched.last is not None and fetched.last.status == 200:
             try:
-                return parse(fetched.last.body)
+                return parse(fetched.last.body, name, TYPES[plan.record_type])
             except MalformedError:
                 continue
     return None

@@ -1,10 +1,10 @@
 """One DNS question to one server: UDP with a fresh port and id, TCP when the answer does not fit."""
 
-import secrets
+import os
 import socket
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from apps.checks.engine.faults import Fault
 from apps.checks.engine.message import (
@@ -14,8 +14,9 @@ from apps.checks.engine.message import (
     Message,
     encode_query,
     parse,
+    plain_name,
 )
-from apps.checks.engine.reactor import READ, Reactor, TimedOutError
+from apps.checks.engine.reactor import Reactor, TimedOutError
 from apps.checks.engine.stream import Stream
 from apps.common.egress.addresses import Address
 
@@ -26,6 +27,10 @@ class Server:
 
     address: Address
     port: int = 53
+    where: tuple[str, int] = field(init=False, repr=False, compare=False)  # the same for a socket
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "where", (str(self.address), self.port))
 
 
 class UnansweredError(Exception):
@@ -43,16 +48,21 @@ async def ask(reactor: Reactor, server: Server, name: str, number: int, deadline
     return message
 
 
+def _new_id() -> int:
+    """Two bytes that nobody can guess."""
+    return int.from_bytes(os.urandom(2), "big")
+
+
 async def _by_udp(reactor: Reactor, server: Server, name: str, number: int, deadline: float, *, edns: bool) -> Message:
-    ident = secrets.randbelow(1 << 16)
+    ident = _new_id()
     family = socket.AF_INET if server.address.version == 4 else socket.AF_INET6
     with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
         try:
             # Connected: the kernel picks a random port and drops what others send to it.
-            sock.connect((str(server.address), server.port))
+            sock.connect(server.where)
             sock.send(encode_query(ident, name, number, edns=edns))
             while True:
-                await reactor.ready(sock.fileno(), READ, deadline)
+                await reactor.readable(sock.fileno(), deadline)
                 message = _accepted(sock.recv(65535), ident, name, number)
                 if message is not None:
                     return message
@@ -61,7 +71,7 @@ async def _by_udp(reactor: Reactor, server: Server, name: str, number: int, dead
 
 
 async def _by_tcp(reactor: Reactor, server: Server, name: str, number: int, deadline: float) -> Message:
-    ident = secrets.randbelow(1 << 16)
+    ident = _new_id()
     query = encode_query(ident, name, number)
     try:
         stream = await Stream.open(reactor, server.address, server.port, deadline)
@@ -83,10 +93,10 @@ async def _by_tcp(reactor: Reactor, server: Server, name: str, number: int, dead
 def _accepted(data: bytes, ident: int, name: str, number: int) -> Message | None:
     """The message when it answers this very question; None for a stray or forged one."""
     try:
-        message = parse(data)
+        message = parse(data, name, number)
     except MalformedError:
         return None
-    asked = (name.rstrip(".").lower(), number)
+    asked = (plain_name(name), number)
     # Some servers leave the question out of a refusal; the id and the connected port still bind it.
     if message.id != ident or message.question not in {asked, None}:
         return None

@@ -42,20 +42,26 @@ class HostProbe:
     async def addresses(self, host: str, port: int | None) -> tuple[Address, ...]:
         """Allowed addresses of a host; Fault when there is none."""
         started = self.tools.reactor.now()
-        resolver = self.tools.resolver
         try:
-            parsed = parse_host(host)
-            known = resolver.known(parsed, port, family="auto")
-            return known or await resolver.addresses(parsed, port, family="auto", deadline=self.budget.deadline)
+            deadline = self.budget.deadline
+            return await self.tools.resolver.addresses(parse_host(host), port, family="auto", deadline=deadline)
         except ForbiddenTargetError as error:
             raise blocked(error.message) from error
         finally:
             self.dns_us = self._since(started)
 
+    def known(self, host: str, port: int | None) -> tuple[Address, ...]:
+        """The same for a host that needs no look-up, none of any other."""
+        self.dns_us = 0
+        try:
+            return self.tools.resolver.known(parse_host(host), port, family="auto")
+        except ForbiddenTargetError as error:
+            raise blocked(error.message) from error
+
     async def connect(self, host: str, port: int) -> Stream:
         """The first address that takes the connection; its place is held until `hang_up`."""
         fault: Fault | None = None
-        for address in tried(await self.addresses(host, port)):
+        for address in tried(self.known(host, port) or await self.addresses(host, port)):
             self._held = await self.tools.places.take(address)
             self.budget.grant(self._held.waited_s)
             started = self.tools.reactor.now()
@@ -85,7 +91,7 @@ class HostProbe:
 
     async def ping(self, pinger: Pinger, host: str, deadline: float, packets: int) -> None:
         """One reply is enough; Fault or NoIcmpError otherwise."""
-        address = (await self.addresses(host, None))[0]
+        address = (self.known(host, None) or await self.addresses(host, None))[0]
         self.ttfb_us = await pinger.ping(address, deadline, packets)
 
     @property

@@ -8,7 +8,8 @@ import ipaddress
 import socket
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 TYPES: Mapping[str, int] = {
     "A": 1,
@@ -29,22 +30,25 @@ QUERY_FLAGS = 0x0120  # recursion desired; AD set, so that a validating resolver
 UDP_SIZE = 1232  # the size that passes everywhere unfragmented (DNS flag day 2020)
 OPT = b"\x00" + struct.pack("!HHIH", 41, UDP_SIZE, 0, 0)
 MAX_POINTERS = 64
+QUESTIONS_KEPT = 16_384  # as bytes: the same ones are asked at every check
+HEAD = struct.Struct("!HHHHHH")
+ONE = b"\x00\x01"
+FIRST_NAME = b"\xc0\x0c"  # a pointer to the name of the first question
+RECORD = struct.Struct("!HHIH")
 
 
 class MalformedError(ValueError):
     """Bytes that are no DNS message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     name: str
     type: int
     ttl_s: int
     text: str  # as contract Dashmon 6.2 spells it; TXT still in its quotes
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """An answer: what was asked, how it went, and the records of the answer section."""
 
     id: int
@@ -61,6 +65,8 @@ class Message:
 
     def records(self, number: int) -> tuple[Record, ...]:
         """Records of one type, duplicates removed, in the order they came."""
+        if len(self.answers) == 1:
+            return self.answers if self.answers[0].type == number else ()
         seen = {record.text: record for record in reversed(self.answers) if record.type == number}
         return tuple(reversed(seen.values()))
 
@@ -78,8 +84,18 @@ def encode_name(name: str) -> bytes:
 
 def encode_query(ident: int, name: str, number: int, *, edns: bool = True) -> bytes:
     """One question of class IN."""
-    head = struct.pack("!HHHHHH", ident, QUERY_FLAGS, 1, 0, 0, int(edns))
-    return head + encode_name(name) + struct.pack("!HH", number, IN) + (OPT if edns else b"")
+    return HEAD.pack(ident, QUERY_FLAGS, 1, 0, 0, int(edns)) + question(name, number) + (OPT if edns else b"")
+
+
+@lru_cache(maxsize=QUESTIONS_KEPT)
+def question(name: str, number: int) -> bytes:
+    """The question section; ValueError for what is no domain name."""
+    return encode_name(name) + struct.pack("!HH", number, IN)
+
+
+def plain_name(name: str) -> str:
+    """A name as answers are read: in lower case, without its final dot."""
+    return name.rstrip(".").lower()
 
 
 def reverse_name(host: str) -> str:
@@ -90,10 +106,16 @@ def reverse_name(host: str) -> str:
         return host
 
 
-def parse(data: bytes) -> Message:
-    """Read an answer; MalformedError for anything else."""
+def parse(data: bytes, name: str | None = None, number: int = 0) -> Message:
+    """Read an answer; MalformedError for anything else.
+
+    Who says what was asked saves reading it letter by letter: servers repeat a question byte by byte.
+    """
     try:
-        return _Reader(data).message()
+        reader = _Reader(data)
+        if name is not None and data[4:6] == ONE and data.startswith(asked := question(name, number), HEAD.size):
+            reader.repeated(plain_name(name), number, len(asked))
+        return reader.message()
     except (struct.error, IndexError, ValueError, OSError) as error:
         raise MalformedError(str(error)) from error
 
@@ -101,26 +123,30 @@ def parse(data: bytes) -> Message:
 class _Reader:
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self.at = 0
+        self.at = HEAD.size
+        self.question: tuple[str, int] | None = None
+
+    def repeated(self, name: str, number: int, length: int) -> None:
+        """The question is known already, and takes so many bytes."""
+        self.question = (name, number)
+        self.at += length
 
     def message(self) -> Message:
-        ident, flags, questions, answers, _, _ = struct.unpack_from("!HHHHHH", self.data)
+        ident, flags, questions, answers, _, _ = HEAD.unpack_from(self.data)
         if not flags & 0x8000:
             raise MalformedError("a question, not an answer")
-        self.at = 12
-        question = None
-        for _ in range(questions):
+        for _ in range(questions if self.at == HEAD.size else 0):
             name, number = self.name(), self.short()
             self.at += 2
-            question = question or (name, number)
+            self.question = self.question or (name, number)
         truncated = bool(flags & 0x0200)
         # A truncated answer may end anywhere; it is asked again by TCP and not read here.
         records = () if truncated else tuple(self.record() for _ in range(answers))
-        return Message(ident, flags & 15, truncated, bool(flags & 0x0020), question, records)
+        return Message(ident, flags & 15, truncated, bool(flags & 0x0020), self.question, records)
 
     def record(self) -> Record:
         name = self.name()
-        number, _, ttl_s, length = struct.unpack_from("!HHIH", self.data, self.at)
+        number, _, ttl_s, length = RECORD.unpack_from(self.data, self.at)
         self.at += 10
         end = self.at + length
         if end > len(self.data):
@@ -138,6 +164,9 @@ class _Reader:
 
     def name(self) -> str:
         """A name in lower case without final dot, compression pointers followed."""
+        if self.question is not None and self.data.startswith(FIRST_NAME, self.at):
+            self.at += 2
+            return self.question[0]
         labels: list[str] = []
         at, after, jumps = self.at, -1, 0
         while length := self.data[at]:

@@ -5,9 +5,8 @@ import os
 import select
 import time
 from collections.abc import Callable
-from typing import Any
 
-from apps.checks.engine.flow import Waiter
+from apps.checks.engine.flow import T, Waiter
 
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
@@ -87,25 +86,30 @@ class Reactor:
         heapq.heappush(self._timers, (when, self._count, timer))
         return timer
 
-    async def until(self, waiter: Waiter[Any], deadline: float) -> Any:
-        """What the waiter brings, or TimedOutError at the deadline."""
+    def until(self, waiter: Waiter[T], deadline: float) -> Waiter[T]:
+        """The same waiter, which fails with TimedOutError at the deadline; it is for one caller."""
         if not waiter.done:
             timer = self.call_at(deadline, lambda: waiter.fail(TimedOutError()))
-            try:
-                return await waiter
-            finally:
-                timer.cancel()
-        return waiter.result()
+            waiter.then(timer.cancel)
+        return waiter
 
     async def ready(self, fd: int, events: int, deadline: float) -> int:
         """The events a descriptor is ready for, errors included; TimedOutError at the deadline."""
         waiter: Waiter[int] = Waiter()
         self.watch(fd, events, lambda _, happened: waiter.resolve(happened))
         try:
-            happened: int = await self.until(waiter, deadline)
-            return happened
+            return await self.until(waiter, deadline)
         finally:
             self.forget(fd)
+
+    async def readable(self, fd: int, deadline: float) -> None:
+        """Something to read, or TimedOutError; for a descriptor that is closed next, which the kernel then forgets."""
+        waiter: Waiter[None] = Waiter()
+        self.watch(fd, READ, lambda *_: waiter.resolve(None))
+        try:
+            await self.until(waiter, deadline)
+        finally:
+            self.leave(fd)
 
     def turn(self, timeout_s: float) -> None:
         """Wait once, at most so long, and call everyone whose event or instant has come."""

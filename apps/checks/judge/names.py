@@ -3,19 +3,19 @@
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from apps.checks.types import DnsFacts, Status
 
 _QUOTED_ONLY = re.compile(r'\s*"(?:[^"\\]|\\.)*"(?:\s*"(?:[^"\\]|\\.)*")*\s*', re.DOTALL)
 _CHUNK = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPE = re.compile(rb"\\([0-9]{3}|.)", re.DOTALL)
+ADDRESSES_KEPT = 16_384  # spellings: the same answers come back at every check
 _UNANSWERED = {"SERVFAIL": "servfail", "REFUSED": "refused", "TIMEOUT": "timeout"}
 
 
-@dataclass(frozen=True, slots=True)
-class DnsVerdict:
+class DnsVerdict(NamedTuple):
     """Status and the reason it is not up: nxdomain, no_answer, mismatch, ttl_out_of_range ... or None."""
 
     status: Status
@@ -83,6 +83,7 @@ def normalise_record(record_type: str, text: str) -> str:
     return normalise(text) if normalise else text.strip()
 
 
+@lru_cache(maxsize=ADDRESSES_KEPT)
 def _address(text: str) -> str:
     trimmed = text.strip()
     try:

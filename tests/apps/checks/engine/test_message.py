@@ -112,3 +112,20 @@ def test_a_damaged_answer_is_malformed_and_nothing_worse(data: st.DataObject) ->
     wire[data.draw(st.integers(0, len(wire) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(MalformedError):
         parse(bytes(wire[: data.draw(st.integers(0, len(wire)))]))
+
+
+@given(st.sampled_from(["example.com", "Shop.Example.com.", "a.b"]), st.sampled_from(["A", "MX", "SOA"]))
+def test_who_says_what_was_asked_reads_the_same(name: str, kind: str) -> None:
+    record = {"A": "192.0.2.1", "MX": f"10 {name.rstrip('.')}.", "SOA": f"{name.rstrip('.')}. r. 1 2 3 4 5"}[kind]
+    data = answer(f"{name.rstrip('.')}.", kind, record)
+
+    assert parse(data, name, TYPES[kind]) == parse(data)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("example.org", "A"), ("example.com", "AAAA")])
+def test_a_question_that_was_not_ours_is_read_as_it_stands(name: str, kind: str) -> None:
+    data = answer("example.com.", "A", "192.0.2.1")
+
+    assert parse(data, name, TYPES[kind]).question == ("example.com", TYPES["A"])
+    assert _accepted(data, 7, name, TYPES[kind]) is None
+    assert _accepted(data, 7, "EXAMPLE.com", TYPES["A"]) == parse(data)

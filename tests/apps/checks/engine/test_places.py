@@ -76,14 +76,14 @@ def test_a_probe_that_waits_for_its_target_holds_up_nobody(reactor: Reactor, mon
 
 def test_a_deadline_ends_the_waiting_and_a_late_answer_is_ignored(reactor: Reactor) -> None:
     waiter: Waiter[int] = Waiter()
-    task = Task(reactor.until(waiter, reactor.now() + 0.01))
+    limited = reactor.until(waiter, reactor.now() + 0.01)
 
-    while not task.done:
+    while not limited.done:
         reactor.turn(1)
     waiter.resolve(1)
 
     with pytest.raises(TimedOutError):
-        task.result()
+        limited.result()
 
 
 def test_a_cancelled_task_runs_its_last_words_and_calls_nobody() -> None:
