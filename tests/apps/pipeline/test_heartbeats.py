@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.alerts import services as alerts
 from apps.alerts.conditions import Condition
@@ -278,3 +280,17 @@ def test_many_signals_at_once_are_told_one_after_the_other(project, now) -> None
     ]
     assert [ping.device_id for ping in HeartbeatPing.objects.order_by("pk")].count(first.pk) == 3
     assert set(DeviceState.objects.values_list("state", flat=True)) == {"down"}
+
+
+def test_calm_signals_cost_as_many_statements_as_one_does(project, now) -> None:
+    jobs = [make_heartbeat(project, now=now) for _ in range(8)]
+    for job in jobs:
+        beat(job, now)
+
+    def statements(count: int, at) -> int:
+        sent = [SentSignal(job.pk, Signal(at=at, kind="success", duration_ms=20)) for job in jobs[:count]]
+        with CaptureQueriesContext(connection) as seen:
+            submit_heartbeats(sent=sent, now=at)
+        return len(seen)
+
+    assert statements(1, now + MINUTE) == statements(8, now + 2 * MINUTE)
