@@ -24,6 +24,9 @@ from apps.tokens.selectors import KnownKey, Sent, keys_of_agents
 from apps.workspaces.models import Workspace
 from apps.workspaces.selectors import default_workspace
 
+# Two minutes' worth of what one secret may send, at one instant, a millisecond each.
+CROWD_MS = 2 * 600
+
 
 @dataclass(frozen=True, slots=True)
 class SentReport:
@@ -128,22 +131,27 @@ def _first_sent(facts: Sequence[NodeFact]) -> list[NodeFact]:
         refs.setdefault(fact.workspace_id, set()).add(Ref("node", fact.node_id))
     newest = newest_details(refs)
     told = {(ref.id, str(detail.get("observed"))) for (_, ref), (_, detail) in newest.items()}
-    taken = {(ref.id, ts) for (_, ref), (ts, _) in newest.items()}
+    last = {ref.id: ts for (_, ref), (ts, _) in newest.items()}
     fresh = []
     for fact in facts:
         key = (fact.node_id, stamp_of(fact.report))
         if key not in told:
-            fresh.append(_apart(fact, taken))
+            fresh.append(_apart(fact, last))
         told.add(key)
     return fresh
 
 
-def _apart(fact: NodeFact, taken: set[tuple[int, int]]) -> NodeFact:
-    # One instant has one row in history, so two reports of one millisecond are told one after the other.
+def _apart(fact: NodeFact, last: dict[int, int]) -> NodeFact:
+    """The report after the node's last one: one instant has one row in history, and reports may share a millisecond.
+
+    Those that did were told at later ones, which the next may meet. Further ahead than that the last one came of a
+    clock that was wrong, and the report stays where it is.
+    """
     ts = epoch_ms(fact.at)
-    while (fact.node_id, ts) in taken:
-        ts += 1
-    taken.add((fact.node_id, ts))
+    before = last.get(fact.node_id, ts - 1)
+    if 0 <= before - ts < CROWD_MS:
+        ts = before + 1
+    last[fact.node_id] = ts
     return fact if ts == epoch_ms(fact.at) else replace(fact, at=from_epoch_ms(ts))
 
 
