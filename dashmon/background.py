@@ -46,7 +46,7 @@ class Runner(Protocol):
 
 def mode() -> Mode:
     """How the background runs here: not at all with REDIS_URL, else as DASHMON_BACKGROUND says or by the load."""
-    if settings.REDIS_URL:
+    if settings.REDIS_URL or settings.BACKGROUND == "off":
         return "off"
     if settings.BACKGROUND in {"thread", "process"}:
         return "process" if settings.BACKGROUND == "process" else "thread"

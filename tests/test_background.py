@@ -76,6 +76,7 @@ def background_threads() -> list[str]:
         (("", "auto", 2, 201), "process"),
         (("", "thread", 8, 5000), "thread"),
         (("", "process", 1, 0), "process"),
+        (("", "off", 2, 5000), "off"),
         (("redis://x", "process", 8, 5000), "off"),
     ],
 )
