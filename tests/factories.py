@@ -6,13 +6,15 @@ from typing import Any
 
 from apps.accounts.models import User
 from apps.accounts.verification import vouch_for
+from apps.common.ids import digest
 from apps.devices.models import Device
 from apps.devices.services import Options, create_device
 from apps.devices.targets import describe
 from apps.operations.sign_up import open_workspace
 from apps.projects.models import Project
 from apps.projects.services import create_project, set_scope
-from apps.tokens.models import ApiToken
+from apps.tokens.models import AgentKey, ApiToken
+from apps.tokens.selectors import KnownKey, Sent, keys_of_agents
 from apps.tokens.services import create_api_token
 from apps.workspaces.models import Membership, Workspace
 from apps.workspaces.services import add_seat
@@ -81,3 +83,9 @@ def make_token(
         now=now,
         enforce_plan=False,
     )
+
+
+def key_with(secret: str) -> KnownKey | None:
+    """Whose key of a device this is, as its job is known by it on the host of all workspaces."""
+    sender = Sent(digest(secret))
+    return keys_of_agents([sender], subject=AgentKey.Subject.DEVICE, default_workspace=None, now=NOW).get(sender)

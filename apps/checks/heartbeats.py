@@ -1,7 +1,7 @@
 """The heartbeat receiver behind its URL, and the sweep that finds jobs that kept silent (contract Dashmon 6.3)."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from apps.devices.heartbeat import Signal
 from apps.devices.models import Device
 from apps.pipeline.heartbeats import Heard, SentSignal, submit_heartbeats, sweep_heartbeats
 from apps.tokens.models import AgentKey
-from apps.tokens.selectors import GeneratedKey, keys_by_secrets
+from apps.tokens.selectors import Sent, keys_of_agents
 from apps.workspaces.plans import effective_plan
 
 PER_SECOND = 1.0  # 60 a minute and token
@@ -22,8 +22,8 @@ BURST = 120
 # No sweep for this long: jobs could not be heard, so nobody is called down by the first sweep after it.
 OUTAGE_S = 30
 SWEPT = "heartbeats:swept"
-DEVICE = ("workspace_id", "pk", "pause_reason")
-PREMIUM = Device.PauseReason.PREMIUM
+PLAN = ("workspace__plan", "workspace__plan_status", "workspace__premium_until")
+FACTS = ("workspace_id", "pk", "pause_reason", *PLAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +41,27 @@ class Received:
     retry_after_s: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A signal, the token it came with, and the workspace on whose own host; None on the host of all of them."""
+class Beat(NamedTuple):
+    """A signal and the token that it came with."""
 
-    token: str
+    sender: Sent
     signal: Signal
-    slug: str | None = None
 
 
-def receive(*, sent: Sequence[Sent], now: datetime) -> list[Received | None]:
+def receive(*, beats: Sequence[Beat], now: datetime) -> list[Received | None]:
     """Take signals for the heartbeats of their tokens; None where there is no such token.
 
     Everything is committed when this returns, unless the caller holds a transaction. A sender beyond 60 a minute
     (burst 120) still moves its heartbeat, so an eager job is never called down, but leaves no row in the log.
     """
-    known = _known(keys_by_secrets({each.token for each in sent}), now=now)
-    meant = [_meant(each, known) for each in sent]
-    answers = [_lapsed(each) if its and its.is_lapsed else None for each, its in zip(sent, meant, strict=True)]
+    known = _known({beat.sender for beat in beats}, now=now)
+    meant = [known.get(beat.sender) for beat in beats]
+    answers = [_lapsed(beat) if its and its.is_lapsed else None for beat, its in zip(beats, meant, strict=True)]
     numbers = [number for number, its in enumerate(meant) if its and not its.is_lapsed]
     devices = [its.device_id for its in meant if its and not its.is_lapsed]
     waits = _waits(devices, now=now)
     signals = [
-        SentSignal(device, sent[number].signal, keep=not wait_s)
+        SentSignal(device, beats[number].signal, keep=not wait_s)
         for number, device, wait_s in zip(numbers, devices, waits, strict=True)
     ]
     for number, heard, wait_s in zip(numbers, submit_heartbeats(sent=signals, now=now), waits, strict=True):
@@ -73,36 +71,27 @@ def receive(*, sent: Sequence[Sent], now: datetime) -> list[Received | None]:
 
 class _Known(NamedTuple):
     device_id: int
-    slug: str
     is_lapsed: bool
 
 
-def _known(keys: Mapping[str, GeneratedKey], *, now: datetime) -> dict[str, _Known]:
-    """The heartbeats of keys, by token: those of open workspaces, and whether their plan allows them."""
-    wanted = {token: key for token, key in keys.items() if key.subject == AgentKey.Subject.DEVICE}
-    pks = {key.subject_id for key in wanted.values()}
-    found = Device.objects.filter(Among("pk", pks), kind=Device.Kind.HEARTBEAT)
-    reasons = {(workspace, pk): reason for workspace, pk, reason in found.values_list(*DEVICE)}
+def _known(senders: Collection[Sent], *, now: datetime) -> dict[Sent, _Known]:
+    """The heartbeats of tokens, those of open workspaces, and whether their plan does not allow them."""
+    keys = keys_of_agents(senders, subject=AgentKey.Subject.DEVICE, default_workspace=None, now=now)
+    found = Device.objects.filter(Among("pk", {key.subject_id for key in keys.values()}), kind=Device.Kind.HEARTBEAT)
+    lapsed = {
+        (workspace, pk): reason == Device.PauseReason.PREMIUM
+        or effective_plan(plan=plan, status=status, premium_until=until, now=now) == "free"
+        for workspace, pk, reason, plan, status, until in found.values_list(*FACTS)
+    }
     return {
-        token: _Known(key.subject_id, key.slug, reasons[at] == PREMIUM or _is_free(key, now=now))
-        for token, key in wanted.items()
-        if (at := (key.workspace_id, key.subject_id)) in reasons
+        sender: _Known(key.subject_id, lapsed[at])
+        for sender, key in keys.items()
+        if (at := (key.workspace_id, key.subject_id)) in lapsed
     }
 
 
-def _is_free(key: GeneratedKey, *, now: datetime) -> bool:
-    plan = effective_plan(plan=key.plan, status=key.plan_status, premium_until=key.premium_until, now=now)
-    return plan == "free"
-
-
-def _meant(sent: Sent, keys: Mapping[str, _Known]) -> _Known | None:
-    """On a workspace's own host only its own heartbeats are known."""
-    known = keys.get(sent.token)
-    return None if known is None or sent.slug not in {None, known.slug} else known
-
-
-def _lapsed(sent: Sent) -> Received:
-    return Received(recorded=False, received_at=sent.signal.at, reason="premium_required")
+def _lapsed(beat: Beat) -> Received:
+    return Received(recorded=False, received_at=beat.signal.at, reason="premium_required")
 
 
 def _received(heard: Heard | None, wait_s: float) -> Received | None:

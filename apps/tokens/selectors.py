@@ -66,33 +66,6 @@ def keys_of(*, workspace: Workspace | int, subject: AgentKey.Subject, subject_id
     return {key.subject_id: key.secret for key in keys}
 
 
-class GeneratedKey(NamedTuple):
-    """Whose key it is, and what its workspace has paid for."""
-
-    subject: str
-    subject_id: int
-    workspace_id: int
-    slug: str
-    plan: str
-    plan_status: str
-    premium_until: datetime | None
-
-
-GENERATED = (
-    "subject",
-    "subject_id",
-    "workspace_id",
-    *(f"workspace__{name}" for name in ("slug", "plan", "plan_status", "premium_until")),
-)
-
-
-def keys_by_secrets(raw: Collection[str]) -> dict[str, GeneratedKey]:
-    """Whose keys in force these are, in whichever open workspace: generated keys are unguessable and unique."""
-    texts = {digest(each): each for each in raw}
-    keys = AgentKey.objects.filter(_in_force(), generated=True, workspace__closed_at__isnull=True, hash__in=texts)
-    return {texts[text]: GeneratedKey._make(facts) for text, *facts in keys.values_list("hash", *GENERATED)}
-
-
 def key_of_agent(
     raw: str, *, subject: AgentKey.Subject, workspace: int | None, default_workspace: int | None, now: datetime
 ) -> AgentKey | None:

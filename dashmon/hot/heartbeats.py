@@ -14,11 +14,13 @@ from django.utils import timezone
 
 from apps.api.dashmon.errors import ApiError, answer, understood
 from apps.api.dashmon.signals import ALWAYS, METHODS, prefers_text, told
-from apps.checks.heartbeats import Received, Sent, receive
+from apps.checks.heartbeats import Beat, Received, receive
 from apps.common import counters
 from apps.common.errors import DomainError
+from apps.common.ids import digest
 from apps.common.limits import TooManyCallsError
 from apps.devices.heartbeat import Signal, read_json, read_signal
+from apps.tokens.selectors import Sent
 from dashmon.hot.committer import Committer, UnavailableError
 from dashmon.hot.wire import Answer, Call, Reader
 
@@ -46,7 +48,8 @@ class Heartbeats:
             body = await reader.small(SMALL)
             if body is None:
                 return None
-            received = await self._received(Sent(token, _signal(call, rest, body, now=now), call.slug), len(body))
+            beat = Beat(Sent(digest(token), call.slug), _signal(call, rest, body, now=now))
+            received = await self._received(beat, len(body))
             status, facts = told(received)
         except TimeoutError:
             return _refusal(call, ApiError("validation_error", "The body took too long."), (b"connection", b"close"))
@@ -55,9 +58,9 @@ class Heartbeats:
         counters.count("ingest_accepted/heartbeat")
         return _told(call, status, facts)
 
-    async def _received(self, sent: Sent, size: int) -> Received:
+    async def _received(self, beat: Beat, size: int) -> Received:
         try:
-            received: Received | None = await self._committer.commit(write_signals, sent, size=size)
+            received: Received | None = await self._committer.commit(write_signals, beat, size=size)
         except UnavailableError:
             raise ApiError("db_unavailable", "The database is not available.") from None
         if received is None:
@@ -65,8 +68,8 @@ class Heartbeats:
         return received
 
 
-def write_signals(sent: Sequence[Sent], now: datetime) -> Sequence[Received | None]:
-    return receive(sent=sent, now=now)
+def write_signals(beats: Sequence[Beat], now: datetime) -> Sequence[Received | None]:
+    return receive(beats=beats, now=now)
 
 
 def _signal(call: Call, rest: str, body: bytes, *, now: datetime) -> Signal:

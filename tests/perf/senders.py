@@ -37,9 +37,11 @@ def heartbeats() -> dict[str, Any]:
     """Heartbeats with tokens of their own."""
     from django.utils import timezone
 
-    from apps.checks.heartbeats import Sent, receive
+    from apps.checks.heartbeats import Beat, receive
+    from apps.common.ids import digest
     from apps.devices.heartbeat import read_signal
     from apps.devices.services import renew_heartbeat_token
+    from apps.tokens.selectors import Sent
     from tests import factories
 
     now, tokens = timezone.now(), list[str]()
@@ -50,7 +52,7 @@ def heartbeats() -> dict[str, Any]:
         token = renew_heartbeat_token(device=device, now=now)
         # The first signal of a job changes its state, which is another matter; what is measured is any later one.
         signal = read_signal(at=now, path_parts=[], json_body=None, query={}, method="POST", body=b"")
-        receive(sent=[Sent(token, signal)], now=now)
+        receive(beats=[Beat(Sent(digest(token)), signal)], now=now)
         tokens.append(token)
     return {"requests": [[f"/ping/{token}", ""] for token in tokens], "body": "{}"}
 

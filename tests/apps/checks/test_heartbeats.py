@@ -4,18 +4,20 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from apps.checks.heartbeats import BURST, Received, Sent, receive, sweep
+from apps.checks.heartbeats import BURST, Beat, Received, receive, sweep
+from apps.common.ids import digest
 from apps.devices.heartbeat import Signal
 from apps.devices.models import Device, DeviceState
 from apps.devices.services import renew_heartbeat_token
 from apps.metrics.models import HeartbeatPing
+from apps.tokens.selectors import Sent
 from apps.workspaces.models import Workspace
 
 SECOND = timedelta(seconds=1)
 
 
 def heard(token: str, signal: Signal, *, now: datetime) -> Received | None:
-    return receive(sent=[Sent(token, signal)], now=now)[0]
+    return receive(beats=[Beat(Sent(digest(token)), signal)], now=now)[0]
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ from apps.devices import services
 from apps.devices.models import Device
 from apps.projects.models import Project
 from apps.tokens.models import AgentKey
-from apps.tokens.selectors import keys_by_secrets
 from tests.apps.devices.making import LATER, create
-from tests.factories import NOW, make_project, make_workspace
+from tests.factories import NOW, key_with, make_project, make_workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -80,8 +79,8 @@ def test_a_fresh_heartbeat_token_ends_the_old_one(project: Project) -> None:
 
     new = services.renew_heartbeat_token(device=device, now=NOW)
 
-    assert keys_by_secrets([old]).get(old) is None
-    assert keys_by_secrets([new]).get(new) is not None
+    assert key_with(old) is None
+    assert key_with(new) is not None
 
 
 def test_the_fullest_project_is_what_counts(project: Project) -> None:

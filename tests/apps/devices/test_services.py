@@ -15,10 +15,10 @@ from apps.devices.services import Options
 from apps.devices.targets import describe
 from apps.projects.models import Project
 from apps.tokens.models import AgentKey
-from apps.tokens.selectors import key_of, keys_by_secrets
+from apps.tokens.selectors import key_of
 from apps.workspaces.models import Workspace
 from tests.apps.devices.making import LATER, create, described, update
-from tests.factories import NOW, make_device, make_project, make_seat, make_workspace
+from tests.factories import NOW, key_with, make_device, make_project, make_seat, make_workspace
 from tests.together import at_once
 
 pytestmark = pytest.mark.django_db
@@ -212,7 +212,7 @@ def test_a_token_comes_with_the_heartbeat_and_goes_with_it(project: Project) -> 
     assert AgentKey.objects.get().secret == key.secret
     update(device, "http")
 
-    assert keys_by_secrets([key.secret]).get(key.secret) is None
+    assert key_with(key.secret) is None
     assert Device.objects.get().enabled
 
 

@@ -8,9 +8,9 @@ from apps.common.errors import InvalidInputError, PlanLimitError
 from apps.common.ids import digest
 from apps.tokens import services
 from apps.tokens.models import AgentKey, ApiToken
-from apps.tokens.selectors import key_of, keys_by_secrets, token_by_secret, tokens_of
+from apps.tokens.selectors import key_of, token_by_secret, tokens_of
 from apps.workspaces.models import Workspace
-from tests.factories import NOW, make_seat, make_workspace
+from tests.factories import NOW, key_with, make_seat, make_workspace
 from tests.together import at_once
 
 pytestmark = pytest.mark.django_db
@@ -151,7 +151,7 @@ def test_an_unknown_secret_finds_nothing(raw: str) -> None:
     make(make_workspace())
 
     assert token_by_secret(raw) is None
-    assert keys_by_secrets([raw]).get(raw) is None
+    assert key_with(raw) is None
 
 
 def test_a_renewed_key_replaces_the_old_one_at_once() -> None:
@@ -160,10 +160,11 @@ def test_a_renewed_key_replaces_the_old_one_at_once() -> None:
     new = renew(workspace)
 
     assert old != new
-    assert keys_by_secrets([old]).get(old) is None
+    assert key_with(old) is None
     key = key_of(workspace=workspace, subject=DEVICE, subject_id=7)
     assert key is not None
-    known = keys_by_secrets([new])[new]
+    known = key_with(new)
+    assert known is not None
     assert (key.secret, known.subject_id, known.workspace_id) == (new, key.subject_id, key.workspace_id)
     assert AgentKey.objects.count() == 1
 
@@ -175,9 +176,9 @@ def test_keys_of_other_subjects_and_workspaces_are_left_alone() -> None:
 
     services.drop_agent_key(workspace=ours, subject=DEVICE, subject_id=7)
 
-    assert keys_by_secrets([dropped]).get(dropped) is None
+    assert key_with(dropped) is None
     assert key_of(workspace=ours, subject=DEVICE, subject_id=7) is None
-    assert all(keys_by_secrets([raw]).get(raw) for raw in kept)
+    assert all(key_with(raw) for raw in kept)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -187,7 +188,7 @@ def test_of_two_renewals_at_once_the_later_key_is_in_force() -> None:
     made = at_once(lambda: renew(workspace), lambda: renew(workspace))
 
     assert all(isinstance(raw, str) for raw in made), made
-    assert sum(keys_by_secrets([str(raw)]).get(str(raw)) is not None for raw in made) == 1
+    assert sum(key_with(str(raw)) is not None for raw in made) == 1
 
 
 @pytest.mark.django_db(transaction=True)

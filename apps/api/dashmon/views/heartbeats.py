@@ -16,11 +16,13 @@ from apps.api.dashmon.serializers.heartbeats import SignalAnswer
 from apps.api.dashmon.serializers.rows import spelled
 from apps.api.dashmon.views.base import ApiView
 from apps.api.dashmon.views.cross_origin import CrossOriginView
-from apps.checks.heartbeats import Received, Sent, receive
+from apps.checks.heartbeats import Beat, Received, receive
 from apps.common.errors import UnsupportedError
+from apps.common.ids import digest
 from apps.devices.heartbeat import read_json, read_signal
 from apps.devices.models import Device
 from apps.metrics.selectors import count_pings, pings
+from apps.tokens.selectors import Sent
 
 # More than is kept: half a JSON document would say nothing, and a reported failure would count as a success.
 MOST_READ = 1 << 20
@@ -55,7 +57,7 @@ class HeartbeatReceiverView(CrossOriginView):
             method=plain.method or "POST",
             body=body,
         )
-        received = receive(sent=[Sent(token, signal, host_slug(plain))], now=self.now)[0]
+        received = receive(beats=[Beat(Sent(digest(token), host_slug(plain)), signal)], now=self.now)[0]
         if received is None:
             raise ApiError("not_found", "Not found")
         return _answered(plain, received)
