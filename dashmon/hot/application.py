@@ -29,7 +29,7 @@ class HotPaths:
             return
         reader = Reader(receive)
         try:
-            answer = await self._answer(call, reader, receive)
+            answer = await self._answer(call, reader)
         except GoneError:
             return
         if answer is None:
@@ -37,9 +37,9 @@ class HotPaths:
         else:
             await send_answer(call, answer, send)
 
-    async def _answer(self, call: Call, reader: Reader, receive: Receive) -> Answer | None:
+    async def _answer(self, call: Call, reader: Reader) -> Answer | None:
         if call.path.removesuffix("/") in nodes.PATHS:
-            return await self._nodes.answer(call, receive)
+            return await self._nodes.answer(call, reader)
         return await self._heartbeats.answer(call, reader)
 
     def close(self) -> None:

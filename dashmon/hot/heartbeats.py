@@ -45,7 +45,7 @@ class Heartbeats:
         token, rest = place.groups("")
         now = timezone.now()
         try:
-            body = await reader.small(SMALL)
+            body = await reader.whole(SMALL)
             if body is None:
                 return None
             beat = Beat(Sent(digest(token), call.slug), _signal(call, rest, body, now=now))

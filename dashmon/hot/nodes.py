@@ -12,20 +12,20 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.api.dash.errors import InvalidRequestError
-from apps.api.dash.reports import MOST_A_MINUTE, read_report
+from apps.api.dash.reports import read_report
 from apps.api.dash.statics import read_static
 from apps.api.dash.updates import pending_manifest
 from apps.common import counters
 from apps.common.errors import InvalidInputError
 from apps.common.ids import digest
 from apps.nodes.models import Node
-from apps.pipeline.agents import SentReport, SentStatic, identify, receive_reports, receive_statics
+from apps.pipeline.agents import MOST_A_MINUTE, SentReport, SentStatic, identify, receive_reports, receive_statics
 from apps.pipeline.silence import QUIET_START
 from apps.pipeline.types import NodeReply
 from apps.tokens.selectors import Sent
 from dashmon.hot.committer import Committer, UnavailableError
 from dashmon.hot.rates import Rates
-from dashmon.hot.wire import TEXT, Answer, BodyTooLargeError, Call, Receive, read_body
+from dashmon.hot.wire import TEXT, Answer, BodyTooLargeError, Call, Reader, read_body
 
 PLACES = ("/api/node/",)
 PATHS = {"/api/node/metrics": "metrics", "/api/node/static": "static", "/api/node/identity": "identity"}
@@ -51,12 +51,12 @@ class Nodes:
         self._rates = Rates(most=MOST_A_MINUTE)
         self._opens_from = timezone.now() + QUIET_START
 
-    async def answer(self, call: Call, receive: Receive) -> Answer:
+    async def answer(self, call: Call, reader: Reader) -> Answer:
         """The answer to a call of one of the paths; GoneError when nobody waits for it."""
         name = PATHS[call.path.removesuffix("/")]
         try:
             sender = self._sender(call)
-            answer = await self._taken(name, sender, call, receive)
+            answer = await self._taken(name, sender, call, reader)
         except Refusal as refusal:
             counters.count(f"ingest_refused/{refusal.code}")
             return refusal.answer
@@ -78,12 +78,12 @@ class Nodes:
             raise Refusal(401, "unauthorized", "X-Node-Secret is missing.")
         return Sent(hashed, call.slug)
 
-    async def _taken(self, name: str, sender: Sent, call: Call, receive: Receive) -> Answer:
+    async def _taken(self, name: str, sender: Sent, call: Call, reader: Reader) -> Answer:
         if name == "identity":
             identity = await self._commit(write_identities, sender, size=0)
             told = {"install_id": identity.install_id, "created": identity.created}
             return Answer(200, json.dumps(told, separators=(",", ":")).encode())
-        body = await _body(call, receive)
+        body = await _body(call, reader)
         if name == "static":
             facts = await _read(read_static, body)
             await self._commit(write_statics, SentStatic(sender, facts), size=len(body))
@@ -134,9 +134,9 @@ def _manifest(node_id: int, base: str) -> dict[str, Any] | None:
         connection.close()
 
 
-async def _body(call: Call, receive: Receive) -> bytes:
+async def _body(call: Call, reader: Reader) -> bytes:
     try:
-        return await read_body(call, receive)
+        return await read_body(call, reader)
     except BodyTooLargeError:
         raise Refusal(413, "body_too_large", "At most 1 MiB is read.", connection="close") from None
     except TimeoutError:

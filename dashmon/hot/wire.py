@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -45,9 +45,9 @@ class Call:
     base: str
     address: str
     headers: Mapping[bytes, bytes]
-    query: bytes = b""
-    is_face: bool = False
-    request_id: str = field(default_factory=new_request_id)
+    query: bytes
+    is_face: bool
+    request_id: str
 
     @property
     def has_body(self) -> bool:
@@ -101,26 +101,6 @@ def _host(named: str, rules: HostRules) -> Host:
     return classify(named, rules)
 
 
-async def read_body(call: Call, receive: Receive) -> bytes:
-    """The whole body; BodyTooLargeError, GoneError, or TimeoutError when it does not come in time."""
-    length = call.headers.get(b"content-length", b"")
-    if length.isdigit() and int(length) > BODY_LIMIT:
-        raise BodyTooLargeError
-    parts, size = [], 0
-    async with asyncio.timeout(BODY_S):
-        while True:
-            message = await receive()
-            if message["type"] != "http.request":
-                raise GoneError
-            part = message.get("body", b"")
-            size += len(part)
-            if size > BODY_LIMIT:
-                raise BodyTooLargeError
-            parts.append(part)
-            if not message.get("more_body"):
-                return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
 class Reader:
     """A request's body, which can be handed on after some of it was read."""
 
@@ -128,7 +108,7 @@ class Reader:
         self._receive = receive
         self._seen: deque[dict[str, Any]] = deque()
 
-    async def small(self, most: int) -> bytes | None:
+    async def whole(self, most: int) -> bytes | None:
         """The whole body of at most that many bytes; None for a longer one, which whoever is next reads.
 
         GoneError when the sender goes, TimeoutError when it does not come in time.
@@ -145,11 +125,24 @@ class Reader:
                 if size > most:
                     return None
                 if not message.get("more_body"):
-                    return b"".join(parts)
+                    # Who has it whole answers; the parts need not be held until then.
+                    self._seen.clear()
+                    return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def again(self) -> dict[str, Any]:
         """The same request from its beginning, for who is next."""
         return self._seen.popleft() if self._seen else await self._receive()
+
+
+async def read_body(call: Call, reader: Reader) -> bytes:
+    """The whole body; BodyTooLargeError, GoneError, or TimeoutError when it does not come in time."""
+    length = call.headers.get(b"content-length", b"")
+    if length.isdigit() and int(length) > BODY_LIMIT:
+        raise BodyTooLargeError
+    body = await reader.whole(BODY_LIMIT)
+    if body is None:
+        raise BodyTooLargeError
+    return body
 
 
 async def send_answer(call: Call, answer: Answer, send: Send) -> None:

@@ -16,8 +16,6 @@ from apps.nodes.types import Document, Report, SectionName
 
 # Go's zero time: what an agent without a clock sends.
 ZERO_YEAR = 1
-# Of one secret, whichever door it comes to: many nodes share a network.
-MOST_A_MINUTE = 600
 
 
 def read_report(body: bytes) -> Report:

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from apps.api.dash.auth import host_slug
 from apps.api.dash.errors import DashError, UnauthorizedError
 from apps.api.dash.payloads import NodeReport, NodeStatic
-from apps.api.dash.reports import MOST_A_MINUTE, read_report
+from apps.api.dash.reports import read_report
 from apps.api.dash.schema import described
 from apps.api.dash.statics import read_static
 from apps.api.dash.updates import pending_manifest
@@ -23,7 +23,7 @@ from apps.api.dash.views.deploy import base_of
 from apps.common.ids import digest
 from apps.common.limits import Limit, count
 from apps.nodes.models import Node
-from apps.pipeline.agents import SentReport, SentStatic, identify, receive_reports, receive_statics
+from apps.pipeline.agents import MOST_A_MINUTE, SentReport, SentStatic, identify, receive_reports, receive_statics
 from apps.tokens.selectors import Sent
 
 T = TypeVar("T")
