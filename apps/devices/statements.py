@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
 
 from django.db import connections, router
 
@@ -26,15 +24,11 @@ def save_machines(rows: Sequence[DeviceState]) -> None:
 
     For locked rows whose state stays what it is, as that of nearly every signal's device does.
     """
-    connection = connections[router.db_for_write(DeviceState)]
-    instant = connection.ops.adapt_datetimefield_value
-
-    def spelled(at: datetime | None) -> Any:
-        return None if at is None else str(instant(at))
-
     if not rows:
         return
-    said = json.dumps([[row.pk, row.heartbeat, spelled(row.due_at)] for row in rows])
+    connection = connections[router.db_for_write(DeviceState)]
+    instant = connection.ops.adapt_datetimefield_value
+    said = json.dumps([[row.pk, row.heartbeat, row.due_at and str(instant(row.due_at))] for row in rows])
     with connection.cursor() as cursor:
         cursor.execute(_SAVE.format(rows=_ROWS[connection.vendor]), [said])
     for row in rows:

@@ -210,8 +210,7 @@ def _settle(
         row.due_at = heartbeat.next_look(state, config)
         (turned if flips or state.phase != before else calm).append(row)
     changes = changes_of(announced) if announced else []
-    if turned:
-        save_states(turned)
+    save_states(turned)
     save_machines(calm)
     for start in range(0, len(rows), CHUNK):
         metrics.append(rows=rows[start : start + CHUNK], now=now)

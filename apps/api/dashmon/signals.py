@@ -11,16 +11,16 @@ from apps.common.clock import iso_ms
 from apps.common.errors import RateLimitedError
 from apps.devices.heartbeat import BODY_LIMIT
 
+METHODS = ("GET", "HEAD", "POST", "PUT")
 # Every page may report.
 CORS = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT",
+    "Access-Control-Allow-Methods": ", ".join(METHODS),
     "Access-Control-Allow-Headers": "*",
     "Access-Control-Max-Age": "86400",
 }
 # Of every answer, refusals too.
 ALWAYS = CORS | {"Ping-Body-Limit": str(BODY_LIMIT)}
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT"})
 
 
 def told(received: Received) -> tuple[int, dict[str, Any]]:
