@@ -55,16 +55,16 @@ def request_of(plan: HttpPlan) -> Request:
     tls: Document = plan.tls or {}
     min_tls = tls.get("minVersion") or DEFAULT_TLS
     return Request(
-        plan.url,
-        plan.method,
-        plan.headers,
-        plan.body,
-        plan.follow_redirects,
-        plan.max_redirects,
-        plan.verify and tls.get("requireTrustedChain", True),
-        plan.verify and tls.get("checkHostname", True),
-        min_tls if min_tls in TLS_VERSIONS else DEFAULT_TLS,
-        plan.family,
+        url=plan.url,
+        method=plan.method,
+        headers=plan.headers,
+        body=plan.body,
+        follow=plan.follow_redirects,
+        max_redirects=plan.max_redirects,
+        verify_chain=plan.verify and tls.get("requireTrustedChain", True),
+        verify_host=plan.verify and tls.get("checkHostname", True),
+        min_tls=min_tls if min_tls in TLS_VERSIONS else DEFAULT_TLS,
+        family=plan.family,
     )
 
 
@@ -125,8 +125,8 @@ class _Result(NamedTuple):
             attempt_us,
             self.fetched.phases,
             self.fetched.status,
-            self.certificate,
-            self.expires_at,
+            certificate=self.certificate,
+            domain_expires_at=self.expires_at,
         )
 
     def _http(self) -> HttpVerdict | None:

@@ -40,10 +40,6 @@ class Places:
     def try_take(self, address: Address) -> Place | None:
         """Hold a place when one is free and nobody waits for it; `give` must follow then."""
         key = int(address)
-        if key not in self._held and key not in self._queues:
-            place = Place(key, self._reactor.now(), 0.0)
-            self._held[key] = [place]
-            return place
         if key in self._queues or not self._has_room(key):
             return None
         return self._hold(key, self._reactor.now())

@@ -113,13 +113,12 @@ class Reactor:
 
     def turn(self, timeout_s: float) -> None:
         """Wait once, at most so long, and call everyone whose event or instant has come."""
-        handler_of = self._handlers.get
         for fd, events in self._epoll.poll(self._patience(timeout_s)):
-            if handler := handler_of(fd):
-                handler(fd, events)
-            elif fd == self._bell:
+            if fd == self._bell:
                 os.eventfd_read(self._bell)
                 self.woken = True
+            elif handler := self._handlers.get(fd):
+                handler(fd, events)
             else:
                 # Left and not closed, or an event of this very turn that nobody waits for any more.
                 self._unregister(fd)

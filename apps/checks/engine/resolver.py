@@ -149,8 +149,6 @@ class Resolver:
 
     def known(self, host: Host, port: int | None, *, family: str) -> tuple[Address, ...]:
         """Allowed addresses of a host that needs no look-up, none of any other; Fault `dns` or `blocked`."""
-        if (literal := host.address) is not None and family == "auto" and self._guard.refusal(literal, port) is None:
-            return (literal,)
         fixed = host.fixed
         if not fixed:
             return ()
