@@ -68,7 +68,11 @@ class Bus:
         with self._lock:
             callbacks = list(self._callbacks.get(topic, ()))
         for callback in callbacks:
-            callback()
+            try:
+                callback()
+            except Exception:
+                # Whoever fails to listen must end neither the write that nudged nor the listening of the others.
+                log.exception("bus: a nudge could not be taken", extra={"topic": topic})
 
     def _connection(self) -> Redis:
         if self._client is None:

@@ -32,6 +32,17 @@ def test_a_subscription_ends_when_it_is_called() -> None:
     assert heard == []
 
 
+def test_one_that_fails_stands_in_nobodys_way(caplog) -> None:
+    bus, heard = Bus(), []
+    bus.subscribe("a", lambda: heard[7])
+    bus.subscribe("a", lambda: heard.append(1))
+
+    bus.publish("a")
+
+    assert heard == [1]
+    assert "a nudge could not be taken" in caplog.text
+
+
 def test_a_redis_that_is_away_is_no_error() -> None:
     bus, heard = Bus("redis://127.0.0.1:1/0"), []
     bus.subscribe("a", lambda: heard.append(1))
