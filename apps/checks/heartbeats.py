@@ -1,20 +1,19 @@
 """The heartbeat receiver behind its URL, and the sweep that finds jobs that kept silent (contract Dashmon 6.3)."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from django.conf import settings
 from django.core.cache import cache
+from django.db import transaction
 
-from apps.common.among import Among
 from apps.devices.heartbeat import Signal
-from apps.devices.models import Device
 from apps.pipeline.heartbeats import Heard, SentSignal, submit_heartbeats, sweep_heartbeats
 from apps.tokens.models import AgentKey
-from apps.tokens.selectors import Sent, keys_of_agents
+from apps.tokens.selectors import KnownKey, Sent, keys_of_agents
 from apps.workspaces.plans import effective_plan
 
 PER_SECOND = 1.0  # 60 a minute and token
@@ -22,8 +21,6 @@ BURST = 120
 # No sweep for this long: jobs could not be heard, so nobody is called down by the first sweep after it.
 OUTAGE_S = 30
 SWEPT = "heartbeats:swept"
-PLAN = ("workspace__plan", "workspace__plan_status", "workspace__premium_until")
-FACTS = ("workspace_id", "pk", "pause_reason", *PLAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,46 +45,35 @@ class Beat(NamedTuple):
     signal: Signal
 
 
+@transaction.atomic(savepoint=False)
 def receive(*, beats: Sequence[Beat], now: datetime) -> list[Received | None]:
     """Take signals for the heartbeats of their tokens; None where there is no such token.
 
     Everything is committed when this returns, unless the caller holds a transaction. A sender beyond 60 a minute
     (burst 120) still moves its heartbeat, so an eager job is never called down, but leaves no row in the log.
     """
-    known = _known({beat.sender for beat in beats}, now=now)
-    meant = [known.get(beat.sender) for beat in beats]
-    answers = [_lapsed(beat) if its and its.is_lapsed else None for beat, its in zip(beats, meant, strict=True)]
-    numbers = [number for number, its in enumerate(meant) if its and not its.is_lapsed]
-    devices = [its.device_id for its in meant if its and not its.is_lapsed]
-    waits = _waits(devices, now=now)
+    senders = {beat.sender for beat in beats}
+    keys = keys_of_agents(senders, subject=AgentKey.Subject.DEVICE, default_workspace=None, now=now)
+    answers = [_lapsed(beat) if _is_lapsed(keys.get(beat.sender), now) else None for beat in beats]
+    meant = [(number, keys.get(beat.sender)) for number, beat in enumerate(beats) if answers[number] is None]
+    taken = [(number, key.subject_id) for number, key in meant if key is not None]
+    waits = _waits([device for _, device in taken], now=now)
     signals = [
         SentSignal(device, beats[number].signal, keep=not wait_s)
-        for number, device, wait_s in zip(numbers, devices, waits, strict=True)
+        for (number, device), wait_s in zip(taken, waits, strict=True)
     ]
-    for number, heard, wait_s in zip(numbers, submit_heartbeats(sent=signals, now=now), waits, strict=True):
-        answers[number] = _received(heard, wait_s)
+    all_heard = submit_heartbeats(sent=signals, now=now)
+    for (number, _), heard, wait_s in zip(taken, all_heard, waits, strict=True):
+        answers[number] = _lapsed(beats[number]) if heard is not None and heard.lapsed else _received(heard, wait_s)
     return answers
 
 
-class _Known(NamedTuple):
-    device_id: int
-    is_lapsed: bool
-
-
-def _known(senders: Collection[Sent], *, now: datetime) -> dict[Sent, _Known]:
-    """The heartbeats of tokens, those of open workspaces, and whether their plan does not allow them."""
-    keys = keys_of_agents(senders, subject=AgentKey.Subject.DEVICE, default_workspace=None, now=now)
-    found = Device.objects.filter(Among("pk", {key.subject_id for key in keys.values()}), kind=Device.Kind.HEARTBEAT)
-    lapsed = {
-        (workspace, pk): reason == Device.PauseReason.PREMIUM
-        or effective_plan(plan=plan, status=status, premium_until=until, now=now) == "free"
-        for workspace, pk, reason, plan, status, until in found.values_list(*FACTS)
-    }
-    return {
-        sender: _Known(key.subject_id, lapsed[at])
-        for sender, key in keys.items()
-        if (at := (key.workspace_id, key.subject_id)) in lapsed
-    }
+def _is_lapsed(key: KnownKey | None, now: datetime) -> bool:
+    """Whether the workspace's plan does not allow heartbeats any more."""
+    if key is None:
+        return False
+    until = key.premium_until
+    return effective_plan(plan=key.plan, status=key.plan_status, premium_until=until, now=now) == "free"
 
 
 def _lapsed(beat: Beat) -> Received:

@@ -8,20 +8,22 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
+from msgspec import structs
 
+from apps.common.among import Among
 from apps.common.values import Observation
 from apps.devices import heartbeat
 from apps.devices import services as devices
-from apps.devices.heartbeat import Flip, HeartbeatConfig, HeartbeatState, Recorded, Signal
+from apps.devices.heartbeat import Flip, HeartbeatState, Recorded, Signal
 from apps.devices.models import Device, DeviceState
 from apps.devices.state import CODE, Outcome, Snapshot, advance
 from apps.devices.state import Flip as StateFlip
-from apps.devices.statements import save_machines
+from apps.devices.statements import Machine, lock_machines, save_machines
+from apps.devices.types import Change
 from apps.metrics import services as metrics
 from apps.metrics.types import NewPing
 from apps.pipeline import samples
 from apps.pipeline.states import (
-    HEAVY,
     announce,
     changes_of,
     lock_states,
@@ -34,6 +36,8 @@ from apps.pipeline.states import (
 
 MS = timedelta(milliseconds=1)
 CHUNK = 500
+# What rules have to know of a device.
+NAMED = ("workspace_id", "number", "name", "project_id")
 # What the machine shows, as the device's state; new and paused have no row of their own.
 STATUS: Mapping[str, Literal["up", "warning", "down"]] = {"up": "up", "late": "warning", "down": "down"}
 SENTENCES = {
@@ -45,21 +49,37 @@ SENTENCES = {
 
 
 class Moved(NamedTuple):
-    """A heartbeat's row as it was, and what its machine has become."""
+    """A heartbeat as it was, what its machine has become, and the signal that moved it, if one did."""
 
-    row: DeviceState
-    config: HeartbeatConfig
+    machine: Machine
     state: HeartbeatState
     flips: list[Flip]
+    heard: "Taken | None" = None
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether the device's state stays what it is, as after nearly every signal."""
+        return not self.flips and self.state.phase == self.machine.state.phase
+
+
+class Taken(NamedTuple):
+    """A signal and what became of it."""
+
+    signal: Signal
+    recorded: Recorded
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What became of a signal: its effect (contract Dashmon 6.3: ignored included) and the state shown after it."""
+    """What became of a signal: its effect (contract Dashmon 6.3: ignored included) and the state shown after it.
+
+    `lapsed`: the plan paused the device, so nothing was taken.
+    """
 
     effect: str
     state: str
     received_at: datetime
+    lapsed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +91,11 @@ class SentSignal:
     keep: bool = True
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def submit_heartbeats(*, sent: Sequence[SentSignal], now: datetime) -> list[Heard | None]:
     """Take signals: log them, move the machines, store what history shows, announce flips; in their order.
 
-    The callers' answers may go out once this has committed. None for a device that is gone.
+    The callers' answers may go out once this has committed. None for a heartbeat that is gone.
     """
     heard: list[Heard | None] = [None] * len(sent)
     waiting = list(range(len(sent)))
@@ -91,29 +111,36 @@ def submit_heartbeats(*, sent: Sequence[SentSignal], now: datetime) -> list[Hear
 
 def _submit(sent: Sequence[SentSignal], *, now: datetime) -> list[Heard | None]:
     """Take signals of devices that differ."""
-    rows = lock_states({each.device_id for each in sent})
+    machines = lock_machines({each.device_id for each in sent})
     heard: list[Heard | None] = []
     moved: list[Moved] = []
-    signals: dict[int, tuple[Signal, Recorded]] = {}
+    pings: list[NewPing] = []
     for each in sent:
-        row = rows.get(each.device_id)
-        if row is None:
+        machine = machines.get(each.device_id)
+        if machine is None:
             heard.append(None)
-            continue
-        config = HeartbeatConfig.parse(row.device.heartbeat or {})
-        state, flips = _in_step(row, config, now=now)
-        signal = _after_all_before(each.signal, state)
-        state, more, recorded = heartbeat.apply_signal(state, config, signal)
-        if row.device.paused and state.phase != "paused":
-            # A success or a failure ends a pause by hand, unless the monitor wants to be resumed by hand too.
-            devices.set_paused(device=row.device, paused=False, now=now)
-        signals[row.pk] = (signal, recorded)
-        moved.append(Moved(row, config, state, [*flips, *more]))
-        heard.append(Heard(recorded.effect, state.shown, signal.at))
-    kept = [rows[each.device_id] for each in sent if each.keep and each.device_id in rows]
-    metrics.record_pings(pings=[_ping(row, *signals[row.pk]) for row in kept])
-    _settle(moved, signals=signals, now=now)
+        elif machine.pause_reason == Device.PauseReason.PREMIUM:
+            heard.append(Heard("ignored", "paused", each.signal.at, lapsed=True))
+        else:
+            moving, taken = _moved_by(each.signal, machine, now=now)
+            moved.append(moving)
+            heard.append(Heard(taken.recorded.effect, moving.state.shown, taken.signal.at))
+            if each.keep:
+                pings.append(_ping(machine, taken))
+    metrics.record_pings(pings=pings)
+    _settle(moved, now=now)
     return heard
+
+
+def _moved_by(signal: Signal, machine: Machine, *, now: datetime) -> tuple[Moved, Taken]:
+    state, flips = _in_step(machine, now=now)
+    signal = _after_all_before(signal, state)
+    state, more, recorded = heartbeat.apply_signal(state, machine.config, signal)
+    if machine.paused and state.phase != "paused":
+        # A success or a failure ends a pause by hand, unless the monitor wants to be resumed by hand too.
+        devices.set_paused(device=Device.objects.get(pk=machine.device_id), paused=False, now=now)
+    taken = Taken(signal, recorded)
+    return Moved(machine, state, [*flips, *more], taken), taken
 
 
 def sweep_heartbeats(*, now: datetime, limit: int = 500, hold: bool = False) -> int:
@@ -129,38 +156,36 @@ def sweep_heartbeats(*, now: datetime, limit: int = 500, hold: bool = False) -> 
 
 @transaction.atomic
 def _sweep(due: QuerySet[DeviceState], *, now: datetime, limit: int, hold: bool) -> int:
-    locked = due.select_for_update(skip_locked=True, of=("self",)).select_related("device").defer(*HEAVY)
+    locked = due.select_for_update(skip_locked=True).order_by("due_at", "pk").values_list("pk", flat=True)
     moved = []
-    for row in locked.order_by("due_at", "pk")[:limit]:
-        config = HeartbeatConfig.parse(row.device.heartbeat or {})
-        state, flips = _in_step(row, config, now=now)
-        state, more = heartbeat.sweep(state, config, now)
+    for machine in lock_machines(locked[:limit]).values():
+        state, flips = _in_step(machine, now=now)
+        state, more = heartbeat.sweep(state, machine.config, now)
         flips = [*flips, *more]
         if not (hold and any(flip.after == "down" for flip in flips)):
-            moved.append(Moved(row, config, state, flips))
-    _settle(moved, signals={}, now=now)
+            moved.append(Moved(machine, state, flips))
+    _settle(moved, now=now)
     return len(moved)
 
 
 @transaction.atomic
 def rearm_heartbeat(*, device: Device, now: datetime) -> None:
     """Take a changed heartbeat configuration into account: the deadline moves, what is late may not be any more."""
-    row = lock_states({device.pk}).get(device.pk)
-    if row is None or row.device.kind != Device.Kind.HEARTBEAT:
+    machine = lock_machines({device.pk}).get(device.pk)
+    if machine is None:
         return
-    config = HeartbeatConfig.parse(row.device.heartbeat or {})
-    state, flips = _in_step(row, config, now=now)
-    state, more = heartbeat.reconfigure(state, config, now)
-    _settle([Moved(row, config, state, [*flips, *more])], signals={}, now=now)
+    state, flips = _in_step(machine, now=now)
+    state, more = heartbeat.reconfigure(state, machine.config, now)
+    _settle([Moved(machine, state, [*flips, *more])], now=now)
 
 
-def _in_step(row: DeviceState, config: HeartbeatConfig, *, now: datetime) -> tuple[HeartbeatState, list[Flip]]:
+def _in_step(machine: Machine, *, now: datetime) -> tuple[HeartbeatState, list[Flip]]:
     """The stored machine, paused or resumed as its device is: plans pause devices without asking the machine."""
-    state = HeartbeatState.from_dict(row.heartbeat)
-    if row.device.paused and state.phase != "paused":
+    state = machine.state
+    if machine.paused and state.phase != "paused":
         # Nobody knows what was due before the pause, so nothing is told of the time before it.
-        return heartbeat.pause(state, config, now)[0], []
-    if not row.device.paused and state.phase == "paused":
+        return heartbeat.pause(state, machine.config, now)[0], []
+    if not machine.paused and state.phase == "paused":
         return heartbeat.resume(state, now), []
     return state, []
 
@@ -170,57 +195,68 @@ def _after_all_before(signal: Signal, state: HeartbeatState) -> Signal:
     whole = signal.at.replace(microsecond=signal.at.microsecond // 1000 * 1000)
     if state.settled_at is not None and whole <= state.settled_at:
         whole = state.settled_at + MS
-    return replace(signal, at=whole)
+    return signal if whole == signal.at else structs.replace(signal, at=whole)
 
 
-def _ping(row: DeviceState, signal: Signal, recorded: Recorded) -> NewPing:
+def _ping(machine: Machine, taken: Taken) -> NewPing:
+    signal = taken.signal
     return NewPing(
-        workspace_id=row.workspace_id,
-        device_id=row.pk,
+        workspace_id=machine.workspace_id,
+        device_id=machine.device_id,
         received_at=signal.at,
         kind=signal.kind,
         rid=UUID(signal.rid) if signal.rid else None,
         exit_code=signal.exit_code,
-        duration_ms=recorded.duration_ms,
+        duration_ms=taken.recorded.duration_ms,
         method=signal.method,
         body=signal.body,
     )
 
 
-def _settle(
-    moved: Sequence[Moved],
-    *,
-    signals: dict[int, tuple[Signal, Recorded]],
-    now: datetime,
-) -> None:
+def _settle(moved: Sequence[Moved], *, now: datetime) -> None:
     """Write machines, states and history of heartbeats that moved, and announce their flips."""
-    rows: list[Observation] = []
-    announced: list[tuple[DeviceState, StateFlip]] = []
-    turned: list[DeviceState] = []
-    calm: list[DeviceState] = []
-    for row, config, state, flips in moved:
-        signal = signals.get(row.pk)
-        for flip in flips:
-            announced.extend((row, told) for told in _advance(row, flip, signal))
-        rows.extend(_history(row, flips, signal))
-        before = row.heartbeat.get("phase", "new")
-        if state.phase == "paused" != before:
-            rows.append(_fall_silent(row, at=state.settled_at or now))
-        row.heartbeat = state.to_dict()
-        row.due_at = heartbeat.next_look(state, config)
-        (turned if flips or state.phase != before else calm).append(row)
-    changes = changes_of(announced) if announced else []
-    save_states(turned)
-    save_machines(calm)
+    looks = [heartbeat.next_look(each.state, each.machine.config) for each in moved]
+    calm = [(each, look) for each, look in zip(moved, looks, strict=True) if each.is_calm]
+    save_machines([(each.machine.device_id, each.state, look) for each, look in calm])
+    rows = [row for each in moved for row in _history(each)]
+    silent, changes = _turn([each for each in moved if not each.is_calm], now=now)
+    rows.extend(silent)
     for start in range(0, len(rows), CHUNK):
         metrics.append(rows=rows[start : start + CHUNK], now=now)
     announce(changes, now=now)
-    by_device = {moving.row.pk: moving.row.device for moving in moved}
-    timed = [seen for seen in rows if "run_ms" in seen.values]
-    samples.judge([sample_of(by_device[seen.source.subject.id], seen.at, seen.values) for seen in timed], now=now)
+    _judge([seen for seen in rows if "run_ms" in seen.values], now=now)
 
 
-def _advance(row: DeviceState, flip: Flip, signal: tuple[Signal, Recorded] | None) -> list[StateFlip]:
+def _turn(moved: Sequence[Moved], *, now: datetime) -> tuple[list[Observation], list[Change]]:
+    """Write states that do not stay what they are; what history has to know beside their flips, and the news."""
+    if not moved:
+        return [], []
+    rows = lock_states({each.machine.device_id for each in moved})
+    announced: list[tuple[DeviceState, StateFlip]] = []
+    silent: list[Observation] = []
+    for each in moved:
+        row = rows[each.machine.device_id]
+        for flip in each.flips:
+            announced.extend((row, told) for told in _advance(row, flip, each.heard))
+        if each.state.phase == "paused" != each.machine.state.phase:
+            silent.append(_fall_silent(row, each.machine, at=each.state.settled_at or now))
+        row.heartbeat = each.state.to_dict()
+        row.due_at = heartbeat.next_look(each.state, each.machine.config)
+    changes = changes_of(announced)
+    save_states(rows.values())
+    return silent, changes
+
+
+def _judge(timed: Sequence[Observation], *, now: datetime) -> None:
+    """Let the rules see how long jobs ran."""
+    if not timed:
+        return
+    wanted = {seen.source.subject.id for seen in timed}
+    named = Device.objects.only(*NAMED).filter(Among("pk", wanted)).in_bulk()
+    samples.judge([sample_of(named[seen.source.subject.id], seen.at, seen.values) for seen in timed], now=now)
+
+
+def _advance(row: DeviceState, flip: Flip, heard: Taken | None) -> list[StateFlip]:
     """Move the device's state along one flip of its machine; what is to be announced of it."""
     status = STATUS.get(flip.after)
     if status is None:
@@ -229,7 +265,7 @@ def _advance(row: DeviceState, flip: Flip, signal: tuple[Signal, Recorded] | Non
         at=flip.at,
         status=status,
         cause="" if status == "up" else flip.reason,
-        cause_text=_sentence(flip, signal),
+        cause_text=_sentence(flip, heard),
         held=flip.after == "late",
     )
     # A deadline is not a failed try, so there is nothing to confirm by trying again.
@@ -238,48 +274,48 @@ def _advance(row: DeviceState, flip: Flip, signal: tuple[Signal, Recorded] | Non
     return [] if told is None else [told]
 
 
-def _fall_silent(row: DeviceState, *, at: datetime) -> Observation:
+def _fall_silent(row: DeviceState, machine: Machine, *, at: datetime) -> Observation:
     """A heartbeat that was paused is in no state until its next signal."""
     write_snapshot(row, Snapshot(state="unknown", since=at, retries=row.device.retries))
-    return _row(row, at=at, code=CODE["unknown"], detail={"reason": "paused"})
+    return _row(machine, at=at, code=CODE["unknown"], detail={"reason": "paused"})
 
 
-def _sentence(flip: Flip, signal: tuple[Signal, Recorded] | None) -> str:
-    if flip.reason == "fail" and signal is not None and signal[0].exit_code:
-        return f"The job ended with exit status {signal[0].exit_code}"
+def _sentence(flip: Flip, heard: Taken | None) -> str:
+    if flip.reason == "fail" and heard is not None and heard.signal.exit_code:
+        return f"The job ended with exit status {heard.signal.exit_code}"
     return SENTENCES.get(flip.reason, "")
 
 
-def _history(row: DeviceState, flips: Sequence[Flip], signal: tuple[Signal, Recorded] | None) -> list[Observation]:
+def _history(moved: Moved) -> list[Observation]:
     """One row per flip and per success or failure; each state holds until the next row (interval 0)."""
     by_instant: dict[datetime, Observation] = {}
-    if signal is not None and signal[1].effect in {"success", "fail"}:
-        recorded = signal[1]
+    if moved.heard is not None and moved.heard.recorded.effect in {"success", "fail"}:
+        recorded = moved.heard.recorded
         up = recorded.effect == "success"
         by_instant[recorded.at] = _row(
-            row,
+            moved.machine,
             at=recorded.at,
             code=CODE["up" if up else "down"],
             detail={} if up else {"reason": "fail"},
             run_ms=recorded.duration_ms,
         )
-    for flip in flips:
+    for flip in moved.flips:
         if flip.at not in by_instant and flip.after in STATUS:
             code = CODE[STATUS[flip.after]]
             detail = {} if flip.after == "up" else {"reason": flip.reason}
-            by_instant[flip.at] = _row(row, at=flip.at, code=code, detail=detail)
+            by_instant[flip.at] = _row(moved.machine, at=flip.at, code=code, detail=detail)
     return [by_instant[at] for at in sorted(by_instant)]
 
 
 def _row(
-    row: DeviceState, *, at: datetime, code: int, detail: Mapping[str, str], run_ms: int | None = None
+    machine: Machine, *, at: datetime, code: int, detail: Mapping[str, str], run_ms: int | None = None
 ) -> Observation:
     values: dict[str, int | float | None] = {"state": code, "interval_ms": 0}
     if run_ms is not None:
         values["run_ms"] = run_ms
     return Observation(
-        workspace_id=row.workspace_id,
-        source=source_of(row.pk),
+        workspace_id=machine.workspace_id,
+        source=source_of(machine.device_id),
         at=at,
         values=values,
         detail=detail,

@@ -66,7 +66,8 @@ class AgentKey(TenantModel):
                 condition=models.Q(valid_until__isnull=True),
                 name="agent_key_once_per_subject",
             ),
-            models.UniqueConstraint(fields=["workspace", "hash"], name="agent_key_once_per_workspace"),
+            # The hash first: what is sent names no workspace on the host of all of them.
+            models.UniqueConstraint(fields=["hash", "workspace"], name="agent_key_once_per_workspace"),
             models.UniqueConstraint(
                 fields=["hash"], condition=models.Q(generated=True), name="agent_key_generated_once"
             ),

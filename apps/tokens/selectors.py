@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from apps.common.ids import digest
 from apps.tokens.models import AgentKey, ApiToken
+from apps.tokens.statements import keys_with
 from apps.workspaces.models import Workspace
 
 SOON = timedelta(days=30)
@@ -93,25 +94,23 @@ class Sent(NamedTuple):
 
 
 class KnownKey(NamedTuple):
-    """Whose key it is."""
+    """Whose key it is, and what the workspace's plan follows from (`effective_plan`)."""
 
     workspace_id: int
     slug: str
     subject_id: int
     generated: bool
-
-
-COLUMNS = ("workspace_id", "workspace__slug", "subject_id", "generated")
+    plan: str
+    plan_status: str
+    premium_until: datetime | None
 
 
 def keys_of_agents(
     sent: Collection[Sent], *, subject: AgentKey.Subject, default_workspace: int | None, now: datetime
 ) -> dict[Sent, KnownKey]:
     """`key_of_agent` for up to 500 at once, in open workspaces: one statement. Strangers have no entry."""
-    keys = AgentKey.objects.filter(_in_force() | Q(valid_until__gt=now), subject=subject)
-    rows = keys.filter(workspace__closed_at__isnull=True, hash__in={each.digest for each in sent})
     found: dict[str, list[KnownKey]] = {}
-    for text, *facts in rows.values_list("hash", *COLUMNS):
+    for text, *facts in keys_with({each.digest for each in sent}, subject=subject, now=now):
         found.setdefault(text, []).append(KnownKey._make(facts))
     chosen = {each: _meant(each, found.get(each.digest, ()), default_workspace) for each in sent}
     return {each: key for each, key in chosen.items() if key is not None}

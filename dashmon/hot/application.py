@@ -1,11 +1,8 @@
 """The application in front: hot paths are answered here, everything else goes on."""
 
-from django.conf import settings
-
-from dashmon import forwarding
 from dashmon.hot import heartbeats, nodes
 from dashmon.hot.committer import Committer
-from dashmon.hot.wire import Answer, App, Call, GoneError, Reader, Receive, Scope, Send, call_of, send_answer
+from dashmon.hot.wire import Answer, App, Call, GoneError, Reader, Receive, Scope, Send, Ways, call_of, send_answer
 
 PLACES = (*heartbeats.PLACES, *nodes.PLACES)
 
@@ -15,7 +12,7 @@ class HotPaths:
 
     def __init__(self, inner: App) -> None:
         self._inner = inner
-        self._trusted = forwarding.networks(settings.TRUSTED_PROXIES)
+        self._ways = Ways.read()
         self._committer = Committer()
         self._nodes = nodes.Nodes(self._committer)
         self._heartbeats = heartbeats.Heartbeats(self._committer)
@@ -23,7 +20,7 @@ class HotPaths:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what belongs here, pass on what does not."""
         path: str = scope["path"]
-        call = call_of(scope, self._trusted) if any(place in path for place in PLACES) else None
+        call = call_of(scope, self._ways) if any(place in path for place in PLACES) else None
         if call is None:
             await self._inner(scope, receive, send)
             return

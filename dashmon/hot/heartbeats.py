@@ -3,11 +3,11 @@
 Long bodies, questions that browsers ask beforehand and methods that nobody knows go on to Django.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
@@ -88,7 +88,7 @@ def _told(call: Call, status: int, facts: dict[str, object]) -> Answer:
         return Answer(status, b"", JSON, HEADERS)
     if prefers_text(call.headers.get(b"accept", b"*/*").decode("latin-1")):
         return Answer(status, b"OK", TEXT, HEADERS)
-    return Answer(status, json.dumps(facts, separators=(",", ":")).encode(), JSON, HEADERS)
+    return Answer(status, msgspec.json.encode(facts), JSON, HEADERS)
 
 
 def _refusal(call: Call, error: DomainError, *more: tuple[bytes, bytes]) -> Answer:

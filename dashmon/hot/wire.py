@@ -2,10 +2,9 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 
@@ -31,8 +30,7 @@ class BodyTooLargeError(Exception):
     """More than is read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """`path` without a workspace's prefix; `slug` the workspace that host or prefix name; headers in lower case.
 
     `base` is the address that the caller used, prefix included, without a final slash. On a face's host another
@@ -58,40 +56,53 @@ class Call:
         return self.headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     status: int
     body: bytes
     kind: bytes = JSON
     more: Sequence[tuple[bytes, bytes]] = ()
 
 
-def call_of(scope: Scope, trusted: Sequence[forwarding.Network]) -> Call | None:
+class Ways(NamedTuple):
+    """How this installation is reached, as its settings say: read once, not with every request."""
+
+    trusted: Sequence[forwarding.Network]
+    rules: HostRules
+    face_ports: Collection[int]
+
+    @classmethod
+    def read(cls) -> "Ways":
+        return cls(forwarding.networks(settings.TRUSTED_PROXIES), host_rules(), frozenset(settings.FACE_PORTS))
+
+
+def call_of(scope: Scope, ways: Ways) -> Call | None:
     """The call, or None when its host is nobody's, or a port is a front end's: Django knows about those."""
     headers = dict(scope["headers"])
     peer = scope["client"][0] if scope.get("client") else ""
     named = headers.get(b"host", b"").decode("latin-1")
     scheme = scope["scheme"]
-    if forwarding.is_trusted(peer, trusted):
+    if forwarding.is_trusted(peer, ways.trusted):
         scheme = headers.get(b"x-forwarded-proto", scheme.encode()).decode("latin-1").split(",")[0].strip().lower()
-    told = headers.get(b"x-forwarded-host")
-    peer, named = forwarding.as_told(
-        peer,
-        named,
-        forwarded_for=headers.get(b"x-forwarded-for", b"").decode("latin-1"),
-        forwarded_host=None if told is None else told.decode("latin-1"),
-        trusted=trusted,
-    )
-    host, path, prefix = _host(named, host_rules()), scope["path"], ""
-    if host.kind == "unknown" or (settings.FACE_PORTS and scope["server"][1] in settings.FACE_PORTS):
+        told = headers.get(b"x-forwarded-host")
+        peer, named = forwarding.as_told(
+            peer,
+            named,
+            forwarded_for=headers.get(b"x-forwarded-for", b"").decode("latin-1"),
+            forwarded_host=None if told is None else told.decode("latin-1"),
+            trusted=ways.trusted,
+        )
+    host, path, prefix = _host(named, ways.rules), scope["path"], ""
+    if host.kind == "unknown" or (ways.face_ports and scope["server"][1] in ways.face_ports):
         return None
     slug = host.slug
     if host.kind == "app" and path.startswith("/w/") and (prefixed := PREFIX.fullmatch(path)) and is_slug(prefixed[1]):
         slug, path = prefixed.groups()
         prefix = f"/w/{slug}"
     base = f"{'https' if scheme == 'https' else 'http'}://{named}{prefix}"
-    inbound = headers.get(b"x-request-id", b"").decode("latin-1")
-    request_id = inbound if WELL_FORMED.fullmatch(inbound) else new_request_id()
+    inbound = headers.get(b"x-request-id")
+    request_id = inbound.decode("latin-1") if inbound else ""
+    if not inbound or not WELL_FORMED.fullmatch(request_id):
+        request_id = new_request_id()
     query, is_face = scope["query_string"], host.kind == "face"
     return Call(scope["method"], path, slug, base, peer, headers, query, is_face, request_id)
 
@@ -99,6 +110,34 @@ def call_of(scope: Scope, trusted: Sequence[forwarding.Network]) -> Call | None:
 @lru_cache(maxsize=4096)
 def _host(named: str, rules: HostRules) -> Host:
     return classify(named, rules)
+
+
+class Deadline:
+    """`asyncio.timeout` for the one shape that every request needs, at a fifth of its price."""
+
+    __slots__ = ("_struck", "_task", "_timer")
+
+    def __init__(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task(loop)
+        self._struck = False
+        self._timer = loop.call_later(seconds, self._strike)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._timer.cancel()
+        if not self._struck or self._task is None:
+            return
+        # Somebody else may want the task to end just as well.
+        if self._task.uncancel() == 0 and kind is asyncio.CancelledError:
+            raise TimeoutError
+
+    def _strike(self) -> None:
+        if self._task is not None:
+            self._struck = True
+            self._task.cancel()
 
 
 class Reader:
@@ -114,7 +153,7 @@ class Reader:
         GoneError when the sender goes, TimeoutError when it does not come in time.
         """
         parts, size = list[bytes](), 0
-        async with asyncio.timeout(BODY_S):
+        with Deadline(BODY_S):
             while True:
                 message = await self._receive()
                 self._seen.append(message)

@@ -5,9 +5,10 @@ is dated to itself. Nothing here reads a clock.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Literal
+
+from msgspec.structs import replace
 
 from apps.common.clock import epoch_ms, from_epoch_ms
 from apps.devices import cron

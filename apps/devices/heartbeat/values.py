@@ -1,11 +1,13 @@
 """The values the heartbeat machine works on; all frozen, all instants in UTC and whole milliseconds."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
-from apps.common.clock import iso_ms, parse_iso
+import msgspec
 
 Kind = Literal["success", "start", "fail", "log", "exit"]
 Effect = Literal["success", "start", "fail", "log", "ignored"]
@@ -64,10 +66,18 @@ class HeartbeatConfig:
             filters=Filters.parse(document.get("filters") or {}),
         )
 
+    @staticmethod
+    @lru_cache(maxsize=4096)
+    def read(text: str | None) -> "HeartbeatConfig":
+        """`parse` for the text of the document: many jobs share one, and a job's stays as it is for months."""
+        return HeartbeatConfig.parse(json.loads(text or "null") or {})
 
-@dataclass(frozen=True, slots=True)
-class HeartbeatState:
-    """The stored half of the machine: all it has to remember between signals."""
+
+class HeartbeatState(msgspec.Struct, frozen=True, rename="camel"):
+    """The stored half of the machine: all it has to remember between signals.
+
+    A structure rather than a data class: every signal reads one, changes it and writes it back.
+    """
 
     phase: Phase = "new"
     late: bool = False  # only ever while up: the expected instant has passed
@@ -81,35 +91,31 @@ class HeartbeatState:
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> "HeartbeatState":
         """Read what `to_dict` wrote; an empty mapping is a heartbeat that never had a signal."""
-        return cls(
-            phase=stored.get("phase", "new"),
-            late=stored.get("late", False),
-            last_signal_at=_instant(stored.get("lastSignalAt")),
-            last_duration_ms=stored.get("lastDurationMs"),
-            started_at=_instant(stored.get("startedAt")),
-            start_rid=stored.get("startRid"),
-            settled_at=_instant(stored.get("settledAt")),
-        )
+        return msgspec.convert(stored, cls)
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON document; instants in ISO 8601 with milliseconds."""
-        return {
-            "phase": self.phase,
-            "late": self.late,
-            "lastSignalAt": _spelled(self.last_signal_at),
-            "lastDurationMs": self.last_duration_ms,
-            "startedAt": _spelled(self.started_at),
-            "startRid": self.start_rid,
-            "settledAt": _spelled(self.settled_at),
-        }
+        """A JSON document; instants in ISO 8601."""
+        document: dict[str, Any] = msgspec.to_builtins(self)
+        return document
+
+    @classmethod
+    def read(cls, text: str) -> "HeartbeatState":
+        """Read the text of the JSON document."""
+        return _decoder.decode(text)
+
+    def spelled(self) -> str:
+        """The text of the JSON document."""
+        return msgspec.json.encode(self).decode()
 
     @property
     def shown(self) -> Shown:
         return "late" if self.late else self.phase
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+_decoder = msgspec.json.Decoder(HeartbeatState)
+
+
+class Signal(msgspec.Struct, frozen=True):
     """What a job said at one instant. `kind` exit carries its status in `exit_code`."""
 
     at: datetime
@@ -135,8 +141,7 @@ class Flip:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True):
     """What became of a signal: its effect, the instant it counts for, and the run's duration if known."""
 
     effect: Effect
@@ -158,11 +163,3 @@ class Display:
 
 def _words(text: Any) -> tuple[str, ...]:
     return tuple(word for part in str(text or "").split(",") if (word := part.strip()))
-
-
-def _instant(text: str | None) -> datetime | None:
-    return parse_iso(text) if text else None
-
-
-def _spelled(at: datetime | None) -> str | None:
-    return iso_ms(at) if at else None

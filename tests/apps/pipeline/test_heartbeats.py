@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from apps.alerts import services as alerts
@@ -212,7 +212,7 @@ def test_a_changed_configuration_moves_the_deadline(heartbeat, now) -> None:
     assert state_of(heartbeat).due_at == now + 10 * MINUTE
 
 
-@pytest.mark.parametrize("step", ["_ping", "lock_states", "save_states", "announce"])
+@pytest.mark.parametrize("step", ["_ping", "lock_machines", "lock_states", "save_states", "announce"])
 @pytest.mark.parametrize("kind", ["success", "fail"])
 def test_a_signal_that_breaks_off_was_not_heard(heartbeat, now, monkeypatch, step, kind) -> None:
     beat(heartbeat, now)
@@ -225,7 +225,7 @@ def test_a_signal_that_breaks_off_was_not_heard(heartbeat, now, monkeypatch, ste
 
     with monkeypatch.context() as patched:
         patched.setattr(heartbeats, step, breaks_after)
-        with pytest.raises(RuntimeError, match="killed"):
+        with pytest.raises(RuntimeError, match="killed"), transaction.atomic():
             beat(heartbeat, later, kind=kind)
     assert (len(rows_of(heartbeat)), HeartbeatPing.objects.count(), Incident.objects.count()) == (1, 1, 0)
 

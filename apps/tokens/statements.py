@@ -1,0 +1,42 @@
+"""The one statement of tokens that runs for every batch that agents and jobs send; putting it together anew would cost
+more than running it. The same on SQLite and on PostgreSQL.
+"""
+
+import json
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from django.db import connections, router
+
+from apps.tokens.models import AgentKey
+
+_KEYS = """
+    SELECT key.hash, key.workspace_id, workspace.slug, key.subject_id, key.generated,
+           workspace.plan, workspace.plan_status, workspace.premium_until
+    FROM tokens_agentkey key JOIN workspaces_workspace workspace ON workspace.id = key.workspace_id
+    WHERE key.hash {among} AND key.subject = %s AND workspace.closed_at IS NULL
+      AND (key.valid_until IS NULL OR key.valid_until > %s)
+"""
+_SPELLED = {
+    "postgresql": _KEYS.format(among="= ANY(%s::text[])"),
+    "sqlite": _KEYS.format(among="IN (SELECT value FROM json_each(%s))"),
+}
+
+
+def keys_with(hashes: Collection[str], *, subject: AgentKey.Subject, now: datetime) -> list[tuple[Any, ...]]:
+    """Of each key in force: its hash, workspace, slug, subject, whether it was generated, plan, status, end of plan."""
+    connection = connections[router.db_for_read(AgentKey)]
+    wanted = list(hashes) if connection.vendor == "postgresql" else json.dumps(list(hashes))
+    with connection.cursor() as cursor:
+        instant = connection.ops.adapt_datetimefield_value(now)
+        cursor.execute(_SPELLED[connection.vendor], [wanted, subject.value, instant])
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    if connection.vendor == "postgresql":
+        return rows
+    return [(*row[:4], bool(row[4]), *row[5:7], row[7] and _utc(row[7])) for row in rows]
+
+
+def _utc(text: str) -> datetime:
+    # As Django writes it there: UTC, and no zone.
+    return datetime.fromisoformat(text + "+00:00")
