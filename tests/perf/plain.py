@@ -14,26 +14,26 @@ django.setup()
 settings.MIDDLEWARE, settings.ROOT_URLCONF = [], __name__
 
 from django.core.wsgi import get_wsgi_application  # noqa: E402  # after the set-up above
-from django.db import transaction  # noqa: E402
-from django.urls import path  # noqa: E402
-from django.utils import timezone  # noqa: E402
-from rest_framework import serializers  # noqa: E402
-from rest_framework.request import Request  # noqa: E402
-from rest_framework.response import Response  # noqa: E402
-from rest_framework.views import APIView  # noqa: E402
+from django.db import transaction  # noqa: E402  # likewise
+from django.urls import path  # noqa: E402  # likewise
+from django.utils import timezone  # noqa: E402  # likewise
+from rest_framework import serializers  # noqa: E402  # likewise
+from rest_framework.request import Request  # noqa: E402  # likewise
+from rest_framework.response import Response  # noqa: E402  # likewise
+from rest_framework.views import APIView  # noqa: E402  # likewise
 
-from apps.common.clock import epoch_ms  # noqa: E402
-from apps.common.ids import digest  # noqa: E402
-from apps.devices.heartbeat import (  # noqa: E402
+from apps.common.clock import epoch_ms  # noqa: E402  # likewise
+from apps.common.ids import digest  # noqa: E402  # likewise
+from apps.devices.heartbeat import (  # noqa: E402  # likewise
     HeartbeatConfig,
     HeartbeatState,
     Signal,
     apply_signal,
     next_look,
 )
-from apps.devices.models import DeviceState  # noqa: E402
-from apps.metrics.models import HeartbeatPing  # noqa: E402
-from apps.tokens.models import AgentKey  # noqa: E402
+from apps.devices.models import DeviceState  # noqa: E402  # likewise
+from apps.metrics.models import HeartbeatPing  # noqa: E402  # likewise
+from apps.tokens.models import AgentKey  # noqa: E402  # likewise
 
 
 class PingSerializer(serializers.ModelSerializer[HeartbeatPing]):
