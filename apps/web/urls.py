@@ -23,6 +23,7 @@ from apps.web.views import (
     reports,
     routing,
     team,
+    traffic_settings,
 )
 from apps.web.views.nodes import add, detail, groups, settings, traffic
 from apps.web.views.nodes import list as node_list
@@ -119,6 +120,7 @@ workspace_pages = [
     path("tokens/", manage.Tokens.as_view(), name="tokens"),
     path("tokens/<str:token>/revoke", manage.RevokeToken.as_view(), name="token-revoke"),
     path("settings/", manage.Settings.as_view(), name="settings"),
+    path("settings/traffic", traffic_settings.TrafficSettings.as_view(), name="traffic-settings"),
     path("settings/dash", dash_access.DashAccess.as_view(), name="dash-access"),
     path("settings/dash/sessions/end", dash_access.EndDashSessions.as_view(), name="dash-sessions-end"),
     path("profile/", manage.Profile.as_view(), name="profile"),
