@@ -10,10 +10,12 @@ from apps.incidents.models import Incident
 from apps.nodes.facts import cores
 from apps.nodes.models import Node
 from apps.nodes.selectors import tags_of
-from apps.nodes.types import NodePicture
+from apps.nodes.types import NodePicture, RosterEntry
 from apps.web.presenters import sizes, words
 from apps.web.presenters.status import StatusView
 
+# The whole row, or what lists know of it.
+Listed = Node | RosterEntry
 Look = Literal["trouble", "silent", "never", "online"]
 # The worst first; a machine that nobody ever heard of is no trouble, but not well either.
 LOOKS: Mapping[Look, str] = {
@@ -67,7 +69,7 @@ class NodeRow:
     seen: str
 
 
-def standing_of(node: Node, *, seen_ms: int | None, incident: Incident | None, now: datetime) -> Standing:
+def standing_of(node: Listed, *, seen_ms: int | None, incident: Incident | None, now: datetime) -> Standing:
     """A node that has something open needs a look, silent or not; one without a report was never seen."""
     seen_at = None if seen_ms is None else from_epoch_ms(seen_ms)
     if seen_at is None:
@@ -109,6 +111,13 @@ def row(node: Node, standing: Standing, picture: NodePicture | None, *, now: dat
         uptime=words.NOTHING if silent else words.duration(values.get("uptime_s")),
         seen=words.NOTHING if standing.seen_at is None else words.ago(standing.seen_at, now),
     )
+
+
+def part_of(total: int, *, start: int, shown: int) -> str:
+    """Which part of a list a page shows: `5 nodes`, or `51 to 100 of 3 000 nodes`."""
+    if shown == total:
+        return words.plural(total, "node")
+    return f"{words.grouped(start + 1)} to {words.grouped(start + shown)} of {words.plural(total, 'node')}"
 
 
 def platform_of(sections: Mapping[str, Any]) -> str:

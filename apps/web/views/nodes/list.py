@@ -6,13 +6,17 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from apps.common.clock import epoch_ms
-from apps.nodes.models import Node
-from apps.nodes.selectors import groups_of, tags_of
+from apps.nodes.selectors import groups_of, nodes_by_number
+from apps.nodes.types import RosterEntry
 from apps.pipeline.pictures import pictures
 from apps.web.access import WorkspacePage
 from apps.web.node_query import PAGE, Fleet, fleet_of, read_filter, read_order, read_page
 from apps.web.presenters import nodes as presenter
 from apps.web.presenters.nodes import LOOKS, SHAPES
+from apps.web.presenters.words import grouped
+
+# More than a person scrolls through in a select; the text filter finds every one.
+MOST_TAGS = 200
 
 
 class Nodes(WorkspacePage):
@@ -26,31 +30,37 @@ class Nodes(WorkspacePage):
         chosen, order = read_filter(self.request.GET), read_order(self.request.GET)
         fitting = everything.narrowed(chosen)
         counts = fitting.counts()
-        listed = fitting.ordered(order, chosen.look)
-        context = self._page(listed, fitting) | {
+        context = self._page(fitting.ordered(order, chosen.look), fitting) | {
             "chosen": chosen,
             "order": order,
             "cards": self.request.GET.get("view") == "cards",
-            "counts": [(look, SHAPES[look], counts[look], LOOKS[look], look == chosen.look) for look in counts],
-            "fitting": len(fitting.nodes),
+            "counts": [
+                (look, SHAPES[look], grouped(counts[look]), LOOKS[look], look == chosen.look) for look in counts
+            ],
+            "fitting": grouped(len(fitting.nodes)),
         }
         if self.request.headers.get("HX-Request"):
             return self._fragment(context)
-        tags = sorted({tag for node in everything.nodes for tag in tags_of(node)})
-        context |= {"groups": groups_of(self.workspace), "tags": tags[:50], "everything": len(everything.nodes)}
+        tags = {tag for node in everything.nodes for tag in node.tags}
+        context |= {
+            "groups": groups_of(self.workspace),
+            "tags": sorted({*sorted(tags)[:MOST_TAGS], *({chosen.tag} & tags)}),
+            "everything": len(everything.nodes),
+        }
         return self.render("web/nodes.html", context)
 
-    def _page(self, listed: list[Node], fleet: Fleet) -> dict[str, Any]:
+    def _page(self, listed: list[RosterEntry], fleet: Fleet) -> dict[str, Any]:
         number = read_page(self.request.GET, len(listed))
-        shown = listed[(number - 1) * PAGE : number * PAGE]
+        start = (number - 1) * PAGE
+        shown = nodes_by_number(self.workspace, [node.number for node in listed[start : start + PAGE]])
         # Numbers of pictures are those of nodes: unique in a workspace.
         known = {picture.number: picture for picture in pictures(workspace_id=self.workspace.pk, nodes=shown)}
         rows = [presenter.row(node, fleet.standings[node.pk], known.get(node.number), now=self.now) for node in shown]
         return {
             "rows": rows,
-            "total": len(listed),
+            "part": presenter.part_of(len(listed), start=start, shown=len(rows)),
             "before": number - 1 if number > 1 else None,
-            "after": number + 1 if number * PAGE < len(listed) else None,
+            "after": number + 1 if start + PAGE < len(listed) else None,
             "version": epoch_ms(self.now),
         }
 
