@@ -98,12 +98,13 @@ def row(node: Node, standing: Standing, picture: NodePicture | None, *, now: dat
     values = {} if picture is None else picture.latest.values
     sections = {} if picture is None else picture.sections
     silent = standing.silent
+    untold = "No report yet" if picture is None else "Has not said what it is"
     return NodeRow(
         node=node,
         status=status_of(standing, now=now),
         is_silent=silent,
-        platform=platform_of(sections) or "No report yet",
-        system=system_line(sections) or "No report yet",
+        platform=platform_of(sections) or untold,
+        system=system_line(sections) or untold,
         tags=tags_of(node),
         meters=meters(picture),
         received=words.NOTHING if silent else sizes.bits(values.get("net.rx_rate")),

@@ -2,14 +2,18 @@
 
 from typing import Any
 
+from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 from apps.common.clock import epoch_ms
+from apps.common.errors import InvalidInputError, NotFoundError
 from apps.nodes.selectors import groups_of, nodes_by_number
 from apps.nodes.types import RosterEntry
 from apps.pipeline.pictures import pictures
 from apps.web.access import WorkspacePage
+from apps.web.bulk_nodes import ACTS, act_on, fault_of, picked
 from apps.web.node_query import PAGE, Fleet, fleet_of, read_filter, read_order, read_page
 from apps.web.presenters import nodes as presenter
 from apps.web.presenters.nodes import LOOKS, SHAPES
@@ -24,6 +28,7 @@ class Nodes(WorkspacePage):
 
     section = "nodes"
     permission = "devices.read"
+    write_permission = "devices.write"
 
     def get(self, *_: Any) -> HttpResponse:
         everything = fleet_of(self.workspace, self.actor, now=self.now)
@@ -38,12 +43,12 @@ class Nodes(WorkspacePage):
                 (look, SHAPES[look], grouped(counts[look]), LOOKS[look], look == chosen.look) for look in counts
             ],
             "fitting": grouped(len(fitting.nodes)),
+            "groups": groups_of(self.workspace),
         }
         if self.request.headers.get("HX-Request"):
             return self._fragment(context)
         tags = {tag for node in everything.nodes for tag in node.tags}
         context |= {
-            "groups": groups_of(self.workspace),
             "tags": sorted({*sorted(tags)[:MOST_TAGS], *({chosen.tag} & tags)}),
             "everything": len(everything.nodes),
         }
@@ -66,8 +71,27 @@ class Nodes(WorkspacePage):
 
     def _fragment(self, context: dict[str, Any]) -> HttpResponse:
         """Only the rows, for the page that is already open."""
-        shared = {"workspace": self.workspace, "now": self.now}
+        permissions = {name.replace(".", "_"): True for name in self.actor.permissions}
+        shared = {"workspace": self.workspace, "now": self.now, "permissions": permissions}
         response = render(self.request, "web/nodes_rows.html", context | shared)
         response["X-Fragment-Version"] = str(context["version"])
         response["Cache-Control"] = "no-store"
         return response
+
+    @transaction.atomic
+    def post(self, *_: Any) -> HttpResponse:
+        """Do something to all that is ticked, or to none of it."""
+        sent, here = self.request.POST, self.request.get_full_path()
+        # Enter in the field of tags adds them; anywhere else it chooses nothing.
+        act = sent.get("act") or ("tag" if sent.get("tags") else "")
+        if not sent.getlist("pick") or act not in ACTS:
+            missing = "chosen" if sent.getlist("pick") else "ticked"
+            messages.warning(self.request, f"Nothing was {missing}, so nothing has been changed.")
+            return redirect(here)
+        try:
+            sentence = act_on(self, act, picked(sent.getlist("pick")))
+        except (InvalidInputError, NotFoundError) as error:
+            transaction.set_rollback(True)
+            messages.error(self.request, f"Nothing was changed: {fault_of(error)}")
+            return redirect(here)
+        return self.done(sentence, here)
