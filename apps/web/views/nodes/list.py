@@ -14,6 +14,7 @@ from apps.nodes.types import RosterEntry
 from apps.pipeline.pictures import pictures
 from apps.web.access import WorkspacePage
 from apps.web.bulk_nodes import ACTS, act_on, fault_of, picked
+from apps.web.node_limits import limits_of
 from apps.web.node_query import PAGE, Fleet, fleet_of, read_filter, read_order, read_page
 from apps.web.presenters import nodes as presenter
 from apps.web.presenters.nodes import LOOKS, SHAPES
@@ -60,9 +61,14 @@ class Nodes(WorkspacePage):
         shown = nodes_by_number(self.workspace, [node.number for node in listed[start : start + PAGE]])
         # Numbers of pictures are those of nodes: unique in a workspace.
         known = {picture.number: picture for picture in pictures(workspace_id=self.workspace.pk, nodes=shown)}
-        rows = [presenter.row(node, fleet.standings[node.pk], known.get(node.number), now=self.now) for node in shown]
+        limits = limits_of(shown, now=self.now)
+        rows = [
+            presenter.row(node, fleet.standings[node.pk], known.get(node.number), limits=limits[node.pk], now=self.now)
+            for node in shown
+        ]
         return {
             "rows": rows,
+            "marked": any(meter.marks for row in rows for meter in row.meters),
             "part": presenter.part_of(len(listed), start=start, shown=len(rows)),
             "before": number - 1 if number > 1 else None,
             "after": number + 1 if start + PAGE < len(listed) else None,
