@@ -39,7 +39,7 @@ def kept(scene: Scene) -> dict[str, Any]:
 
 
 def borders(page: str) -> list[str]:
-    return re.findall(r'<td class="one-line">([^<]+)</td>', page)
+    return re.findall(r"<td><time [^>]+>([^<]+)</time></td>", page)
 
 
 def test_everything_is_chosen_at_once_and_told_in_the_trail(scene: Scene, path: str) -> None:
