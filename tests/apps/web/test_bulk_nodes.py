@@ -1,11 +1,15 @@
 """What is done to many nodes at once: to all that is ticked, or to nothing."""
 
+from typing import Any
+
 import pytest
 
 from apps.audit.models import AuditEntry
+from apps.common.errors import NotFoundError
 from apps.nodes.models import Node, NodeGroup
 from apps.nodes.selectors import tags_of
 from apps.nodes.services import Changes, create_group, update_node
+from apps.pipeline.lifecycle import retire_node
 from apps.projects.services import set_scope
 from tests import factories
 from tests.apps.web.conftest import Scene
@@ -140,6 +144,24 @@ def test_what_cannot_all_go_stays(scene: Scene, nodes: list[Node], numbers: list
     page = client.post(scene.path("nodes/delete"), {"pick": numbers, "count": str(len(numbers))}, follow=True)
 
     assert "Nothing was deleted: " in page.content.decode()
+    assert Node.objects.live().count() == 3
+    assert trail(scene, "node.delete") == []
+
+
+def test_where_somebody_else_was_faster_nothing_goes(
+    scene: Scene, nodes: list[Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def retire(**said: Any) -> None:
+        if said["node"].name == "c":
+            raise NotFoundError("Node not found")
+        retire_node(**said)
+
+    monkeypatch.setattr("apps.web.views.nodes.many.retire_node", retire)
+
+    sent = {"pick": ["1", "3"], "count": "2"}
+    page = scene.client(scene.owner).post(scene.path("nodes/delete"), sent, follow=True).content.decode()
+
+    assert "Nothing was deleted: some of these nodes are not there any more." in page
     assert Node.objects.live().count() == 3
     assert trail(scene, "node.delete") == []
 

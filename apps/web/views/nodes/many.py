@@ -7,7 +7,7 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from apps.common.errors import InvalidInputError
+from apps.common.errors import InvalidInputError, NotFoundError
 from apps.nodes.models import Node
 from apps.nodes.selectors import nodes_by_number
 from apps.pipeline.lifecycle import retire_node
@@ -16,6 +16,8 @@ from apps.web.node_query import standings_of
 from apps.web.presenters import nodes as presenter
 from apps.web.presenters import words
 from apps.web.views.nodes.base import NodePage
+
+GONE = "some of these nodes are not there any more."
 
 
 class DeleteNodes(NodePage):
@@ -31,15 +33,20 @@ class DeleteNodes(NodePage):
     def post(self, *_: Any) -> HttpResponse:
         try:
             nodes = self._nodes()
+            typed = self.request.POST.get("count")
+            if typed is None or typed.strip() != str(len(nodes)):
+                return self._page(nodes, typed)
+            # One order for every writer, so two transactions never wait for each other.
+            for node in sorted(nodes, key=lambda node: node.pk):
+                retire_node(node=node, actor=self.actor.label, now=self.now)
         except InvalidInputError as error:
             messages.error(self.request, f"Nothing was deleted: {error.message}")
             return redirect(self._back())
-        typed = self.request.POST.get("count")
-        if typed is None or typed.strip() != str(len(nodes)):
-            return self._page(nodes, typed)
-        # One order for every writer, so two transactions never wait for each other.
-        for node in sorted(nodes, key=lambda node: node.pk):
-            retire_node(node=node, actor=self.actor.label, now=self.now)
+        except NotFoundError:
+            # Somebody else deleted one of them just now.
+            transaction.set_rollback(True)
+            messages.error(self.request, f"Nothing was deleted: {GONE}")
+            return redirect(self._back())
         return self.done(f"{words.plural(len(nodes), 'node')} deleted.", self._back())
 
     def _nodes(self) -> list[Node]:
@@ -48,7 +55,7 @@ class DeleteNodes(NodePage):
         if not numbers:
             raise InvalidInputError("nothing was ticked.")
         if len(nodes) != len(numbers):
-            raise InvalidInputError("some of these nodes are not there any more.")
+            raise InvalidInputError(GONE)
         return nodes
 
     def _page(self, nodes: list[Node], typed: str | None) -> HttpResponse:
