@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from apps.common.errors import NotFoundError
-from apps.nodes.models import Node, NodeGroup, NodeSection
+from apps.nodes.models import Node, NodeGroup, NodeSection, NodeTag
+from apps.nodes.types import RosterEntry
 from apps.tokens.models import AgentKey
 from apps.tokens.selectors import key_of, key_of_agent, keys_of
 from apps.workspaces.models import Workspace
@@ -17,7 +18,6 @@ NODE = AgentKey.Subject.NODE
 def nodes_of(
     workspace: Workspace | int,
     *,
-    projects: Collection[int] | None = None,
     public_only: bool = False,
     heard_only: bool = False,
     limit: int = MOST,
@@ -25,8 +25,6 @@ def nodes_of(
 ) -> list[Node]:
     """Live nodes in their order with tags and groups, at most 1,000 at a time; `heard_only`: that ever reported."""
     nodes = Node.objects.of(workspace).live().with_parts().in_order()
-    if projects is not None:
-        nodes = nodes.filter(project__in=projects)
     if public_only:
         nodes = nodes.filter(public=True)
     if heard_only:
@@ -42,6 +40,36 @@ def every_node(workspace: Workspace | int, *, public_only: bool = False, heard_o
         found += page
         if len(page) < MOST:
             return found
+
+
+def roster_of(workspace: Workspace | int, *, projects: Collection[int] | None = None) -> list[RosterEntry]:
+    """Every live node within reach as people arranged them, however many: three statements without a list in them."""
+    nodes = Node.objects.of(workspace).live().in_order()
+    if projects is not None:
+        nodes = nodes.filter(project__in=projects)
+    tags: dict[int, list[str]] = {}
+    for pk, text in NodeTag.objects.of(workspace).order_by("position").values_list("node_id", "tag__text"):
+        tags.setdefault(pk, []).append(text)
+    groups: dict[int, dict[int, str]] = {}
+    links = NodeGroup.nodes.through.objects.filter(nodegroup__workspace=workspace).order_by("nodegroup__number")
+    for pk, number, name in links.values_list("node_id", "nodegroup__number", "nodegroup__name"):
+        groups.setdefault(pk, {})[number] = name
+    plain = ("pk", "number", "name", "hostname", "addresses", "report_interval_s", "created_at")
+    return [
+        RosterEntry(**row, tags=tuple(tags.get(row["pk"], ())), groups=groups.get(row["pk"], {}))
+        for row in nodes.values(*plain)
+    ]
+
+
+def nodes_by_number(
+    workspace: Workspace | int, numbers: Sequence[int], *, projects: Collection[int] | None = None
+) -> list[Node]:
+    """Those of the numbers that are live nodes within reach, with tags and groups, in the order they were asked for."""
+    nodes = Node.objects.of(workspace).live().with_parts().filter(number__in=numbers)
+    if projects is not None:
+        nodes = nodes.filter(project__in=projects)
+    places = {number: place for place, number in enumerate(numbers)}
+    return sorted(nodes, key=lambda node: places[node.number])
 
 
 def count_visible(workspace: Workspace | int, *, projects: Collection[int] | None = None) -> int:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from apps.common.values import Ref
+
 AgentKind = Literal["dash", "nezha"]
 # Documents about a node that change seldom, each kept once; what changes with every report is a column.
 SectionName = Literal["static", "network", "disks", "raid", "smart", "thermal", "gpu"]
@@ -74,6 +76,33 @@ class NodePicture:
     stale_after_s: int
     latest: Latest
     sections: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RosterEntry:
+    """A live node as lists look for it, sort it and count it; what they show of it is fetched for one page.
+
+    `groups` are numbers with names, `tags` in the order people gave them.
+    """
+
+    pk: int
+    number: int
+    name: str
+    hostname: str
+    addresses: Mapping[str, Any]
+    report_interval_s: int
+    created_at: datetime
+    tags: tuple[str, ...]
+    groups: Mapping[int, str]
+
+    @property
+    def ref(self) -> Ref:
+        return Ref("node", self.pk)
+
+    @property
+    def stale_after_s(self) -> int:
+        """Seconds of silence after which it counts as offline."""
+        return stale_after_s(self.report_interval_s)
 
 
 def stale_after_s(report_interval_s: int) -> int:

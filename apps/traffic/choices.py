@@ -1,11 +1,12 @@
 """Who decides how traffic is counted: the workspace, and each node for itself where it says so."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
 from django.db import transaction
+from django.db.models import Q
 
 from apps.common.clock import epoch_ms
 from apps.common.errors import InvalidInputError
@@ -58,6 +59,12 @@ def choices_of(workspace_id: int) -> Mapping[int, NodeChoice]:
 def settings_of(workspace: Workspace) -> Settings:
     """The workspace's settings, unsaved defaults where it never set any."""
     return Settings.objects.of(workspace).first() or Settings(workspace=workspace)
+
+
+def count_own_ways(workspace: Workspace, *, projects: Collection[int] | None = None) -> int:
+    """How many live nodes within reach have a cycle or a direction of their own."""
+    nodes = Node.objects.of(workspace).live().filter(Q(cycle__isnull=False) | ~Q(direction=""))
+    return (nodes if projects is None else nodes.filter(project__in=projects)).count()
 
 
 def terms_of(workspace: Workspace, choice: NodeChoice) -> Terms:

@@ -23,8 +23,9 @@ from apps.web.views import (
     reports,
     routing,
     team,
+    traffic_settings,
 )
-from apps.web.views.nodes import add, detail, groups, settings, traffic
+from apps.web.views.nodes import add, detail, groups, many, settings, traffic
 from apps.web.views.nodes import list as node_list
 from apps.web.views.status import components, editor, updates
 
@@ -48,6 +49,7 @@ workspace_pages = [
     path("monitors/<str:monitor>/maintenance", monitor.MonitorMaintenance.as_view(), name="monitor-maintenance"),
     path("nodes/", node_list.Nodes.as_view(), name="nodes"),
     path("nodes/new", add.NewNode.as_view(), name="node-new"),
+    path("nodes/delete", many.DeleteNodes.as_view(), name="nodes-delete"),
     path("nodes/groups", groups.NodeGroups.as_view(), name="node-groups"),
     path("nodes/groups/<str:number>", groups.OneGroup.as_view(), name="node-group"),
     path("nodes/groups/<str:number>/delete", groups.OneGroup.as_view(act="delete"), name="node-group-delete"),
@@ -119,6 +121,7 @@ workspace_pages = [
     path("tokens/", manage.Tokens.as_view(), name="tokens"),
     path("tokens/<str:token>/revoke", manage.RevokeToken.as_view(), name="token-revoke"),
     path("settings/", manage.Settings.as_view(), name="settings"),
+    path("settings/traffic", traffic_settings.TrafficSettings.as_view(), name="traffic-settings"),
     path("settings/dash", dash_access.DashAccess.as_view(), name="dash-access"),
     path("settings/dash/sessions/end", dash_access.EndDashSessions.as_view(), name="dash-sessions-end"),
     path("profile/", manage.Profile.as_view(), name="profile"),

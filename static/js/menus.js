@@ -16,10 +16,10 @@ export function startMenus() {
     const field = event.target;
     if (field.matches?.("[data-submit]")) field.form.requestSubmit();
     if (field.matches?.("[data-pick-all]")) {
-      for (const box of document.querySelectorAll("tbody .pick input")) box.checked = field.checked;
+      for (const box of document.querySelectorAll('.pick [name="pick"]')) box.checked = field.checked;
     }
     for (const count of document.querySelectorAll("[data-picked]")) {
-      count.textContent = document.querySelectorAll("tbody .pick input:checked").length;
+      count.textContent = document.querySelectorAll('.pick [name="pick"]:checked').length;
     }
   });
 }

@@ -7,6 +7,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from apps.nodes.models import Node
+from apps.traffic.choices import settings_of
 from tests.apps.web.conftest import Scene
 from tests.apps.web.machines import add_node, hear, lately
 from tests.e2e.conftest import Visit
@@ -58,6 +59,48 @@ def test_the_charts_share_a_cursor_that_keys_and_readers_do_without(visit: Visit
     expect(legend).to_have_text("—")
     assert page.locator("[data-node-time]").inner_text()
     expect(page.get_by_role("img", name="Processor: Busy average")).to_be_visible()
+    assert page.faults == []  # type: ignore[attr-defined]  # set by the fixture
+
+
+def test_nodes_are_ticked_by_keys_tagged_and_deleted_together(visit: Visit, scene: Scene) -> None:
+    for name in ("a", "b", "c"):
+        add_node(scene, name)
+    page = visit(scene.path("nodes/?sort=name"), user=scene.owner)
+    for key in "jxjx":
+        page.keyboard.press(key)
+    bar = page.get_by_role("group", name="Selected nodes")
+    expect(bar.get_by_text("2 selected")).to_be_visible()
+    assert unsound(page, "ticked nodes") == []
+    bar.locator("summary", has_text="Tags").click()
+    bar.get_by_label("Tags").fill("edge")
+    bar.get_by_label("Tags").press("Enter")
+    expect(page.get_by_text("edge added to 2 of 2 nodes.")).to_be_visible()
+
+    page.goto(scene.path("nodes/?view=cards&tag=edge"))
+    page.get_by_label("Select all on this page").check()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", name="Delete 2 nodes")).to_be_visible()
+    assert unsound(page, "delete nodes") == []
+    page.get_by_label("Type 2 to go on").fill("2")
+    page.get_by_role("button", name="Delete 2 nodes").click()
+    expect(page.get_by_text("2 nodes deleted.")).to_be_visible()
+    assert [node.name for node in Node.objects.live()] == ["c"]
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
+def test_the_borders_of_a_cycle_follow_what_is_chosen(visit: Visit, scene: Scene, theme: str, width: int) -> None:
+    page = visit(scene.path("settings/traffic"), user=scene.owner, theme=theme, width=width)
+    expect(page.get_by_label("First day")).to_be_hidden()
+    page.get_by_text("From a day of the month, or its last day").click()
+    page.get_by_label("First day").fill("15")
+    expect(page.locator("#borders td").first).to_contain_text("15 ")
+    page.get_by_label("First day").fill("40")
+    expect(page.locator("#borders")).to_contain_text("First day: A day from 1 to 31.")
+    assert unsound(page, "traffic settings") == []
+    page.get_by_label("First day").fill("15")
+    page.get_by_role("button", name="Save traffic settings").click()
+    expect(page.get_by_text("Traffic settings saved.")).to_be_visible()
+    assert settings_of(scene.workspace).start_day == 15
     assert page.faults == []  # type: ignore[attr-defined]  # set by the fixture
 
 

@@ -50,6 +50,7 @@ PAGES = (
     "nodes/?q=nothing-here",
     "nodes/new",
     "nodes/groups",
+    "settings/traffic",
     "NODE",
     "NODE?range=7d",
     "NODE/traffic",
@@ -94,6 +95,7 @@ PAGES = (
 EMPTY = (
     "nodes/",
     "nodes/groups",
+    "settings/traffic",
     "alerts/",
     "alerts/workspace/",
     "alerts/on-call/",

@@ -3,6 +3,7 @@
 from apps.nodes.services.groups import check_group, create_group, delete_group, ensure_default_group, update_group
 from apps.nodes.services.heard import note_reports, save_static
 from apps.nodes.services.identity import draw_install_id
+from apps.nodes.services.many import Shift, shift_nodes
 from apps.nodes.services.nodes import (
     Changes,
     create_node,
@@ -18,6 +19,7 @@ from apps.nodes.services.nodes import (
 
 __all__ = [
     "Changes",
+    "Shift",
     "check_group",
     "create_group",
     "create_node",
@@ -32,6 +34,7 @@ __all__ = [
     "save_static",
     "set_order",
     "set_p95",
+    "shift_nodes",
     "update_group",
     "update_node",
     "want_version",

@@ -7,22 +7,12 @@ from django import forms
 
 from apps.nodes.models import Node, NodeGroup
 from apps.projects.models import Project
-from apps.traffic.plans import CyclePlan, Mode, plan_in
+from apps.traffic.plans import INHERIT, CyclePlan, plan_in
 from apps.web.forms.manage import zones
+from apps.web.forms.traffic import COUNTED, CYCLES, plain
 
-INHERIT = "default"
-MODES = (
-    (INHERIT, "As the workspace has it"),
-    (str(Mode.CALENDAR), "Calendar months"),
-    (str(Mode.CLAMP), "From a day of the month, or its last day"),
-    (str(Mode.WHMCS), "Monthly from a date on"),
-)
-DIRECTIONS = (
-    ("", "As the workspace has it"),
-    ("out", "What is sent"),
-    ("both", "Received and sent together"),
-    ("max", "The greater of the two"),
-)
+MODES = ((INHERIT, "As the workspace has it"), *plain(CYCLES))
+DIRECTIONS = (("", "As the workspace has it"), *plain(COUNTED))
 
 
 def choose_project(form: forms.Form, projects: Iterable[Project], *, may_be_none: bool) -> None:

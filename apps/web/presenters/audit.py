@@ -22,6 +22,7 @@ PAST = {
     "revoke": "revoked",
     "maintenance": "set maintenance for",
     "set": "set",
+    "settings": "changed the settings of",
     "clear": "cleared",
 }
 
@@ -39,7 +40,8 @@ class AuditLine:
 def line(entry: AuditEntry) -> AuditLine:
     """An entry as actor, verb, noun and subject; unknown verbs are shown as they are."""
     noun, _, verb = entry.verb.rpartition(".")
-    return AuditLine(entry, PAST.get(verb, verb.replace("_", " ")), noun.replace(".", " "), _changes(entry.changes))
+    said = "" if noun == entry.subject else noun.replace(".", " ")
+    return AuditLine(entry, PAST.get(verb, verb.replace("_", " ")), said, _changes(entry.changes))
 
 
 def _changes(changes: dict[str, Any]) -> str:

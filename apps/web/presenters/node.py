@@ -8,7 +8,7 @@ from apps.nodes.facts import cores
 from apps.nodes.models import Node
 from apps.nodes.types import NodePicture
 from apps.web.presenters import nodes, sizes, words
-from apps.web.presenters.nodes import Meter
+from apps.web.presenters.meters import Meter, meter
 from apps.web.presenters.status import Shape
 
 Cells = Sequence[str]
@@ -122,12 +122,12 @@ def _agent(node: Node) -> str:
 def _disk(disk: Mapping[str, Any], values: Mapping[str, Any]) -> DiskLine:
     key = disk["key"]
     ratio, used = values.get(f"disk.ratio[{key}]"), values.get(f"disk.used_bytes[{key}]")
-    meter = nodes.meter(f"Used of {disk['name']}", ratio, sizes.of_whole(used, disk.get("total")))
+    filled = meter(f"Used of {disk['name']}", ratio, sizes.of_whole(used, disk.get("total")))
     note = " · ".join(str(disk[name]) for name in ("mountpoint", "fs_type", "kind", "health") if disk.get(name))
     return DiskLine(
         disk["name"],
         note,
-        meter,
+        filled,
         _rate(values.get(f"disk.read_rate[{key}]")),
         _rate(values.get(f"disk.write_rate[{key}]")),
     )

@@ -10,10 +10,13 @@ from apps.incidents.models import Incident
 from apps.nodes.facts import cores
 from apps.nodes.models import Node
 from apps.nodes.selectors import tags_of
-from apps.nodes.types import NodePicture
+from apps.nodes.types import NodePicture, RosterEntry
 from apps.web.presenters import sizes, words
+from apps.web.presenters.meters import Limit, Meter, meter
 from apps.web.presenters.status import StatusView
 
+# The whole row, or what lists know of it.
+Listed = Node | RosterEntry
 Look = Literal["trouble", "silent", "never", "online"]
 # The worst first; a machine that nobody ever heard of is no trouble, but not well either.
 LOOKS: Mapping[Look, str] = {
@@ -37,20 +40,6 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Meter:
-    """A share of something: `percent` fills the bar, `text` and `note` say the same in words. None: not known."""
-
-    label: str
-    percent: float | None
-    text: str
-    note: str = ""
-
-    @property
-    def told(self) -> str:
-        return ", ".join(part for part in (self.text, self.note) if part)
-
-
-@dataclass(frozen=True, slots=True)
 class NodeRow:
     """One node of the list, as a line and as a card."""
 
@@ -67,7 +56,7 @@ class NodeRow:
     seen: str
 
 
-def standing_of(node: Node, *, seen_ms: int | None, incident: Incident | None, now: datetime) -> Standing:
+def standing_of(node: Listed, *, seen_ms: int | None, incident: Incident | None, now: datetime) -> Standing:
     """A node that has something open needs a look, silent or not; one without a report was never seen."""
     seen_at = None if seen_ms is None else from_epoch_ms(seen_ms)
     if seen_at is None:
@@ -91,24 +80,39 @@ def status_of(standing: Standing, *, now: datetime) -> StatusView:
     return StatusView(shape, "Silent" if standing.silent else "Needs a look", since)
 
 
-def row(node: Node, standing: Standing, picture: NodePicture | None, *, now: datetime) -> NodeRow:
+def row(
+    node: Node,
+    standing: Standing,
+    picture: NodePicture | None,
+    *,
+    limits: Mapping[str, Sequence[Limit]],
+    now: datetime,
+) -> NodeRow:
     """One line of the list; a node that never reported has no numbers."""
     values = {} if picture is None else picture.latest.values
     sections = {} if picture is None else picture.sections
     silent = standing.silent
+    untold = "No report yet" if picture is None else "Has not said what it is"
     return NodeRow(
         node=node,
         status=status_of(standing, now=now),
         is_silent=silent,
-        platform=platform_of(sections) or "No report yet",
-        system=system_line(sections) or "No report yet",
+        platform=platform_of(sections) or untold,
+        system=system_line(sections) or untold,
         tags=tags_of(node),
-        meters=meters(picture),
+        meters=meters(picture, limits, is_old=silent),
         received=words.NOTHING if silent else sizes.bits(values.get("net.rx_rate")),
         sent=words.NOTHING if silent else sizes.bits(values.get("net.tx_rate")),
         uptime=words.NOTHING if silent else words.duration(values.get("uptime_s")),
         seen=words.NOTHING if standing.seen_at is None else words.ago(standing.seen_at, now),
     )
+
+
+def part_of(total: int, *, start: int, shown: int) -> str:
+    """Which part of a list a page shows: `5 nodes`, or `51 to 100 of 3 000 nodes`."""
+    if shown == total:
+        return words.plural(total, "node")
+    return f"{words.grouped(start + 1)} to {words.grouped(start + shown)} of {words.plural(total, 'node')}"
 
 
 def platform_of(sections: Mapping[str, Any]) -> str:
@@ -123,43 +127,33 @@ def system_line(sections: Mapping[str, Any]) -> str:
     return " · ".join(part for part in (platform_of(sections), system.get("arch", "")) if part)
 
 
-def meters(picture: NodePicture | None) -> list[Meter]:
-    """Processor, memory and the fullest disk of the newest report."""
+def meters(picture: NodePicture | None, limits: Mapping[str, Sequence[Limit]], *, is_old: bool) -> list[Meter]:
+    """Processor, memory and the fullest disk of the newest report; `limits` by metric."""
     if picture is None:
         return [Meter(label, None, words.NOTHING) for label in ("CPU", "Memory", "Fullest disk")]
     values, static = picture.latest.values, picture.sections.get("static") or {}
     known = cores(static)
     total = picture.latest.detail.get("mem_total") or (static.get("memory") or {}).get("total")
     memory = sizes.of_whole(values.get("mem.used_bytes"), total)
+    shares = (
+        ("CPU", values.get("cpu.ratio"), words.plural(known, "core") if known else "", ("cpu.ratio",)),
+        ("Memory", values.get("mem.ratio"), "" if memory == words.NOTHING else memory, ("mem.ratio",)),
+        ("Fullest disk", *_fullest(picture)),
+    )
     return [
-        meter("CPU", values.get("cpu.ratio"), words.plural(known, "core") if known else ""),
-        meter("Memory", values.get("mem.ratio"), "" if memory == words.NOTHING else memory),
-        _fullest(picture),
+        meter(label, ratio, note, [limit for name in metrics for limit in limits.get(name, ())], is_old=is_old)
+        for label, ratio, note, metrics in shares
     ]
 
 
-def meter(label: str, ratio: float | None, note: str) -> Meter:
-    """A share that was measured, or was not."""
-    if ratio is None:
-        return Meter(label, None, words.NOTHING, note)
-    percent = round(min(max(ratio, 0), 1) * 100, 1)
-    return Meter(label, percent, share(ratio), note)
-
-
-def _fullest(picture: NodePicture) -> Meter:
+def _fullest(picture: NodePicture) -> tuple[float | None, str, tuple[str, ...]]:
+    """How full the fullest disk is, of how much, and which metrics are this very figure."""
     usage = (picture.sections.get("disks") or {}).get("usage", ())
     values = picture.latest.values
     known = [(values[f"disk.ratio[{each['key']}]"], each) for each in usage if f"disk.ratio[{each['key']}]" in values]
     if not known:
-        return meter("Fullest disk", values.get("disk.ratio"), "")
+        return values.get("disk.ratio"), "", ("disk.ratio",)
     ratio, disk = max(known, key=lambda pair: pair[0])
     used = values.get(f"disk.used_bytes[{disk['key']}]")
-    return meter("Fullest disk", ratio, sizes.of_whole(used, disk.get("total")))
-
-
-def share(ratio: float | None) -> str:
-    """A ratio as `41 %`; below ten with one decimal, cut so that only the whole says 100."""
-    if ratio is None:
-        return words.NOTHING
-    percent = ratio * 100
-    return f"{int(percent * 10) / 10:.1f} %" if percent < 10 else f"{int(percent)} %"
+    primary = ("disk.primary_ratio",) if disk.get("mountpoint") == "/" else ()
+    return ratio, sizes.of_whole(used, disk.get("total")), (f"disk.ratio[{disk['key']}]", *primary)

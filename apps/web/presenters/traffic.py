@@ -8,6 +8,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from apps.common.clock import iso_ms
+from apps.traffic.cycles import cycle_at, cycles_back
+from apps.traffic.plans import CyclePlan
 from apps.traffic.rebuilds import RebuildState
 from apps.traffic.selectors import CycleSummary, DaySummary
 from apps.web.presenters import drawing, sizes, words
@@ -118,6 +120,30 @@ def _gaps(cycle: CycleSummary) -> str:
     parts = [words.plural(coverage.gaps, "gap")] if coverage.gaps else []
     parts += [words.plural(coverage.resets, "counter reset")] if coverage.resets else []
     return ", ".join(parts) or "no gap"
+
+
+@dataclass(frozen=True, slots=True)
+class CycleSpan:
+    """One cycle by its borders, both of them midnights of its zone; `days` as a calendar counts them."""
+
+    label: str
+    start: datetime
+    end: datetime
+    days: int
+
+
+def spans(plan: CyclePlan, *, now: datetime) -> list[CycleSpan]:
+    """The cycle before, the one that runs, and the next; the plan must name its zone."""
+    zone, (runs, before) = ZoneInfo(plan.zone), cycles_back(plan, now, 2)
+    found = (("Before", before), ("Now", runs), ("Next", cycle_at(plan, runs.end)))
+    return [_span(label, cycle.start.astimezone(zone), cycle.end.astimezone(zone)) for label, cycle in found]
+
+
+def _span(label: str, start: datetime, end: datetime) -> CycleSpan:
+    # Where the clock leaps over midnight a border is an hour off it: by calendar days that makes no difference.
+    return CycleSpan(
+        label, start, end, round((end.replace(tzinfo=None) - start.replace(tzinfo=None)).total_seconds() / 86400)
+    )
 
 
 def rows(cycles: Sequence[CycleSummary]) -> list[CycleRow]:

@@ -273,7 +273,40 @@ def test_lists_have_a_bound_and_take_few_statements(workspace: Workspace, django
             ("a", ("x", "a")),
         ]
     assert [node.name for node in selectors.nodes_of(workspace, public_only=True)] == ["b"]
-    assert selectors.nodes_of(workspace, projects=[]) == []
+
+
+def test_a_roster_holds_every_node_within_reach_in_three_statements(
+    workspace: Workspace, stranger: Workspace, django_assert_num_queries
+) -> None:
+    project = factories.make_project(workspace)
+    group = services.create_group(workspace=workspace, name="Lab", actor="a", now=NOW)
+    for name in "abc":
+        update(make_node(workspace, name), tags=["x", name], groups=[group.number] if name == "b" else [1])
+    services.move_node(node=Node.objects.get(name="b"), project=project, actor="a", now=NOW)
+    services.retire_node(node=Node.objects.get(name="a"), actor="a", now=NOW)
+    make_node(stranger, "foreign")
+
+    with django_assert_num_queries(3):
+        found = selectors.roster_of(workspace)
+
+    told = [(entry.number, entry.name, entry.tags, entry.groups) for entry in found]
+    assert told == [(3, "c", ("x", "c"), {1: "default"}), (2, "b", ("x", "b"), {group.number: "Lab"})]
+    node = Node.objects.get(name="c")
+    assert (found[0].ref, found[0].stale_after_s, found[0].created_at) == (node.ref, node.stale_after_s, NOW)
+    assert [entry.name for entry in selectors.roster_of(workspace, projects=[project.pk])] == ["b"]
+    assert selectors.roster_of(workspace, projects=[]) == []
+
+
+def test_nodes_are_found_by_their_numbers_in_the_order_of_the_question(
+    workspace: Workspace, stranger: Workspace
+) -> None:
+    nodes = [make_node(workspace, name) for name in "abc"]
+    make_node(stranger, "foreign")
+    services.retire_node(node=nodes[1], actor="a", now=NOW)
+
+    assert [node.name for node in selectors.nodes_by_number(workspace, [3, 2, 1, 99])] == ["c", "a"]
+    assert selectors.nodes_by_number(workspace, [1, 3], projects=[]) == []
+    assert selectors.nodes_by_number(workspace, []) == []
 
 
 FACTS = StaticFacts(

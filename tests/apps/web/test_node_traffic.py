@@ -85,7 +85,8 @@ def test_lite_mode_has_a_total_and_no_days(scene: Scene, billed: Node) -> None:
 
     page = page_of(scene, billed)
 
-    assert "counts in lite mode" in page
+    assert "shows traffic in lite mode" in page
+    assert scene.path("settings/traffic") in page
     assert "Export CSV" not in page
     refused = scene.client(scene.owner).get(scene.path(f"nodes/{billed.number}/traffic.csv"))
     assert refused.status_code == 409

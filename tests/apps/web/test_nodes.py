@@ -102,8 +102,27 @@ def test_many_nodes_come_in_pages_and_cost_no_more_statements(
 
     assert len(names(first)) == 50
     assert names(second) == ["n50", "n51", "n52"]
-    assert "3 of 53" in second
+    assert "51 to 53 of 53 nodes" in second
     assert names(client.get(scene.path("nodes/?sort=name&page=99")).content.decode()) == names(second)
+
+
+def test_more_than_a_thousand_nodes_are_all_counted_found_and_reached(scene: Scene) -> None:
+    hear(add_node(scene, "first"), *lately(scene, minutes=2))
+    made = scene.now - timedelta(days=1)
+    Node.objects.bulk_create(
+        Node(workspace=scene.workspace, number=number, name=f"rack-{number:04}", created_at=made, project=scene.project)
+        for number in range(2, 1203)
+    )
+
+    page = page_of(scene, "nodes/?sort=name")
+    assert "<b>1\u202f202</b> all" in page
+    assert "<b>1\u202f201</b> never seen" in page
+    assert "1 to 50 of 1\u202f202 nodes" in page
+    last = page_of(scene, "nodes/?sort=name&page=25")
+    assert names(last) == ["rack-1201", "rack-1202"]
+    assert "1\u202f201 to 1\u202f202 of 1\u202f202 nodes" in last
+    assert names(page_of(scene, "nodes/?q=rack-1202")) == ["rack-1202"]
+    assert names(page_of(scene, "nodes/?state=online&view=cards")) == ["first"]
 
 
 def test_the_live_part_is_only_the_rows(scene: Scene) -> None:

@@ -8,6 +8,7 @@ from apps.nodes.selectors import node_by_number
 from apps.nodes.types import NodePicture
 from apps.pipeline.pictures import pictures
 from apps.web.access import WorkspacePage
+from apps.web.node_limits import limits_of
 from apps.web.node_query import standings_of
 from apps.web.presenters import nodes as presenter
 
@@ -35,7 +36,9 @@ class NodePage(WorkspacePage):
         standing = standings_of(self.workspace, [node], now=self.now)[node.pk]
         return {
             "node": node,
-            "row": presenter.row(node, standing, picture, now=self.now),
+            "row": presenter.row(
+                node, standing, picture, limits=limits_of([node], now=self.now)[node.pk], now=self.now
+            ),
             "standing": standing,
         }
 

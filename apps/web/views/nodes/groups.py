@@ -1,5 +1,6 @@
 """Groups of nodes: made, named, taken away."""
 
+from collections import Counter
 from typing import Any
 
 from django.contrib import messages
@@ -38,11 +39,14 @@ class NodeGroups(NodePage):
 
     def page(self, form: GroupForm, *, status: int = 200) -> HttpResponse:
         fleet = fleet_of(self.workspace, self.actor, now=self.now)
-        rows = []
-        for group in groups_of(self.workspace):
-            inside = [node for node in fleet.nodes if group in node.groups.all()]
-            bad = sum(fleet.standings[node.pk].look in {"trouble", "silent"} for node in inside)
-            rows.append((group, len(inside), bad))
+        inside = Counter(number for node in fleet.nodes for number in node.groups)
+        bad = Counter(
+            number
+            for node in fleet.nodes
+            if fleet.standings[node.pk].look in {"trouble", "silent"}
+            for number in node.groups
+        )
+        rows = [(group, inside[group.number], bad[group.number]) for group in groups_of(self.workspace)]
         may_write = self.may("devices.write") and self.actor.projects is None
         context = {"rows": rows, "form": form, "may_write": may_write}
         return self.render("web/node_groups.html", context, status=status)

@@ -13,22 +13,15 @@ from apps.nodes.models import Node
 from apps.nodes.selectors import groups_of, secret_of, tags_of
 from apps.nodes.services import Changes, move_node, rotate_secret, update_node
 from apps.pipeline.lifecycle import retire_node
-from apps.traffic.plans import CycleFaultError, Fault, plan_asked_for
-from apps.web.forms.faults import blame
+from apps.traffic.plans import plan_asked_for
 from apps.web.forms.monitors.base import split
 from apps.web.forms.nodes import NodeForm
+from apps.web.forms.traffic import blame_cycle
 from apps.web.views.nodes.base import NodePage
 from apps.web.views.projects import visible_projects
 
 # Long enough to put the new secret on the machine, short enough that a leaked one does not live on.
 OVERLAP = timedelta(hours=1)
-CYCLE_FAULTS = {
-    Fault.INCOMPLETE: ("mode", "This cycle needs more than that."),
-    Fault.MODE: ("mode", "Choose one of the cycles."),
-    Fault.START_DAY: ("start_day", "A day from 1 to 31."),
-    Fault.ANCHOR: ("anchor", "A date."),
-    Fault.ZONE: ("zone", "A time zone everybody knows."),
-}
 
 
 class NodeSettings(NodePage):
@@ -49,7 +42,7 @@ class NodeSettings(NodePage):
             with transaction.atomic():
                 self._save(node, form)
         except DomainError as error:
-            self._blame(form, error)
+            blame_cycle(form, error)
             return self._page(self.node(number), form, status=400)
         return self.done(f"{form.cleaned_data['name']} saved.", self.address("node-settings", node.number))
 
@@ -75,13 +68,6 @@ class NodeSettings(NodePage):
         project = next((each for each in visible_projects(self) if each.key == data["project"]), None)
         if (project.pk if project is not None else None) != node.project_id:
             move_node(node=node, project=project, actor=self.actor.label, now=self.now)
-
-    def _blame(self, form: NodeForm, error: DomainError) -> None:
-        if isinstance(error, CycleFaultError):
-            field, sentence = CYCLE_FAULTS[error.fault]
-            form.add_error(field, sentence)
-        else:
-            blame(form, error)
 
     def _page(self, node: Node, form: NodeForm, *, status: int = 200) -> HttpResponse:
         context = self.heading(node, self.picture(node)) | {
