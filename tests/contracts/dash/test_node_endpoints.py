@@ -151,8 +151,10 @@ def test_a_body_in_parts_is_read_to_its_limit(door: Door, secret: str) -> None:
         b"",
         b"{} {}",
         b"\xff\xfe",
+        b'\xef\xbb\xbf{"version":"0.2.3"}',
+        '{"version":"0.2.3"}'.encode("utf-16"),
     ],
-    ids=["deep", "deep objects", "wide", "NaN", "NaN inside", "twice", "empty", "two", "no text"],
+    ids=["deep", "deep objects", "wide", "NaN", "NaN inside", "twice", "empty", "two", "no text", "mark", "UTF-16"],
 )
 @pytest.mark.parametrize("path", [METRICS, STATIC])
 def test_hostile_bodies_are_refused(door: Door, secret: str, path: str, body: bytes) -> None:
