@@ -99,10 +99,32 @@ def _unescaped(path: str) -> str:
     return re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), path)
 
 
+def with_roles(disks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The disks as what is read and written, the primary first: the one below `/`, else the first there is."""
+    root = next((each["device"] for each in file_systems() if each["mountpoint"] == "/"), "")
+    names = [disk["name"] for disk in disks]
+    below = _below(root.rpartition("/")[2], names)
+    first = min(below, default=names[0] if names else "")
+    told = [{"kind": "physical", **disk, "role": "primary" if disk["name"] == first else "secondary"} for disk in disks]
+    return sorted(told, key=lambda disk: disk["name"] != first)
+
+
+def _below(name: str, whole: list[str]) -> set[str]:
+    """The whole disks that a device of any kind lies on: itself, its parts, what it is put together from."""
+    if not name or name in whole:
+        return {name} & set(whole)
+    place = SYS / "class/block" / name
+    parts = list((place / "slaves").glob("*"))
+    if parts:
+        return {disk for part in parts for disk in _below(part.name, whole)}
+    return {place.resolve().parent.name} & set(whole)
+
+
 def logical_disk(mounted: dict[str, Any], *names: str) -> dict[str, Any]:
     """A mounted file system as the disk that people see, with these figures of it."""
     device = mounted["device"]
-    named = {"kind": "disk", "name": device, "device_path": device, "ref": mounted["mountpoint"]}
+    kind = "raid_md" if device.startswith("/dev/md") else "lvm_lv" if device.startswith("/dev/mapper/") else "disk"
+    named = {"kind": kind, "name": device, "device_path": device, "ref": mounted["mountpoint"]}
     return {**named, **{name: mounted[name] for name in names}}
 
 
