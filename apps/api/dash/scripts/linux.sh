@@ -67,6 +67,7 @@ try:
 except OSError as error:
     sys.exit(f"{sys.argv[1]}: {error}")
 PYTHON
+[ "$(head -c 2 "$fresh")" = '#!' ] || fail 'this server hands out another agent; install it as its makers say'
 chown dashmon-agent:dashmon-agent "$fresh"
 chmod 0755 "$fresh"
 mv "$fresh" "$HOME_DIR/agent.pyz"
