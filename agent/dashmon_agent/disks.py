@@ -17,13 +17,20 @@ BUSY_MS, WEIGHTED_MS = 9, 10
 
 def disk_counters() -> dict[str, list[int]]:
     """The counters of every whole disk."""
-    found: dict[str, list[int]] = {}
-    for line in text_of(PROC / "diskstats").splitlines():
-        words = line.split()
-        name = words[2] if len(words) > 13 else ""
-        if name and not PASSING.match(name) and (SYS / "block" / name).exists():
-            found[name] = [int(word) for word in words[3:]]
-    return found
+    known = _counters()
+    return {name: known[name] for name in known if not PASSING.match(name) and (SYS / "block" / name).exists()}
+
+
+def volume_counters(mounted: list[dict[str, Any]]) -> dict[str, list[int]]:
+    """The counters of what file systems are on: parts of disks, arrays, logical volumes; by device."""
+    known = _counters()
+    named = {each["device"]: os.path.realpath(each["device"]).rpartition("/")[2] for each in mounted}
+    return {device: known[name] for device, name in named.items() if name in known}
+
+
+def _counters() -> dict[str, list[int]]:
+    lines = [line.split() for line in text_of(PROC / "diskstats").splitlines()]
+    return {words[2]: [int(word) for word in words[3:]] for words in lines if len(words) > 13}
 
 
 def activity(now: dict[str, list[int]], before: dict[str, list[int]], seconds: float) -> list[dict[str, Any]]:
@@ -99,9 +106,18 @@ def _unescaped(path: str) -> str:
     return re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), path)
 
 
-def with_roles(disks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def with_volumes(
+    disks: list[dict[str, Any]], volumes: list[dict[str, Any]], mounted: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """What is read and written: whole disks by their roles, then what file systems are on, by where these are."""
+    places = {each["device"]: each["mountpoint"] for each in mounted}
+    named = [{**each, "device_path": each["name"], "ref": places[each["name"]]} for each in volumes]
+    return [*with_roles(disks, mounted), *({"kind": "logical", **each, "role": "secondary"} for each in named)]
+
+
+def with_roles(disks: list[dict[str, Any]], mounted: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The disks as what is read and written, the primary first: the one below `/`, else the first there is."""
-    root = next((each["device"] for each in file_systems() if each["mountpoint"] == "/"), "")
+    root = next((each["device"] for each in mounted if each["mountpoint"] == "/"), "")
     names = [disk["name"] for disk in disks]
     below = _below(root.rpartition("/")[2], names)
     first = min(below, default=names[0] if names else "")

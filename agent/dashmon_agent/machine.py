@@ -7,7 +7,7 @@ import platform
 from typing import Any
 
 from dashmon_agent import VERSION
-from dashmon_agent.disks import disk_counters, file_system, file_systems, logical_disk, with_roles
+from dashmon_agent.disks import disk_counters, file_system, file_systems, logical_disk, volume_counters, with_volumes
 from dashmon_agent.figures import PROC, SYS, memory_of, number_of, text_of
 from dashmon_agent.raid import static_raid
 
@@ -78,5 +78,5 @@ def _disks() -> dict[str, Any]:
         "physical": whole,
         "logical": [logical_disk(each, "total", "mountpoint", "fs_type") for each in mounted],
         "filesystems": [file_system(each, "total", "fs_type", "inodes_total") for each in mounted],
-        "base_io": with_roles(whole),
+        "base_io": with_volumes(whole, [{"name": device} for device in volume_counters(mounted)], mounted),
     }

@@ -7,7 +7,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from dashmon_agent.disks import activity, disk_counters, file_system, file_systems, logical_disk, with_roles
+from dashmon_agent.disks import (
+    activity,
+    disk_counters,
+    file_system,
+    file_systems,
+    logical_disk,
+    volume_counters,
+    with_volumes,
+)
 from dashmon_agent.figures import PROC, SYS, memory_of, rate, share, text_of
 from dashmon_agent.raid import raid
 from dashmon_agent.smart import smart
@@ -27,6 +35,7 @@ class Meter:
         self._at = time.monotonic()
         self._cpu = _cpu_ticks()
         self._disks = disk_counters()
+        self._volumes = volume_counters(file_systems())
         self._net = self._net_counters()
 
     def read(self) -> dict[str, Any]:
@@ -37,7 +46,7 @@ class Meter:
         found = {
             "cpu": _cpu(ticks, self._cpu),
             "memory": _memory(),
-            "disk": _disk(activity(disks, self._disks, seconds)),
+            "disk": self._disk(disks, seconds),
             "network": [_interface(name, net[name], self._net.get(name), seconds) for name in sorted(net)],
             "system": _system(),
             "processes": {"process_count": sum(1 for entry in os.listdir(PROC) if entry.isdigit())},
@@ -46,8 +55,23 @@ class Meter:
             "thermal": thermal(),
             **_pressure(),
         }
-        self._disks, self._net, self._cpu = disks, net, ticks
+        self._net, self._cpu = net, ticks
         return found
+
+    def _disk(self, disks: dict[str, list[int]], seconds: float) -> dict[str, Any]:
+        mounted = file_systems()
+        volumes = volume_counters(mounted)
+        busy, busy_volumes = activity(disks, self._disks, seconds), activity(volumes, self._volumes, seconds)
+        self._disks, self._volumes = disks, volumes
+        usage = ("used", "free", "used_ratio")
+        inodes = ("inodes_used", "inodes_free", "inodes_used_ratio")
+        return {
+            "physical": busy,
+            "logical": [logical_disk(each, "mountpoint", "fs_type", *usage) for each in mounted],
+            "filesystems": [file_system(each, *usage, *inodes) for each in mounted],
+            "base_io": with_volumes(busy, busy_volumes, mounted),
+            "smart": smart(),
+        }
 
     def _net_counters(self) -> dict[str, dict[str, int]]:
         found: dict[str, dict[str, int]] = {}
@@ -103,19 +127,6 @@ def _memory() -> dict[str, Any]:
         "swap_used": max(0, swap_total - swap_free),
         "swap_free": swap_free,
         "swap_used_ratio": share(swap_total - swap_free, swap_total),
-    }
-
-
-def _disk(disks: list[dict[str, Any]]) -> dict[str, Any]:
-    mounted = file_systems()
-    usage = ("used", "free", "used_ratio")
-    inodes = ("inodes_used", "inodes_free", "inodes_used_ratio")
-    return {
-        "physical": disks,
-        "logical": [logical_disk(each, "mountpoint", "fs_type", *usage) for each in mounted],
-        "filesystems": [file_system(each, *usage, *inodes) for each in mounted],
-        "base_io": with_roles(disks),
-        "smart": smart(),
     }
 
 

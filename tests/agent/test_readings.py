@@ -359,15 +359,41 @@ def test_the_disk_below_the_root_is_the_primary(tmp_path: Path, monkeypatch, dev
     for array, part in {"md0": "sdb1", "vg-root": "sda1"}.items():
         (tmp_path / "class/block" / array / "slaves" / part).mkdir(parents=True)
     monkeypatch.setattr(disks, "SYS", tmp_path)
-    monkeypatch.setattr(disks, "file_systems", lambda: [{"device": device, "mountpoint": "/"}])
 
-    told = disks.with_roles([{"name": name} for name in ("sda", "sdb", "sdc")])
+    told = disks.with_roles([{"name": name} for name in ("sda", "sdb", "sdc")], [{"device": device, "mountpoint": "/"}])
 
     assert [each["role"] for each in told] == ["primary", "secondary", "secondary"]
     assert told[0]["name"] == primary
 
 
-def test_a_machine_without_a_disk_has_none(monkeypatch) -> None:
-    monkeypatch.setattr(disks, "file_systems", list)
+def test_a_machine_without_a_disk_has_none() -> None:
+    assert disks.with_volumes([], [], []) == []
 
-    assert disks.with_roles([]) == []
+
+def test_what_file_systems_are_on_is_counted_under_their_paths(tmp_path: Path, monkeypatch) -> None:
+    lines = ["8 0 sda", "8 1 sda1", "8 2 sda2", "253 0 dm-0", "7 0 loop0"]
+    counts = "10 0 2000 5 20 0 4000 8 0 9 13 0 0 0 0 0 0"
+    put(tmp_path, proc__diskstats="".join(f"{line} {counts}\n" for line in lines), **{"dev__sda1": "", "dev__dm-0": ""})
+    (tmp_path / "sys/block/sda").mkdir(parents=True)
+    (tmp_path / "dev/mapper").mkdir()
+    (tmp_path / "dev/mapper/vg-home").symlink_to(tmp_path / "dev/dm-0")
+    monkeypatch.setattr(disks, "PROC", tmp_path / "proc")
+    monkeypatch.setattr(disks, "SYS", tmp_path / "sys")
+    mounted = [
+        {"device": str(tmp_path / "dev/sda1"), "mountpoint": "/"},
+        {"device": str(tmp_path / "dev/mapper/vg-home"), "mountpoint": "/home"},
+        {"device": str(tmp_path / "dev/gone"), "mountpoint": "/gone"},
+    ]
+
+    whole, volumes = disks.disk_counters(), disks.volume_counters(mounted)
+    before = {device: [0] * 17 for device in volumes}
+    told = disks.with_volumes(disks.activity(whole, {}, 2), disks.activity(volumes, before, 2), mounted)
+
+    # One that nobody is below is the first, and whole disks alone are summed up.
+    assert [(each["kind"], each["ref"], each["role"]) for each in told] == [
+        ("physical", "sda", "primary"),
+        ("logical", "/home", "secondary"),
+        ("logical", "/", "secondary"),
+    ]
+    assert len({each["name"] for each in told}) == 3
+    assert (told[1]["read_rate_bytes_per_sec"], told[1]["write_iops"]) == (1000 * 512, 10)
