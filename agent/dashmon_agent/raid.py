@@ -8,9 +8,10 @@ from typing import Any
 
 from dashmon_agent.figures import PROC, text_of
 
+Member = tuple[str, int, str]
 HEAD = re.compile(r"^(md\S*) : (active|inactive)((?: \([^)]*\))*) ?(.*)$")
 MEMBER = re.compile(r"^(\S+?)\[(\d+)\]((?:\([A-Z]\))*)$")
-COUNTS = re.compile(r"\[(\d+)/(\d+)\] \[([U_]+)\]")
+COUNTS = re.compile(r"\[(\d+)/(\d+)\] \[[U_]+\]")
 PROGRESS = re.compile(r"(?:recovery|resync|reshape|check|repair) = +([\d.]+%)")
 WAITING = re.compile(r"(?:recovery|resync|reshape|check|repair)=(?:DELAYED|PENDING)")
 
@@ -47,8 +48,8 @@ def _blocks(text: str) -> list[tuple[str, str]]:
     return [(head, "\n".join(body)) for head, body in found]
 
 
-def _words(line: str) -> tuple[re.Match[str], str, list[tuple[str, int, str]]]:
-    """A first line: the match, the level where there is one, the members with their slots and flags."""
+def _words(line: str) -> tuple[re.Match[str], str, list[Member]]:
+    """A first line: the match, the level where there is one, the members with their numbers and flags."""
     head = HEAD.match(line)
     assert head is not None  # _blocks looked
     words = head[4].split()
@@ -56,19 +57,24 @@ def _words(line: str) -> tuple[re.Match[str], str, list[tuple[str, int, str]]]:
     return head, next((word for word in words if not MEMBER.match(word)), ""), members
 
 
-def _counts(body: str, members: list[tuple[str, int, str]]) -> tuple[int, int, str]:
-    """How many devices there should be, how many work, and a mark for each slot; arrays without spares say none."""
+def _counts(body: str, members: list[Member]) -> tuple[int, int]:
+    """How many devices there should be and how many work; levels that stand no loss do not say."""
     counts = COUNTS.search(body)
-    if counts is not None:
-        return int(counts[1]), int(counts[2]), counts[3]
-    working = sum(1 for _, _, flags in members if "(F)" not in flags and "(S)" not in flags)
-    return len(members), working, ""
+    return (int(counts[1]), int(counts[2])) if counts is not None else (len(members), len(_serving(members)))
+
+
+def _serving(members: list[Member]) -> list[str]:
+    """Members that are neither broken nor spare, those that came first before those that came to replace others."""
+    told = sorted((number, name) for name, number, flags in members if not re.search(r"\((F|S|J)\)", flags))
+    return [name for _, name in told]
 
 
 def _array(line: str, body: str) -> dict[str, Any]:
     head, _, members = _words(line)
-    expected, working, marks = _counts(body, members)
+    expected, working = _counts(body, members)
     failed = sum(1 for _, _, flags in members if "(F)" in flags)
+    # Who is being filled works no more than a spare does; the kernel counts only whom it can rely on.
+    up = _serving(members)[:working] if head[2] == "active" else []
     array = {
         "name": head[1],
         "status": head[2] + head[3],
@@ -76,7 +82,7 @@ def _array(line: str, body: str) -> dict[str, Any]:
         "working": working,
         "failed": failed,
         "health": _health(head[2], expected, working, failed),
-        "members": [{"name": name, "state": _state(slot, flags, marks)} for name, slot, flags in members],
+        "members": [{"name": name, "state": _state(name, flags, up)} for name, _, flags in members],
     }
     syncing = next((each for each in body.splitlines() if PROGRESS.search(each) or WAITING.search(each)), "")
     progress = PROGRESS.search(syncing)
@@ -93,9 +99,7 @@ def _health(status: str, expected: int, working: int, failed: int) -> str:
     return "degraded" if failed or working < expected else "healthy"
 
 
-def _state(slot: int, flags: str, marks: str) -> str:
+def _state(name: str, flags: str, up: list[str]) -> str:
     if "(F)" in flags:
         return "down"
-    # A spare, or one that is being filled: neither part of the array nor broken.
-    is_waiting = "(S)" in flags or (marks and (slot >= len(marks) or marks[slot] == "_"))
-    return "unknown" if is_waiting else "up"
+    return "up" if name in up or "(J)" in flags else "unknown"
