@@ -17,13 +17,20 @@ BUSY_MS, WEIGHTED_MS = 9, 10
 
 def disk_counters() -> dict[str, list[int]]:
     """The counters of every whole disk."""
-    found: dict[str, list[int]] = {}
-    for line in text_of(PROC / "diskstats").splitlines():
-        words = line.split()
-        name = words[2] if len(words) > 13 else ""
-        if name and not PASSING.match(name) and (SYS / "block" / name).exists():
-            found[name] = [int(word) for word in words[3:]]
-    return found
+    known = _counters()
+    return {name: known[name] for name in known if not PASSING.match(name) and (SYS / "block" / name).exists()}
+
+
+def volume_counters(mounted: list[dict[str, Any]]) -> dict[str, list[int]]:
+    """The counters of what file systems are on: parts of disks, arrays, logical volumes; by device."""
+    known = _counters()
+    named = {each["device"]: os.path.realpath(each["device"]).rpartition("/")[2] for each in mounted}
+    return {device: known[name] for device, name in named.items() if name in known}
+
+
+def _counters() -> dict[str, list[int]]:
+    lines = [line.split() for line in text_of(PROC / "diskstats").splitlines()]
+    return {words[2]: [int(word) for word in words[3:]] for words in lines if len(words) > 13}
 
 
 def activity(now: dict[str, list[int]], before: dict[str, list[int]], seconds: float) -> list[dict[str, Any]]:
@@ -99,10 +106,41 @@ def _unescaped(path: str) -> str:
     return re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), path)
 
 
+def with_volumes(
+    disks: list[dict[str, Any]], volumes: list[dict[str, Any]], mounted: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """What is read and written: whole disks by their roles, then what file systems are on, by where these are."""
+    places = {each["device"]: each["mountpoint"] for each in mounted}
+    named = [{**each, "device_path": each["name"], "ref": places[each["name"]]} for each in volumes]
+    return [*with_roles(disks, mounted), *({"kind": "logical", **each, "role": "secondary"} for each in named)]
+
+
+def with_roles(disks: list[dict[str, Any]], mounted: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The disks as what is read and written, the primary first: the one below `/`, else the first there is."""
+    root = next((each["device"] for each in mounted if each["mountpoint"] == "/"), "")
+    names = [disk["name"] for disk in disks]
+    below = _below(root.rpartition("/")[2], names)
+    first = min(below, default=names[0] if names else "")
+    told = [{"kind": "physical", **disk, "role": "primary" if disk["name"] == first else "secondary"} for disk in disks]
+    return sorted(told, key=lambda disk: disk["name"] != first)
+
+
+def _below(name: str, whole: list[str]) -> set[str]:
+    """The whole disks that a device of any kind lies on: itself, its parts, what it is put together from."""
+    if not name or name in whole:
+        return {name} & set(whole)
+    place = SYS / "class/block" / name
+    parts = list((place / "slaves").glob("*"))
+    if parts:
+        return {disk for part in parts for disk in _below(part.name, whole)}
+    return {place.resolve().parent.name} & set(whole)
+
+
 def logical_disk(mounted: dict[str, Any], *names: str) -> dict[str, Any]:
     """A mounted file system as the disk that people see, with these figures of it."""
     device = mounted["device"]
-    named = {"kind": "disk", "name": device, "device_path": device, "ref": mounted["mountpoint"]}
+    kind = "raid_md" if device.startswith("/dev/md") else "lvm_lv" if device.startswith("/dev/mapper/") else "disk"
+    named = {"kind": kind, "name": device, "device_path": device, "ref": mounted["mountpoint"]}
     return {**named, **{name: mounted[name] for name in names}}
 
 

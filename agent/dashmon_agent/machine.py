@@ -7,8 +7,9 @@ import platform
 from typing import Any
 
 from dashmon_agent import VERSION
-from dashmon_agent.disks import disk_counters, file_system, file_systems, logical_disk
+from dashmon_agent.disks import disk_counters, file_system, file_systems, logical_disk, volume_counters, with_volumes
 from dashmon_agent.figures import PROC, SYS, memory_of, number_of, text_of
+from dashmon_agent.raid import static_raid
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -23,7 +24,7 @@ def static_facts(interval_s: int) -> dict[str, Any]:
         "memory": {"total": memory.get("MemTotal", 0), "swap_total": memory.get("SwapTotal", 0)},
         "disk": _disks(),
         "system": _system(),
-        "raid": {"supported": False, "available": False, "arrays": []},
+        "raid": static_raid(),
     }
 
 
@@ -77,9 +78,5 @@ def _disks() -> dict[str, Any]:
         "physical": whole,
         "logical": [logical_disk(each, "total", "mountpoint", "fs_type") for each in mounted],
         "filesystems": [file_system(each, "total", "fs_type", "inodes_total") for each in mounted],
-        "base_io": [{"kind": "physical", **disk, "role": _role(place)} for place, disk in enumerate(whole)],
+        "base_io": with_volumes(whole, [{"name": device} for device in volume_counters(mounted)], mounted),
     }
-
-
-def _role(place: int) -> str:
-    return "secondary" if place else "primary"

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
-from dashmon_agent.disks import activity, disk_counters, file_system, file_systems, logical_disk
-from dashmon_agent.figures import PROC, SYS, memory_of, number_of, rate, share, text_of
+from dashmon_agent.disks import (
+    activity,
+    disk_counters,
+    file_system,
+    file_systems,
+    logical_disk,
+    volume_counters,
+    with_volumes,
+)
+from dashmon_agent.figures import PROC, SYS, memory_of, rate, share, text_of
+from dashmon_agent.raid import raid
+from dashmon_agent.smart import smart
+from dashmon_agent.thermal import thermal
 
 TICKS = os.sysconf("SC_CLK_TCK")
 # Words of /proc/net/dev after the name.
 NET_FIELDS = ("bytes_recv", "packets_recv", "err_in", "drop_in", "bytes_sent", "packets_sent", "err_out", "drop_out")
 NET_PLACES = (0, 1, 2, 3, 8, 9, 10, 11)
-LEAST_C, MOST_C = 1, 150
 
 
 class Meter:
@@ -24,6 +35,7 @@ class Meter:
         self._at = time.monotonic()
         self._cpu = _cpu_ticks()
         self._disks = disk_counters()
+        self._volumes = volume_counters(file_systems())
         self._net = self._net_counters()
 
     def read(self) -> dict[str, Any]:
@@ -34,17 +46,32 @@ class Meter:
         found = {
             "cpu": _cpu(ticks, self._cpu),
             "memory": _memory(),
-            "disk": _disk(activity(disks, self._disks, seconds)),
+            "disk": self._disk(disks, seconds),
             "network": [_interface(name, net[name], self._net.get(name), seconds) for name in sorted(net)],
             "system": _system(),
             "processes": {"process_count": sum(1 for entry in os.listdir(PROC) if entry.isdigit())},
-            "connections": {"tcp_count": _sockets("tcp", "tcp6"), "udp_count": _sockets("udp", "udp6")},
-            "raid": {"supported": False, "available": False, "arrays": []},
-            **_thermal(),
+            "connections": connections(),
+            "raid": raid(),
+            "thermal": thermal(),
             **_pressure(),
         }
-        self._disks, self._net, self._cpu = disks, net, ticks
+        self._net, self._cpu = net, ticks
         return found
+
+    def _disk(self, disks: dict[str, list[int]], seconds: float) -> dict[str, Any]:
+        mounted = file_systems()
+        volumes = volume_counters(mounted)
+        busy, busy_volumes = activity(disks, self._disks, seconds), activity(volumes, self._volumes, seconds)
+        self._disks, self._volumes = disks, volumes
+        usage = ("used", "free", "used_ratio")
+        inodes = ("inodes_used", "inodes_free", "inodes_used_ratio")
+        return {
+            "physical": busy,
+            "logical": [logical_disk(each, "mountpoint", "fs_type", *usage) for each in mounted],
+            "filesystems": [file_system(each, *usage, *inodes) for each in mounted],
+            "base_io": with_volumes(busy, busy_volumes, mounted),
+            "smart": smart(),
+        }
 
     def _net_counters(self) -> dict[str, dict[str, int]]:
         found: dict[str, dict[str, int]] = {}
@@ -103,18 +130,6 @@ def _memory() -> dict[str, Any]:
     }
 
 
-def _disk(disks: list[dict[str, Any]]) -> dict[str, Any]:
-    mounted = file_systems()
-    usage = ("used", "free", "used_ratio")
-    inodes = ("inodes_used", "inodes_free", "inodes_used_ratio")
-    return {
-        "physical": disks,
-        "logical": [logical_disk(each, *usage) for each in mounted],
-        "filesystems": [file_system(each, *usage, *inodes) for each in mounted],
-        "base_io": [{"kind": "physical", **disk} for disk in disks],
-    }
-
-
 def _interface(name: str, counts: dict[str, int], before: dict[str, int] | None, seconds: float) -> dict[str, Any]:
     def per_second(field: str) -> float:
         return rate(counts[field], None if before is None else before[field], seconds)
@@ -136,28 +151,20 @@ def _system() -> dict[str, Any]:
     return {"alive": True, "uptime_seconds": seconds, "uptime": f"{days}d {hours}h {rest // 60}m"}
 
 
-def _sockets(*kinds: str) -> int:
-    """Lines of the kernel's tables without their heads."""
-    return sum(max(0, len(text_of(PROC / "net" / kind).splitlines()) - 1) for kind in kinds)
-
-
-def _thermal() -> dict[str, Any]:
-    sensors = []
-    for zone in sorted((SYS / "class/thermal").glob("thermal_zone*")):
-        name, reading = text_of(zone / "type"), number_of(zone / "temp")
-        if name and reading is not None and LEAST_C <= reading / 1000 <= MOST_C:
-            kind = "cpu" if "pkg" in name or "cpu" in name.lower() else "acpi" if "acpi" in name else "unknown"
-            sensors.append(
-                {
-                    "kind": kind,
-                    "name": name,
-                    "sensor_key": zone.name,
-                    "source": "sysfs",
-                    "status": "ok",
-                    "temp_c": reading / 1000,
-                }
-            )
-    return {"thermal": {"status": "ok" if sensors else "not_found", "sensors": sensors}}
+def connections(root: Path = PROC) -> dict[str, int]:
+    """Sockets by protocol, closed ones that still wait included; the kernel's own sums, for tables can be huge."""
+    words = (text_of(root / "net/sockstat") + "\n" + text_of(root / "net/sockstat6")).split("\n")
+    counts: dict[str, dict[str, int]] = {}
+    for line in words:
+        protocol, _, pairs = line.partition(":")
+        said = pairs.split()
+        counts[protocol] = {name: int(count) for name, count in zip(said[::2], said[1::2]) if count.isdigit()}
+    tcp, tcp6 = counts.get("TCP", {}), counts.get("TCP6", {})
+    udp, udp6 = counts.get("UDP", {}), counts.get("UDP6", {})
+    return {
+        "tcp_count": tcp.get("inuse", 0) + tcp6.get("inuse", 0) + tcp.get("tw", 0),
+        "udp_count": udp.get("inuse", 0) + udp6.get("inuse", 0),
+    }
 
 
 def _pressure() -> dict[str, Any]:

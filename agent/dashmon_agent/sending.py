@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 
 from dashmon_agent.settings import Target
@@ -39,10 +40,10 @@ def post(target: Target, name: str, document: dict[str, Any], *, timeout_s: floa
             if answer.status != 200:
                 raise SendingError(f"{url} answered {answer.status}")
             body = answer.read(LARGEST_ANSWER)
-            return json.loads(body) if answer.headers.get_content_type() == "application/json" else None
+            return _document(url, body) if answer.headers.get_content_type() == "application/json" else None
     except urllib.error.HTTPError as error:
         raise SendingError(f"{url} answered {error.code}: {error.read(200).decode(errors='replace')}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         refused = isinstance(getattr(error, "reason", error), ConnectionRefusedError)
         raise SendingError(f"{url}: {error}", refused=refused) from error
 
@@ -56,5 +57,16 @@ def fetch(target: Target, url: str, *, timeout_s: float, most: int) -> bytes:
                 raise SendingError(f"{url} answered {answer.status}")
             found: bytes = answer.read(most + 1)
             return found
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         raise SendingError(f"{url}: {error}") from error
+
+
+def _document(url: str, body: bytes) -> dict[str, Any]:
+    """What a server says; ValueError for anything but one object, however it is nested."""
+    try:
+        answer = json.loads(body)
+    except RecursionError as error:
+        raise ValueError("the answer cannot be read") from error
+    if not isinstance(answer, dict):
+        raise SendingError(f"{url} did not answer as a server for agents")
+    return answer

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.contrib.auth.hashers import check_password, make_password
-from django.core.signing import BadSignature, Signer
 from django.db import transaction
 
 from apps.common.errors import InvalidInputError
-from apps.common.ids import digest, new_secret
+from apps.common.ids import digest
 from apps.tokens.models import Login, LoginSession
+from apps.tokens.signed import session_named, signed
 from apps.workspaces.models import Workspace
 
 ACCESS_LIFE = timedelta(minutes=15)
@@ -73,16 +73,8 @@ def open_session(*, login: Login, persistent: bool, now: datetime) -> Passes | N
     mine.filter(expires_at__lte=now).delete()
     oldest = list(mine.order_by("-expires_at").values_list("pk", flat=True)[MOST_SESSIONS - 1 :])
     mine.filter(pk__in=oldest).delete()
-    refresh = _new_refresh()
-    session = LoginSession.objects.create(
-        workspace=login.workspace,
-        login=login,
-        refresh_hash=digest(refresh),
-        persistent=persistent,
-        created_at=now,
-        expires_at=now + REFRESH_LIFE,
-    )
-    return _passes(session, login.surface, refresh, now)
+    session = LoginSession(workspace=login.workspace, login=login, persistent=persistent, created_at=now)
+    return _handed_out(session, login.surface, now)
 
 
 @transaction.atomic
@@ -96,20 +88,13 @@ def renew_session(*, surface: str, refresh: str, host: str | None = None, now: d
     session = sessions.select_for_update(of=("self",)).select_related("workspace").first()
     if session is None or session.workspace.closed_at is not None or host not in {None, session.workspace.slug}:
         return None
-    fresh = _new_refresh()
-    session.refresh_hash, session.expires_at = digest(fresh), now + REFRESH_LIFE
-    session.save(update_fields=["refresh_hash", "expires_at"])
-    return _passes(session, surface, fresh, now)
+    return _handed_out(session, surface, now)
 
 
 def session_by_access(access: str, *, surface: str, now: datetime) -> LoginSession | None:
     """The live session of an access token, its workspace at hand; None for anything else, however well signed."""
-    try:
-        said = _signer(surface).unsign_object(access)
-        sid, until = UUID(said["sid"]), float(said["exp"])
-    except (BadSignature, ValueError, TypeError, KeyError):
-        return None
-    if until <= now.timestamp():
+    sid = session_named(access, "access", surface=surface, now=now)
+    if sid is None:
         return None
     sessions = LoginSession.objects.select_related("workspace").filter(workspace__closed_at__isnull=True)
     session: LoginSession | None = sessions.filter(sid=sid, expires_at__gt=now).first()
@@ -140,17 +125,13 @@ def end_sessions(*, login_id: int, workspace: Workspace | int) -> None:
     LoginSession.objects.of(workspace).filter(login=login_id).delete()
 
 
-def _new_refresh() -> str:
-    return new_secret("", size=32)
-
-
-def _passes(session: LoginSession, surface: str, refresh: str, now: datetime) -> Passes:
-    # Whole seconds: the end that is told is the end that counts.
+def _handed_out(session: LoginSession, surface: str, now: datetime) -> Passes:
+    """Fresh tokens; the session is kept with the new end and the only refresh token that renews it."""
+    session.expires_at = now + REFRESH_LIFE
+    refresh = signed("refresh", session, surface=surface, until=session.expires_at, now=now)
+    session.refresh_hash = digest(refresh)
+    session.save()
+    # Whole seconds: the end that is told is the end that counts. The session's own row decides at every call, so that
+    # a revoked one is refused at once.
     until = (now + ACCESS_LIFE).replace(microsecond=0)
-    # The session's own row decides at every call, so that a revoked one is refused at once.
-    access = _signer(surface).sign_object({"sid": str(session.sid), "exp": int(until.timestamp())})
-    return Passes(session, access, until, refresh)
-
-
-def _signer(surface: str) -> Signer:
-    return Signer(salt=f"{surface}.access", sep=".")
+    return Passes(session, signed("access", session, surface=surface, until=until, now=now), until, refresh)

@@ -176,10 +176,11 @@ class Reader:
 async def read_body(call: Call, reader: Reader) -> bytes:
     """The whole body; BodyTooLargeError, GoneError, or TimeoutError when it does not come in time."""
     length = call.headers.get(b"content-length", b"")
-    if length.isdigit() and int(length) > BODY_LIMIT:
-        raise BodyTooLargeError
-    body = await reader.whole(BODY_LIMIT)
+    body = None if length.isdigit() and int(length) > BODY_LIMIT else await reader.whole(BODY_LIMIT)
     if body is None:
+        async with asyncio.timeout(BODY_S):  # read to its end: a sender that is cut off hears no answer
+            while (await reader.again()).get("more_body"):
+                pass
         raise BodyTooLargeError
     return body
 

@@ -34,6 +34,7 @@ class Receiver:
         self.update: dict[str, Any] | None = None
         self.program = b""
         self.status = 200
+        self.raw = b""  # sent as it is, in place of an answer
         self.refused = 0
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.address = f"http://127.0.0.1:{self.server.server_port}"
@@ -44,7 +45,10 @@ class Receiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 status, kind, said = receiver.answer(self.path, self.headers.get("X-Node-Secret"), body)
-                self._send(status, kind, said)
+                if receiver.raw:
+                    self.wfile.write(receiver.raw)
+                else:
+                    self._send(status, kind, said)
 
             def do_GET(self) -> None:
                 known = self.headers.get("X-Node-Secret") == SECRET

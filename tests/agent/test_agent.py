@@ -82,9 +82,10 @@ def test_what_is_not_as_the_manifest_says_is_left_alone(program, receiver, chang
     assert "update: " in agent.communicate()[1]
 
 
-def test_a_server_that_fails_is_told_again_and_complained_about_once(program, receiver) -> None:
+@pytest.mark.parametrize("status", [401, 429, 503])
+def test_a_server_that_fails_is_told_again_and_complained_about_once(program, receiver, status: int) -> None:
     run(program, "install", f"{receiver.address}/api/node/metrics", SECRET, "--interval", "1")
-    receiver.status = 503
+    receiver.status = status
     agent = start(program)
     try:
         until(lambda: receiver.refused >= 4)
@@ -95,7 +96,32 @@ def test_a_server_that_fails_is_told_again_and_complained_about_once(program, re
 
     complaints = agent.communicate()[1].splitlines()
     assert len(complaints) == 1
-    assert re.search(r"answered 503: no", complaints[0])
+    assert re.search(rf"answered {status}: no", complaints[0])
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"nonsense\r\n\r\n",
+        HEAD + b"Content-Length: 99\r\n\r\n{}",
+        HEAD + b"Content-Length: 3\r\n\r\n[1]",
+        HEAD + b"Content-Length: 200000\r\n\r\n" + b"[" * 200_000,
+    ],
+    ids=["nonsense", "short", "list", "deep"],
+)
+def test_an_answer_that_is_none_ends_nothing(program, receiver, raw: bytes) -> None:
+    run(program, "install", f"{receiver.address}/api/node/metrics", SECRET, "--interval", "1")
+    receiver.raw = raw
+    agent = start(program)
+    try:
+        until(lambda: len(receiver.reports) >= 3)
+        assert agent.poll() is None
+    finally:
+        agent.kill()
+    assert "Traceback" not in agent.communicate()[1]
 
 
 def test_an_installation_is_remembered_for_its_user_alone(program, receiver) -> None:

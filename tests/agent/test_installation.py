@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from dashmon_agent.smart import FOLDER
 from django.test import Client
 
 from tests.agent.conftest import SECRET, Receiver, run
@@ -68,6 +71,36 @@ def test_a_machine_gets_the_agent_its_settings_and_a_service(tmp_path: Path, pro
     assert run(agent, "version").returncode == 0
 
 
+def test_drives_are_asked_by_a_script_and_a_timer_of_roots(tmp_path: Path, program: Path, receiver: Receiver) -> None:
+    receiver.program = program.read_bytes()
+
+    for _ in range(2):  # and again, to renew it
+        done = install(tmp_path, "127.0.0.1", receiver.address.rpartition(":")[2], SECRET)
+        assert done.returncode == 0, done.stderr
+
+    root = tmp_path / "root"
+    script, units = root / "usr/local/lib/dashmon-agent/smart", root / "etc/systemd/system"
+    service = (units / "dashmon-agent-smart.service").read_text()
+    # Never a file that the agent's own user may change: what root runs is not what updates itself.
+    assert re.findall("ExecStart=(.*)", service) == [f"/bin/sh {script} {FOLDER}"]
+    assert "User=" not in service
+    assert oct(script.stat().st_mode & 0o777) == "0o755"
+    assert "OnUnitActiveSec=5min" in (units / "dashmon-agent-smart.timer").read_text()
+    assert "enable --now dashmon-agent-smart.timer" in (root / "systemctl").read_text()
+    # No package is installed: who wants it is told.
+    assert ("install smartmontools" in done.stdout) == (shutil.which("smartctl") is None)
+
+
+def test_a_program_of_another_kind_is_not_run(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.program = b"\x7fELF and the rest"
+
+    done = install(tmp_path, "127.0.0.1", receiver.address.rpartition(":")[2], SECRET)
+
+    assert done.returncode == 1
+    assert "hands out another agent" in done.stderr
+    assert [path for path in (tmp_path / "root").rglob("*") if path.is_file()] == []
+
+
 @pytest.mark.parametrize("secret", ["wrong", 'a"; exit 0; "', "$(exit 0)"])
 def test_a_wrong_secret_installs_nothing(tmp_path: Path, program: Path, receiver: Receiver, secret: str) -> None:
     receiver.program = program.read_bytes()
@@ -76,5 +109,7 @@ def test_a_wrong_secret_installs_nothing(tmp_path: Path, program: Path, receiver
 
     assert done.returncode == 1
     assert "could not be fetched" in done.stderr
+    assert "401" in done.stderr
+    assert "Traceback" not in done.stderr
     root = tmp_path / "root"
     assert [path for path in root.rglob("*") if path.is_file()] == []

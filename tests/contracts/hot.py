@@ -36,6 +36,7 @@ class Door:
     def __init__(self) -> None:
         self.behind = Behind()
         self.paths = HotPaths(self.behind)
+        self.unread = 0  # parts of the last body that were not waited for
 
     def __call__(self, path: str, body: Any = b"", **options: Any) -> Reply:
         return asyncio.run(self.ask(path, body, **options))
@@ -87,6 +88,7 @@ class Door:
             sent.append(dict(message))
 
         await self.paths(scope, receive, send)
+        self.unread = len(waiting)
         if not sent:
             return Reply(0, {}, b"")
         start, last = sent

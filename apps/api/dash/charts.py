@@ -70,7 +70,10 @@ class Asked:
 
 
 def history(asked: Asked, node: Node, *, now: datetime) -> list[tuple[datetime, float | None]]:
-    """Bucket starts with the value of each, oldest first; buckets without a report are left out."""
+    """Bucket starts with the value of each, oldest first; buckets without a report are left out.
+
+    So are those without a word about the disk, where one is asked for; what a machine does not measure is None.
+    """
     column = _column(asked, node)
     found = report_series(
         workspace_id=node.workspace_id,
@@ -81,7 +84,11 @@ def history(asked: Asked, node: Node, *, now: datetime) -> list[tuple[datetime, 
         step_s=asked.step_s,
     )
     points = found.points.get(column) or [None] * len(found.starts_ms)
-    return [(from_epoch_ms(start), _value(point, asked)) for start, point in zip(found.starts_ms, points, strict=True)]
+    return [
+        (from_epoch_ms(start), _value(point, asked))
+        for start, point in zip(found.starts_ms, points, strict=True)
+        if point is not None or asked.metric in PLAIN
+    ]
 
 
 def online(name: str, node: Node, *, now: datetime) -> list[tuple[datetime, OnlinePoint]]:

@@ -47,7 +47,8 @@ def _carefully(body: bytes, shape: type[S]) -> S:
     if sum(map(body.count, (b"{", b"[", b","))) > MOST_PARTS:
         raise InvalidRequestError("The document has too many parts.")
     try:
-        document = json.loads(body, object_pairs_hook=_once, parse_constant=_refused, parse_float=_finite)
+        # UTF-8 and nothing before it: the reader itself would also take a mark of the byte order, and UTF-16.
+        document = json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_refused, parse_float=_finite)
         found = msgspec.convert(_folded_object(document, shape), shape)
         msgspec.json.encode(found)  # half a surrogate pair has no form that anything could keep
     except (ValueError, RecursionError) as error:

@@ -47,10 +47,11 @@ class AgentVersion(Struct):
     supports_auto_update: bool
 
 
-class NodeRow(Struct):
+class NodeRow(Struct, kw_only=True):
     id: int
     name: str
     hostname: str
+    ip: str | UnsetType = UNSET
     is_guest_visible: bool
     traffic_p95_enabled: bool
     traffic_cycle_mode: str
@@ -63,7 +64,6 @@ class NodeRow(Struct):
     display_order: int
     group_ids: list[int]
     version: AgentVersion
-    ip: str | UnsetType = UNSET
 
 
 class NodeBody(Strict):

@@ -45,8 +45,12 @@ def node_view(node: NodePicture) -> Document:
 def _identity(node: NodePicture, system: Mapping[str, Any]) -> Document:
     words = [node.name, *(system.get(name, "") for name in ("os", "platform", "arch")), *node.tags]
     search = list(dict.fromkeys(word.strip() for word in words if word.strip()))
-    shown = _present(order=node.rank, search_text=search, tags=list(node.tags))
-    return {"id": str(node.number), "title": node.name, **shown}
+    return {
+        "id": str(node.number),
+        **_present(order=node.rank),
+        "title": node.name,
+        **_present(search_text=search, tags=list(node.tags)),
+    }
 
 
 def _observation(node: NodePicture) -> Document:
@@ -65,8 +69,8 @@ def _system(system: Mapping[str, Any], detail: Mapping[str, Any]) -> Document:
         "platform": system.get("platform", ""),
         "platform_version": system.get("platform_version", ""),
         "kernel_version": system.get("kernel_version", ""),
-        "uptime_text": detail.get("uptime", ""),
         **_present(arch=system.get("arch")),
+        "uptime_text": detail.get("uptime", ""),
     }
 
 
@@ -81,12 +85,12 @@ def _cpu(cpu: Mapping[str, Any], values: Mapping[str, Any]) -> Document:
     return {
         "usage_ratio": values.get("cpu.ratio", 0),
         "load": {f"l{span}": values.get(f"cpu.load{span}", 0) for span in (1, 5, 15)},
-        "sockets": max(cpu.get("sockets", 0), 1),
         **_present(
             model_name=cpu.get("model"),
             cores_physical=cpu.get("cores_physical"),
             cores_logical=cpu.get("cores_logical"),
         ),
+        "sockets": max(cpu.get("sockets", 0), 1),
     }
 
 
@@ -167,7 +171,7 @@ def _thermal(node: NodePicture) -> Document | None:
     for sensor in kept["sensors"]:
         fields = {name: value for name, value in sensor.items() if name != "key"}
         sensors.append({**fields, **_present(temp_c=values.get(f"temp_c[{sensor['key']}]"))})
-    return {"status": kept["status"], "sensors": sensors, **_present(updated_at=node.latest.detail.get("thermal_at"))}
+    return {"status": kept["status"], **_present(updated_at=node.latest.detail.get("thermal_at")), "sensors": sensors}
 
 
 def _present(**fields: Any) -> Document:

@@ -39,20 +39,21 @@ class SettingsShape(Struct):
     direction_mode: str
 
 
-class CycleShape(Struct):
+class CycleShape(Struct, kw_only=True):
     mode: str
     billing_start_day: int
+    billing_anchor_date: str | UnsetType = UNSET
     timezone: str
     start: str
     end: str
-    billing_anchor_date: str | UnsetType = UNSET
 
 
-class StatsShape(Struct):
+class StatsShape(Struct, kw_only=True):
     in_bytes: int
     out_bytes: int
     p95_enabled: bool
     p95_status: str
+    p95_unavailable_reason: str | UnsetType = UNSET
     in_p95_bytes_per_sec: float | None
     out_p95_bytes_per_sec: float | None
     in_peak_bytes_per_sec: float
@@ -61,6 +62,7 @@ class StatsShape(Struct):
     selected_p95_bytes_per_sec: float | None
     selected_peak_bytes_per_sec: float
     selected_bytes_direction: str
+    selected_p95_direction: str | UnsetType = UNSET
     selected_peak_direction: str
     sample_count: int
     expected_sample_count: int
@@ -74,18 +76,16 @@ class StatsShape(Struct):
     data_complete: bool
     status: str
     partial: bool
-    selected_p95_direction: str | UnsetType = UNSET
-    p95_unavailable_reason: str | UnsetType = UNSET
 
 
-class SummaryShape(Struct):
+class SummaryShape(Struct, kw_only=True):
     server_id: int
+    server_name: str | UnsetType = UNSET
     iface: str
     usage_mode: str
     direction_mode: str
     cycle: CycleShape
     stats: StatsShape
-    server_name: str | UnsetType = UNSET
 
 
 class DayShape(Struct):
@@ -106,8 +106,6 @@ class RebuildShape(Struct):
     finished_at: str | UnsetType = UNSET
     code: str | UnsetType = UNSET
     error: str | UnsetType = UNSET
-    # Ours: how much of the time has been reckoned.
-    percent: int | UnsetType = UNSET
 
 
 def settings_shape(settings: Settings) -> SettingsShape:
@@ -167,8 +165,6 @@ def rebuild_shape(state: RebuildState, *, server: int) -> RebuildShape:
         shape.finished_at = iso_s(state.finished_at)
     if state.state == "failed":
         shape.code, shape.error = f"traffic_rebuild_{state.reason or 'failed'}", FAILURES[state.reason or "failed"]
-    if shape.running:
-        shape.percent = state.percent
     return shape
 
 

@@ -5,6 +5,8 @@ import pytest
 from apps.workspaces.models import Workspace
 from tests.contracts.dash.conftest import Caller, refused
 
+GOOD = '{"password":"Opens-The-Dash","persistence":"session"}'
+
 
 @pytest.mark.parametrize("path", ["/api/version", "/api/version/"])
 def test_both_spellings_are_answered_and_none_redirects(guest: Caller, path: str) -> None:
@@ -37,6 +39,17 @@ def test_a_wrong_method_names_the_right_ones(guest: Caller) -> None:
     refused(guest("OPTIONS", "/api/version"), 405, "method_not_allowed")
 
 
+@pytest.mark.parametrize("path", ["/api/admin/nodes", "/api/admin/groups/1", "/api/auth/sessions/", "/api/auth/login"])
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "PURGE"])
+def test_a_method_that_is_nowhere_is_said_to_be_wrong_before_anybody_is_asked_who_they_are(
+    guest: Caller, path: str, method: str
+) -> None:
+    response = guest(method, path)
+
+    refused(response, 405, "method_not_allowed")
+    assert response.headers["Allow"]
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -47,9 +60,12 @@ def test_a_wrong_method_names_the_right_ones(guest: Caller) -> None:
         ('{"password":1,"persistence":"session"}', "invalid_json"),
         ('{"password":"x","persistence":"session"} {}', "invalid_json"),
         ('{"password":"x","PASSWORD":"x","persistence":"session"}', "invalid_json"),
+        (b"\xef\xbb\xbf" + GOOD.encode(), "invalid_json"),
+        (GOOD.encode("utf-16"), "invalid_json"),
+        (GOOD.encode("utf-32-le"), "invalid_json"),
     ],
 )
-def test_a_body_is_exactly_one_object_of_the_right_types(guest: Caller, body: str, code: str) -> None:
+def test_a_body_is_exactly_one_object_of_the_right_types(guest: Caller, body: str | bytes, code: str) -> None:
     refused(guest("POST", "/api/auth/login", body), 400, code)
 
 

@@ -1,6 +1,7 @@
 """Install scripts, agents, and how a node becomes another one (contract Dash 4 and 7.3)."""
 
 import hashlib
+import re
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -199,7 +200,10 @@ def test_strangers_fetch_nothing(guest: Caller, node: Node, clock) -> None:
 def test_a_token_opens_its_own_path_for_half_an_hour(guest: Caller, workspace: Workspace, clock) -> None:
     token = upgrade_token(AGENT, now=clock.now)
 
+    assert re.fullmatch(r"[A-Za-z0-9_-]{32}", token)
     assert guest("GET", f"{AGENT}?upgrade_token={token}").status_code == 200
+    for wrong in (token[:-1], f"{token}A", token.swapcase(), "ü" * 32):
+        plain(guest("GET", f"{AGENT}?upgrade_token={wrong}"), 401)
     plain(guest("GET", f"/deploy/linux/node_linux_arm64?upgrade_token={token}"), 401)
     clock.forward(minutes=30)
     assert guest("GET", f"{AGENT}?upgrade_token={token}").status_code == 200

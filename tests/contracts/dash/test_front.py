@@ -54,6 +54,28 @@ def fleet(workspace: Workspace, other: Workspace, clock: Clock) -> list[Node]:
     return fleet
 
 
+def keys_in(value: Any) -> Any:
+    """The keys of a document in their order, all the way down."""
+    if isinstance(value, dict):
+        return [(key, keys_in(each)) for key, each in value.items()]
+    return [keys_in(each) for each in value if isinstance(each, dict)] if isinstance(value, list) else None
+
+
+def test_keys_stand_as_in_the_contract(workspace: Workspace, admin: Caller, clock: Clock) -> None:
+    node = make_node(workspace, tags=["prod"], now=clock.now)
+    introduce(node, now=clock.now)
+    say(node, clock.now)
+    expected = CASES[0]["expect_front_metrics"]
+
+    (view,) = admin("GET", "/api/front/metrics").json()
+
+    for part in ("node", "observation", "system", "cpu", "memory", "network"):
+        assert keys_in(view[part]) == keys_in(expected[part]), part
+    assert list(view["thermal"]) == list(expected["thermal"])
+    (row,) = admin("GET", "/api/admin/nodes").json()
+    assert list(row)[:4] == ["id", "name", "hostname", "ip"]
+
+
 def test_a_guest_sees_the_nodes_that_are_for_guests(fleet: list[Node], admin: Caller, guest: Caller) -> None:
     assert titles(admin) == ["c", "b", "a"]
     assert titles(guest) == ["b"]

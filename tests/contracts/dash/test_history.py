@@ -185,8 +185,15 @@ def test_a_disk_is_found_by_whatever_it_is_called(node: Node, admin: Caller, clo
         assert value("disk.used", name) == [usage["used"]]
     for name in filter(None, (warm["name"], warm.get("ref"), warm.get("device_path"))):
         assert value("disk.temp_c", name) == [warm["temp_c"]]
-    # Reports there were, but of no such disk.
-    assert value("disk.used", "nothing") == [None]
+    # Reports there were, but with nothing about such a disk: buckets without data are absent.
+    assert value("disk.used", "nothing") == []
+    assert value("disk.temp_c", "nothing") == []
+
+
+def test_what_a_machine_does_not_measure_is_null_where_it_reported(node: Node, admin: Caller, clock: Clock) -> None:
+    say(node, clock.now - timedelta(minutes=1), case=CASES[2])
+
+    assert [point["value"] for point in chart(admin, "pressure.io.full_avg60").json()["points"]] == [None]
 
 
 @pytest.mark.parametrize("metric", [*charts.PLAIN, *charts.OF_A_DISK])

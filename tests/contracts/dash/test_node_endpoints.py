@@ -139,6 +139,18 @@ def test_a_body_in_parts_is_read_to_its_limit(door: Door, secret: str) -> None:
     assert door(METRICS, parts=[sent[:100], sent[100:]], secret=secret).status == 200
 
 
+@pytest.mark.parametrize("path", [METRICS, STATIC])
+@pytest.mark.parametrize("length", ["", "3000000"], ids=["in parts", "of a length"])
+def test_a_body_beyond_the_limit_is_read_to_its_end_so_that_its_sender_hears_why(
+    door: Door, secret: str, path: str, length: str
+) -> None:
+    told = {"content_length": length} if length else {}
+    reply = door(path, parts=[b"x" * 1_000_000] * 3, secret=secret, **told)
+
+    refused(reply, 413, "body_too_large")
+    assert door.unread == 0
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -151,8 +163,10 @@ def test_a_body_in_parts_is_read_to_its_limit(door: Door, secret: str) -> None:
         b"",
         b"{} {}",
         b"\xff\xfe",
+        b'\xef\xbb\xbf{"version":"0.2.3"}',
+        '{"version":"0.2.3"}'.encode("utf-16"),
     ],
-    ids=["deep", "deep objects", "wide", "NaN", "NaN inside", "twice", "empty", "two", "no text"],
+    ids=["deep", "deep objects", "wide", "NaN", "NaN inside", "twice", "empty", "two", "no text", "mark", "UTF-16"],
 )
 @pytest.mark.parametrize("path", [METRICS, STATIC])
 def test_hostile_bodies_are_refused(door: Door, secret: str, path: str, body: bytes) -> None:

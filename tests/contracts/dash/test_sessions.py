@@ -1,11 +1,16 @@
 """Coming in, staying, leaving (contract Dash 2)."""
 
+import json
+from base64 import urlsafe_b64decode
 from http.cookies import Morsel
 from threading import Barrier, Thread
+from typing import Any
 from uuid import UUID, uuid4
 
+import jwt
 import pytest
 
+from apps.tokens import signed
 from apps.tokens.logins import login_of, open_session, renew_session, set_login_password
 from apps.tokens.models import LoginSession
 from apps.workspaces.models import Workspace
@@ -37,6 +42,61 @@ def test_a_password_opens_a_session_for_a_quarter_of_an_hour(guest: Caller, work
     inside = Caller(said["access_token"])
     assert inside("GET", "/api/auth/sessions/").status_code == 200
     assert LoginSession.objects.get().workspace == workspace
+
+
+CLAIMS = {"kind", "sid", "ver", "sub", "iss", "aud", "jti", "iat", "nbf", "exp"}
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    head, claims, _ = token.split(".")
+    read = [json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in (head, claims)]
+    assert read[0] == {"alg": "HS256", "typ": "JWT"}
+    assert set(read[1]) == CLAIMS
+    said: dict[str, Any] = read[1]
+    return said
+
+
+def test_tokens_are_signed_claims_of_one_session(guest: Caller) -> None:
+    access, refresh = claims_of(enter(guest).json()["access_token"]), claims_of(cookie(guest, "refresh").value)
+
+    assert [(each["kind"], each["iss"], each["aud"]) for each in (access, refresh)] == [
+        ("access", "dash", "dash_front"),
+        ("refresh", "dash", "dash_front"),
+    ]
+    assert access["sid"] == refresh["sid"] == str(LoginSession.objects.get().sid)
+    assert [each["exp"] - each["iat"] for each in (access, refresh)] == [15 * 60, DAYS]
+    assert access["jti"] != refresh["jti"]
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda claims, key: jwt.encode(claims, key, algorithm="HS512"),
+        lambda claims, key: jwt.encode(claims, "another key of more than 32 bytes", algorithm="HS256"),
+        lambda claims, _: jwt.encode(claims, None, algorithm="none"),
+        lambda claims, key: jwt.encode({**claims, "kind": "refresh"}, key, algorithm="HS256"),
+        lambda claims, key: jwt.encode({**claims, "ver": 2}, key, algorithm="HS256"),
+        lambda claims, key: jwt.encode({**claims, "sid": "x"}, key, algorithm="HS256"),
+        lambda claims, key: jwt.encode({**claims, "aud": "nezha_front"}, key, algorithm="HS256"),
+        lambda claims, key: jwt.encode({**claims, "exp": claims["iat"]}, key, algorithm="HS256"),
+        lambda claims, key: jwt.encode({**claims, "exp": "9" * 12}, key, algorithm="HS256"),
+        lambda claims, key: jwt.encode({k: v for k, v in claims.items() if k != "exp"}, key, algorithm="HS256"),
+    ],
+    ids=["algorithm", "key", "none", "kind", "version", "session", "audience", "over", "text", "endless"],
+)
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
+def test_a_token_that_is_not_quite_ours_opens_nothing(guest: Caller, forge: Any) -> None:
+    access = enter(guest).json()["access_token"]
+    key = signed._key("dash")  # only who has the key can forge what is judged here
+    assert Caller(jwt.encode(claims_of(access), key, algorithm="HS256"))("GET", "/api/auth/sessions").status_code == 200
+
+    refused(Caller(forge(claims_of(access), key))("GET", "/api/auth/sessions"), 401, "unauthorized")
+
+
+def test_the_refresh_token_is_no_bearer(guest: Caller) -> None:
+    enter(guest)
+
+    refused(Caller(cookie(guest, "refresh").value)("GET", "/api/auth/sessions"), 401, "unauthorized")
 
 
 def test_the_refresh_cookie_is_for_the_browser_and_the_other_for_its_scripts(guest: Caller) -> None:

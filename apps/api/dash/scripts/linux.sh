@@ -10,7 +10,8 @@ PREFIX='{{prefix}}'
 ROOT="${DASHMON_AGENT_ROOT:-}"
 HOME_DIR="$ROOT/var/lib/dashmon-agent"
 CONFIG_DIR="$ROOT/etc/dashmon-agent"
-UNIT="$ROOT/etc/systemd/system/dashmon-agent.service"
+LIB_DIR="$ROOT/usr/local/lib/dashmon-agent"
+UNITS="$ROOT/etc/systemd/system"
 
 fail() { echo "dashmon-agent: $*" >&2; exit 1; }
 is_number() { case "$1" in ''|*[!0-9]*) return 1 ;; *) return 0 ;; esac }
@@ -60,9 +61,13 @@ import sys
 import urllib.request
 
 request = urllib.request.Request(sys.argv[1], headers={"X-Node-Secret": os.environ["SECRET"]})
-with urllib.request.urlopen(request, timeout=60) as answer, open(sys.argv[2], "wb") as file:
-    file.write(answer.read())
+try:
+    with urllib.request.urlopen(request, timeout=60) as answer, open(sys.argv[2], "wb") as file:
+        file.write(answer.read())
+except OSError as error:
+    sys.exit(f"{sys.argv[1]}: {error}")
 PYTHON
+[ "$(head -c 2 "$fresh")" = '#!' ] || fail 'this server hands out another agent; install it as its makers say'
 chown dashmon-agent:dashmon-agent "$fresh"
 chmod 0755 "$fresh"
 mv "$fresh" "$HOME_DIR/agent.pyz"
@@ -72,7 +77,60 @@ runuser -u dashmon-agent -- "$python" "$HOME_DIR/agent.pyz" \
   --config "$CONFIG_DIR/agent.json" install "$base/api/node/metrics" "$secret" \
   --interval "$interval" ${net:+--net "$net"} $https || fail 'the server did not take the secret'
 
-cat > "$UNIT" <<SYSTEMD
+# Drives answer root alone. A script that nobody else may change asks them, and the agent reads the answers.
+install -d -m 0755 "$LIB_DIR"
+cat > "$LIB_DIR/smart" <<'SMART'
+#!/bin/sh
+# Ask every drive how it is, without waking one that sleeps:  smart FOLDER [/sys/block]
+set -eu
+umask 027
+cd "$1"
+blocks="${2:-/sys/block}"
+if command -v smartctl >/dev/null 2>&1; then
+  for path in "$blocks"/*; do
+    name="${path##*/}"
+    case "$name" in loop*|ram*|zram*|sr*|fd*|dm-*|md*|nbd*|zd*|'*') continue ;; esac
+    timeout 20 smartctl --json --all --nocheck=standby "/dev/$name" >".$name" 2>/dev/null || :
+    mv ".$name" "$name.json"
+  done
+else
+  rm -f ./*.json
+fi
+# A drive that was pulled out says nothing more.
+for answer in *.json; do [ -e "$blocks/${answer%.json}" ] || rm -f "$answer"; done
+SMART
+chmod 0755 "$LIB_DIR/smart"
+
+cat > "$UNITS/dashmon-agent-smart.service" <<SYSTEMD
+[Unit]
+Description=Answers of the drives for dashmon-agent
+
+[Service]
+Type=oneshot
+Group=dashmon-agent
+RuntimeDirectory=dashmon-agent-smart
+RuntimeDirectoryMode=0750
+RuntimeDirectoryPreserve=yes
+ExecStart=/bin/sh $LIB_DIR/smart /run/dashmon-agent-smart
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateNetwork=yes
+SYSTEMD
+cat > "$UNITS/dashmon-agent-smart.timer" <<SYSTEMD
+[Unit]
+Description=Ask the drives every five minutes
+
+[Timer]
+OnBootSec=30s
+OnUnitActiveSec=5min
+AccuracySec=10s
+
+[Install]
+WantedBy=timers.target
+SYSTEMD
+cat > "$UNITS/dashmon-agent.service" <<SYSTEMD
 [Unit]
 Description=Node agent of $host
 After=network-online.target
@@ -95,4 +153,6 @@ SYSTEMD
 systemctl daemon-reload
 systemctl enable --now dashmon-agent.service
 systemctl restart dashmon-agent.service
+systemctl enable --now dashmon-agent-smart.timer
+command -v smartctl >/dev/null 2>&1 || echo 'dashmon-agent: install smartmontools to see how the drives are.'
 echo "dashmon-agent reports to $base every $interval s."

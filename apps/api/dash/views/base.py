@@ -61,7 +61,7 @@ class DashView(APIView):
     def initial(self, request: Request, *_args: Any, **_kwargs: Any) -> None:
         """The method, then the credential, then the write lock; what the body says is the handler's."""
         self.now = timezone.now()
-        if not hasattr(self, (request.method or "").lower()):
+        if (request.method or "").upper() not in self.allowed_methods:
             raise MethodNotAllowed(request.method or "")
         if self.access == "admin":
             self.caller = admin_of(self.plain, now=self.now)
