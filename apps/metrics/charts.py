@@ -10,7 +10,7 @@ from apps.metrics import columns
 from apps.metrics.buckets import GAUGES, device_buckets, joined, merge_buckets, spent_times
 from apps.metrics.codec import Table, decode
 from apps.metrics.days import DayPlan, plan_days
-from apps.metrics.dirty import dirty_starts
+from apps.metrics.dirty import waiting_windows
 from apps.metrics.gauge import Part
 from apps.metrics.history import interval_in_force
 from apps.metrics.ladder import LADDER_S, MAX_POINTS, step_for, tier_for
@@ -26,7 +26,6 @@ from apps.metrics.tiers import (
     ROLL_UPS,
     SECOND,
     STEP,
-    TIERS,
     days_between,
     floor_to,
     runs_of_days,
@@ -128,11 +127,7 @@ class _Stock:
     def of(cls, source: Source, start_ms: int, end_ms: int) -> "_Stock":
         earliest = window_of(start_ms, DAYS)
         rows = Block.objects.of(source.workspace_id).filter(source_id=source.pk, t0__gte=earliest, t0__lt=end_ms)
-        waiting = {
-            (tier, t0)
-            for tier in TIERS
-            for t0 in dirty_starts(source.workspace_id, [source.pk], tier, earliest, end_ms).get(source.pk, ())
-        }
+        waiting = waiting_windows(source.workspace_id, source.pk, earliest, end_ms)
         return cls({(tier, t0): pk for tier, t0, pk in rows.values_list("tier", "t0", "pk")}, waiting)
 
     def places(self, shape: _Shape, plan: DayPlan) -> dict[int, int] | None:

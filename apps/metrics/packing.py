@@ -64,7 +64,7 @@ def unpack(packed: Packed, count: int) -> list[int]:
     length = count - packed.order
     stream = from_planes(inflate(packed.data, length * packed.width), packed.width, codes[packed.width])
     if packed.order == OFFSET:
-        return [value + packed.first for value in stream]
+        return stream.tolist() if not packed.first else list(map(packed.first.__add__, stream))
     if packed.order == DELTA:
         return list(accumulate(stream, initial=packed.first))
     if packed.order == DELTA2:
@@ -97,11 +97,14 @@ def planes(values: "array[Any]", width: int) -> list[bytes]:
 
 
 def from_planes(planes: bytes, width: int, code: str) -> "array[Any]":
+    values = array(code)
+    if width == 1:
+        values.frombytes(planes)
+        return values
     count = len(planes) // width
     plain = bytearray(len(planes))
     for plane in range(width):
         plain[plane::width] = planes[plane * count : (plane + 1) * count]
-    values = array(code)
     values.frombytes(bytes(plain))
     if sys.byteorder == "big":
         values.byteswap()

@@ -101,15 +101,30 @@ def column_names(source: Source) -> dict[int, str]:
 
 
 def hours_of(
-    source: Source, start_ms: int, end_ms: int, keys: Collection[int] | None = None, *, sealed_only: bool = False
+    source: Source,
+    start_ms: int,
+    end_ms: int,
+    keys: Collection[int] | None = None,
+    *,
+    sealed_only: bool = False,
+    decimals: Mapping[int, int] | None = None,
 ) -> Iterator[Table]:
-    """The raw reports of [start, end), an hour at a time and oldest first; hours without any are left out."""
+    """The raw reports of [start, end), an hour at a time and oldest first; hours without any are left out.
+
+    Columns named by `decimals` come as integers, scaled by so many decimal places.
+    """
     first = floor_to(start_ms, HOUR)
     heads = {} if sealed_only else _by_hour(head_rows(source.workspace_id, [source.pk], start_ms, end_ms), source)
     for t0, payload in _hour_payloads(source, first, end_ms, heads):
-        table = Table() if payload is None else decode(payload, keys)
+        table = Table() if payload is None else decode(payload, keys, decimals)
         fresh = chosen_cells(heads.get(t0, {}), keys)
+        if decimals:
+            fresh = {ts: _scaled(cells, decimals) for ts, cells in fresh.items()}
         yield cut(union(table, fresh) if fresh else table, start_ms, end_ms)
+
+
+def _scaled(cells: Cells, decimals: Mapping[int, int]) -> Cells:
+    return {key: round(value * 10 ** decimals[key]) if key in decimals else value for key, value in cells.items()}
 
 
 def _by_hour(rows: Mapping[int, Mapping[int, Cells]], source: Source) -> dict[int, dict[int, Cells]]:
