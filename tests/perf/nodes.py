@@ -242,8 +242,10 @@ def _reads(workspace: Any) -> dict[str, Callable[[], Any]]:
         **_charts(node),
         **_traffic(workspace, node),
         "latest": lambda: pictures(workspace_id=workspace.pk, nodes=[node]),
-        "fleet": lambda: pictures(workspace_id=workspace.pk, nodes=every_node(workspace)),
-        "fleet_changed": lambda: mark_of(workspace_id=workspace.pk, nodes=every_node(workspace)),
+        "fleet": lambda: pictures(workspace_id=workspace.pk, nodes=every_node(workspace, heard_only=True, brief=True)),
+        "fleet_changed": lambda: mark_of(
+            workspace_id=workspace.pk, nodes=every_node(workspace, heard_only=True, brief=True)
+        ),
     }
 
 

@@ -15,7 +15,7 @@ from apps.common.values import Observation, Ref, SourceRef
 from tests.perf.cores import arguments
 from tests.perf.database import fresh_database
 
-WORKSPACE, MINUTE_MS, DAYS, SEEDS, REPEATS = 1, 60_000, 30, 5, 9
+WORKSPACE, MINUTE_MS, DAYS, SEEDS, REPEATS = 1, 60_000, 30, 5, 25
 DAY = timedelta(days=1)
 
 

@@ -276,6 +276,29 @@ def test_lists_have_a_bound_and_take_few_statements(workspace: Workspace, django
     assert selectors.nodes_of(workspace, projects=[]) == []
 
 
+def test_nodes_in_brief_have_their_tags_and_read_the_rest_on_demand(
+    workspace: Workspace, stranger: Workspace, django_assert_num_queries
+) -> None:
+    for name in "ab":
+        update(make_node(workspace, name), tags=["x", name], note=f"about {name}")
+    update(make_node(stranger, "c"), tags=["theirs"])
+
+    with django_assert_num_queries(2):
+        found = selectors.every_node(workspace, brief=True)
+        assert [(node.name, selectors.tags_of(node)) for node in found] == [("b", ("x", "b")), ("a", ("x", "a"))]
+    assert [node.note for node in found] == ["about b", "about a"]
+
+
+@pytest.mark.parametrize("document", [{"name": "\ud800"}, {"size": 2**70, "ratio": 0.1, "none": None, "ä": [1.0, "€"]}])
+def test_documents_come_back_as_they_were_told(workspace: Workspace, document: dict[str, Any]) -> None:
+    if connection.vendor == "postgresql" and "name" in document:
+        pytest.skip("PostgreSQL keeps no half of a surrogate pair")
+    node = make_node(workspace, "a")
+    NodeSection.objects.create(workspace=workspace, node=node, section="raid", digest="x", document=document, at=NOW)
+
+    assert selectors.sections_of(workspace.pk, [node.pk]) == {node.pk: {"raid": document}}
+
+
 FACTS = StaticFacts(
     version="0.2.3",
     hostname="metal-fra-01",
