@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from django.db.models import TextField
+from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
 from apps.common.errors import NotFoundError
@@ -15,7 +15,8 @@ from apps.tokens.models import AgentKey
 from apps.tokens.selectors import key_of, key_of_agent, keys_of
 from apps.workspaces.models import Workspace
 
-MOST = 1000
+MOST, MANY = 1000, 200
+_DOCUMENTS = msgspec.json.Decoder()
 NODE = AgentKey.Subject.NODE
 
 
@@ -124,16 +125,23 @@ def group_by_number(workspace: Workspace | int, number: int) -> NodeGroup:
 
 def sections_of(workspace_id: int, node_ids: Collection[int]) -> dict[int, dict[str, Any]]:
     """Every document that is kept of each node, by primary key and name of the section."""
-    rows = NodeSection.objects.of(workspace_id).filter(node__in=node_ids).annotate(text=Cast("document", TextField()))
+    rows = _sections(workspace_id, node_ids).annotate(text=Cast("document", TextField()))
     found: dict[int, dict[str, Any]] = {pk: {} for pk in node_ids}
     for pk, section, text in rows.values_list("node_id", "section", "text"):
-        found[pk][section] = _document(text)
+        if pk in found:
+            found[pk][section] = _document(text)
     return found
+
+
+def _sections(workspace_id: int, node_ids: Collection[int]) -> "QuerySet[NodeSection]":
+    """Those of the nodes, or of the whole workspace: naming very many nodes costs more than leaving others out."""
+    rows: QuerySet[NodeSection] = NodeSection.objects.of(workspace_id)
+    return rows.filter(node__in=node_ids) if len(node_ids) < MANY else rows
 
 
 def _document(text: str) -> Any:
     try:
-        return msgspec.json.decode(text)
+        return _DOCUMENTS.decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError):
         # Half a surrogate pair, which text from outside may hold, is beyond the fast reader.
         return json.loads(text)
@@ -141,10 +149,11 @@ def _document(text: str) -> Any:
 
 def digests_of(workspace_id: int, node_ids: Collection[int]) -> dict[int, list[tuple[str, str]]]:
     """Section and digest of every document of each node, by primary key: what tells whether one is another."""
-    rows = NodeSection.objects.of(workspace_id).filter(node__in=node_ids).order_by("section")
+    rows = _sections(workspace_id, node_ids).order_by("section")
     found: dict[int, list[tuple[str, str]]] = {pk: [] for pk in node_ids}
     for pk, section, digest in rows.values_list("node_id", "section", "digest"):
-        found[pk].append((section, digest))
+        if pk in found:
+            found[pk].append((section, digest))
     return found
 
 

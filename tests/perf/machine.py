@@ -43,6 +43,10 @@ class Machine:
             **self._rest(),
         }
 
+    def restart(self) -> None:
+        """Its counters begin anew."""
+        self._counters = dict.fromkeys(self._counters, 0)
+
     def _processor(self, step_s: float) -> dict[str, Any]:
         for name, span in LOADS:
             fade = math.exp(-step_s / span)

@@ -16,7 +16,7 @@ from apps.common.values import Observation, SourceRef
 from tests.perf.cores import arguments
 from tests.perf.database import fresh_database
 from tests.perf.machine import SERIES, Machine
-from tests.perf.store import disk, settle, timings
+from tests.perf.store import analyze, disk, settle, timings
 
 # The end of the week. Everything is read late on the next day, of which there are no roll-ups yet, with the last
 # minutes still in the inbox: the most that is ever read from raw reports.
@@ -47,8 +47,10 @@ def run(few: int, many: int) -> dict[str, Any]:
         _write_today(nodes)
         _repeat_earlier()
         _copy(workspace, few)
+        analyze()
         of_few = timings(_reads(workspace))
         _copy(workspace, many)
+        analyze()
         return {
             "bytes": kept,
             "few_ms": of_few,

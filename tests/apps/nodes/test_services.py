@@ -299,6 +299,24 @@ def test_documents_come_back_as_they_were_told(workspace: Workspace, document: d
     assert selectors.sections_of(workspace.pk, [node.pk]) == {node.pk: {"raid": document}}
 
 
+@pytest.mark.parametrize("many", [1, 1000])
+def test_documents_of_other_nodes_and_workspaces_are_left_out(
+    workspace: Workspace, stranger: Workspace, monkeypatch: pytest.MonkeyPatch, *, many: int
+) -> None:
+    monkeypatch.setattr(selectors, "MANY", many)
+    node, other, theirs = make_node(workspace, "a"), make_node(workspace, "b"), make_node(stranger, "c")
+    for each in (node, other, theirs):
+        for section in ("smart", "raid"):
+            fields = {"section": section, "digest": f"{section} {each.name}", "document": {"of": each.name}}
+            NodeSection.objects.create(workspace=each.workspace, node=each, at=NOW, **fields)
+
+    asked = [node.pk, theirs.pk]
+    sections = {"smart": {"of": "a"}, "raid": {"of": "a"}}
+    assert selectors.sections_of(workspace.pk, asked) == {node.pk: sections, theirs.pk: {}}
+    digests = [("raid", "raid a"), ("smart", "smart a")]
+    assert selectors.digests_of(workspace.pk, asked) == {node.pk: digests, theirs.pk: []}
+
+
 FACTS = StaticFacts(
     version="0.2.3",
     hostname="metal-fra-01",
