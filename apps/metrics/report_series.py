@@ -258,7 +258,8 @@ def _assembled(shape: _Shape, places: Mapping[int, int], stock: _Stock) -> Table
 def _stored_parts(shape: _Shape, places: Mapping[int, int], stock: _Stock) -> dict[int, Table]:
     wanted = {day: (tier, window_of(day, tier)) for day, tier in places.items() if tier != RAW}
     pks = {stock.blocks[window]: window for window in wanted.values()}
-    rows = Block.objects.of(shape.source.workspace_id).filter(pk__in=list(pks)).values_list("pk", "payload")
+    mine = Block.objects.of(shape.source.workspace_id).filter(source_id=shape.source.pk)
+    rows = mine.filter(pk__in=list(pks)).values_list("pk", "payload")
     tables = {
         pks[pk]: _merged(decode(payload, shape.bucket_keys), STEP[pks[pk][0]], shape.base_ms) for pk, payload in rows
     }

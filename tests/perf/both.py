@@ -40,7 +40,9 @@ def figures(module: str, goals: Goals) -> Iterator[Figure]:
     yield _worst(f"{goals.group}.{goals.bytes}", goals.unit, goals.most_bytes, taken, missing)
     slowest = {name: max(each["many_ms"].values()) for name, each in found.items()}
     reads = {name: each["many_ms"] for name, each in found.items()}
-    yield _worst(f"{goals.group}.read_ms_max", "ms, the slowest read", 50.0, slowest, missing, reads=reads)
+    yield _worst(
+        f"{goals.group}.read_ms_max", "ms of processor time, the slowest read", 50.0, slowest, missing, reads=reads
+    )
     growth = {name: _growth(each) for name, each in found.items()}
     worst = {name: max(each.values()) for name, each in growth.items()}
     unit = f"log10 of the cost of a read at 10 times the {goals.subjects}"

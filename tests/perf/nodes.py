@@ -1,4 +1,4 @@
-"""A week of reports of many nodes in the metrics store, and how long it takes to read of them.
+"""A week of reports of many nodes in the metrics store, and what it costs to read of them.
 
 Run by `tests.perf.cores.measure`; prints one JSON document. A few nodes are written whole, the way reports come in: a
 report every ten seconds for a week and a day, sealed and rolled up. The weeks before, of which only roll-ups are
@@ -16,7 +16,8 @@ from apps.common.values import Observation, SourceRef
 from tests.perf.cores import arguments
 from tests.perf.database import fresh_database
 from tests.perf.machine import SERIES, Machine
-from tests.perf.store import analyze, disk, settle, timings
+from tests.perf.reading import analyze, timings
+from tests.perf.store import disk, settle
 
 # The end of the week. Everything is read late on the next day, of which there are no roll-ups yet, with the last
 # minutes still in the inbox: the most that is ever read from raw reports.

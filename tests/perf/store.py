@@ -1,12 +1,11 @@
-"""A month of results of many monitors in the metrics store, and how long it takes to read of them.
+"""A month of results of many monitors in the metrics store, and what it costs to read of them.
 
 Run by `tests.perf.cores.measure`; prints one JSON document.
 """
 
 import json
 import random
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,11 +13,10 @@ from apps.common.clock import epoch_ms, from_epoch_ms
 from apps.common.values import Observation, Ref, SourceRef
 from tests.perf.cores import arguments
 from tests.perf.database import fresh_database
+from tests.perf.reading import analyze, timings
 
-WORKSPACE, MINUTE_MS, DAYS, SEEDS, REPEATS = 1, 60_000, 30, 5, 25
+WORKSPACE, MINUTE_MS, DAYS, SEEDS = 1, 60_000, 30, 5
 DAY = timedelta(days=1)
-# No read is tried for longer.
-MOST_MS = 3000
 
 
 def run(few: int, many: int) -> dict[str, Any]:
@@ -149,29 +147,6 @@ def _reads(count: int, now: datetime) -> dict[str, Callable[[], Any]]:
         "newest": lambda: selectors.newest(workspace_id=WORKSPACE, refs=everybody),
         "day_bars": lambda: selectors.day_bars(workspace_id=WORKSPACE, refs=everybody, days=90, now=now),
     }
-
-
-def analyze() -> None:
-    """Let PostgreSQL look at its tables, as it does by itself within minutes."""
-    from django.db import connection
-
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("VACUUM ANALYZE")
-
-
-def timings(reads: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
-    """Milliseconds of each read, warm: the least of many tries, for the machine does other things besides."""
-    least = {}
-    for name, read in reads.items():
-        read()
-        taken: list[float] = []
-        while len(taken) < REPEATS and sum(taken) < MOST_MS:
-            began = time.perf_counter()
-            read()
-            taken.append((time.perf_counter() - began) * 1000)
-        least[name] = round(min(taken), 2)
-    return least
 
 
 if __name__ == "__main__":
