@@ -258,6 +258,7 @@ def _assembled(shape: _Shape, places: Mapping[int, int], stock: _Stock) -> Table
 def _stored_parts(shape: _Shape, places: Mapping[int, int], stock: _Stock) -> dict[int, Table]:
     wanted = {day: (tier, window_of(day, tier)) for day, tier in places.items() if tier != RAW}
     pks = {stock.blocks[window]: window for window in wanted.values()}
+    # By their keys alone SQLite would look through the whole workspace.
     mine = Block.objects.of(shape.source.workspace_id).filter(source_id=shape.source.pk)
     rows = mine.filter(pk__in=list(pks)).values_list("pk", "payload")
     tables = {
