@@ -10,7 +10,7 @@ from apps.metrics import columns
 from apps.metrics.buckets import GAUGES, device_buckets, joined, merge_buckets, spent_times
 from apps.metrics.codec import Table, decode
 from apps.metrics.days import DayPlan, plan_days
-from apps.metrics.dirty import dirty_starts
+from apps.metrics.dirty import waiting_windows
 from apps.metrics.gauge import Part
 from apps.metrics.history import interval_in_force
 from apps.metrics.ladder import LADDER_S, MAX_POINTS, step_for, tier_for
@@ -26,7 +26,6 @@ from apps.metrics.tiers import (
     ROLL_UPS,
     SECOND,
     STEP,
-    TIERS,
     days_between,
     floor_to,
     runs_of_days,
@@ -128,11 +127,7 @@ class _Stock:
     def of(cls, source: Source, start_ms: int, end_ms: int) -> "_Stock":
         earliest = window_of(start_ms, DAYS)
         rows = Block.objects.of(source.workspace_id).filter(source_id=source.pk, t0__gte=earliest, t0__lt=end_ms)
-        waiting = {
-            (tier, t0)
-            for tier in TIERS
-            for t0 in dirty_starts(source.workspace_id, [source.pk], tier, earliest, end_ms).get(source.pk, ())
-        }
+        waiting = waiting_windows(source.workspace_id, source.pk, earliest, end_ms)
         return cls({(tier, t0): pk for tier, t0, pk in rows.values_list("tier", "t0", "pk")}, waiting)
 
     def places(self, shape: _Shape, plan: DayPlan) -> dict[int, int] | None:
@@ -195,7 +190,9 @@ def _stored_parts(shape: _Shape, places: Mapping[int, int], stock: _Stock) -> di
     """Buckets of the days that are read from stored tiers, by day."""
     wanted = {day: (tier, window_of(day, tier)) for day, tier in places.items() if tier != RAW}
     pks = {stock.blocks[window]: window for window in wanted.values()}
-    rows = Block.objects.of(shape.source.workspace_id).filter(pk__in=list(pks)).values_list("pk", "payload")
+    # By their keys alone SQLite would look through the whole workspace.
+    mine = Block.objects.of(shape.source.workspace_id).filter(source_id=shape.source.pk)
+    rows = mine.filter(pk__in=list(pks)).values_list("pk", "payload")
     tables = {pks[pk]: _widened_to(shape, pks[pk][0], decode(payload, shape.bucket_keys)) for pk, payload in rows}
     # Outside the chart's own range only the start matters: a bucket that the end cuts is shown whole.
     return {

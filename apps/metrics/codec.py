@@ -27,6 +27,8 @@ TS_KEY = 65535
 MAX_KEY = TS_KEY - 1
 MAX_SCALE = 6
 EXACT_FLOAT = 2**53
+# Below, two roundings of a float leave it nearer to its integer than to any other.
+SURELY_WHOLE = 2**50
 
 INTEGER, SCALED, RAW_FLOAT, TEXT, RELATIVE = range(5)
 
@@ -115,8 +117,12 @@ def encode(table: Table, relations: Mapping[int, Relation] | None = None) -> byt
     return struct.pack("<BI", VERSION, _checksum(rest)) + rest
 
 
-def decode(block: "bytes | memoryview[int]", keys: Collection[int] | None = None) -> Table:
+def decode(
+    block: "bytes | memoryview[int]", keys: Collection[int] | None = None, decimals: Mapping[int, int] | None = None
+) -> Table:
     """The table of a block; with `keys`, only those columns are inflated.
+
+    A column of numbers that `decimals` names comes as integers: its values times 10 to so many decimals, rounded.
 
     Raises UnknownVersionError for a version this release does not know, DamagedBlockError for anything else amiss.
     """
@@ -128,33 +134,54 @@ def decode(block: "bytes | memoryview[int]", keys: Collection[int] | None = None
     if len(data) < _HEADER.size or _checksum(memoryview(data)[5:]) != _HEADER.unpack_from(data)[1]:
         raise DamagedBlockError("the block's checksum does not match")
     try:
-        return _decode(data, keys)
+        return _decode(data, keys, decimals or {})
     except (struct.error, zlib.error, ValueError, IndexError, EOFError, OverflowError) as error:
         raise DamagedBlockError(f"the block cannot be read: {error}") from error
 
 
-def _decode(data: bytes, keys: Collection[int] | None) -> Table:
-    _, _, _, rows = _HEADER.unpack_from(data)
-    directory, offset = _directory(data)
-    bodies: dict[int, tuple[tuple[Any, ...], bytes]] = {}
-    for entry in _ENTRY.iter_unpack(directory):
-        size = entry[7] + entry[8]
-        bodies[entry[0]] = entry, data[offset : offset + size]
-        offset += size
-    table = Table(_decode_column(*bodies.pop(TS_KEY), rows) if TS_KEY in bodies else [])
-    bases = Table(table.ts)
-    for key, (entry, body) in bodies.items():
-        if keys is not None and key not in keys:
-            continue
-        if entry[1] != RELATIVE:
-            table.columns[key] = bases.columns.get(key) or _decode_column(entry, body, rows)
-            continue
-        relation, rest = _read_relation(entry, body)
-        for base in relation.keys:
-            if base in bodies and base not in bases.columns:
-                bases.columns[base] = table.columns.get(base) or _decode_column(*bodies[base], rows)
-        table.columns[key] = _combined(_decode_column(entry, rest, rows), _expected(bases, relation), 1)
+def _decode(data: bytes, keys: Collection[int] | None, decimals: Mapping[int, int]) -> Table:
+    block = _Columns(data)
+    table = Table(block.column(TS_KEY) if TS_KEY in block.bodies else [])
+    for key in block.bodies:
+        if key != TS_KEY and (keys is None or key in keys):
+            table.columns[key] = block.whole(key, decimals[key]) if key in decimals else block.column(key)
     return table
+
+
+class _Columns:
+    """The columns of a block; each is inflated when it is asked for, and once."""
+
+    def __init__(self, data: bytes) -> None:
+        _, _, _, self.rows = _HEADER.unpack_from(data)
+        directory, offset = _directory(data)
+        self.bodies: dict[int, tuple[tuple[Any, ...], bytes]] = {}
+        for entry in _ENTRY.iter_unpack(directory):
+            size = entry[7] + entry[8]
+            self.bodies[entry[0]] = entry, data[offset : offset + size]
+            offset += size
+        self._known: dict[int, list[Any]] = {}
+
+    def column(self, key: int) -> list[Any]:
+        if key not in self._known:
+            entry, body = self.bodies[key]
+            self._known[key] = (
+                self._related(entry, body) if entry[1] == RELATIVE else _decode_column(entry, body, self.rows)
+            )
+        return self._known[key]
+
+    def whole(self, key: int, decimals: int) -> list[Any]:
+        """The column as integers, scaled by so many decimal places."""
+        entry, body = self.bodies[key]
+        if entry[1] == RELATIVE:
+            return _multiplied(self.column(key), 10**decimals)
+        return _decode_column(entry, body, self.rows, decimals)
+
+    def _related(self, entry: tuple[Any, ...], body: bytes) -> list[Any]:
+        relation, rest = _read_relation(entry, body)
+        if any(self.bodies[base][0][1] == RELATIVE for base in relation.keys if base in self.bodies):
+            raise ValueError("a column measured against one that is measured itself")
+        bases = Table([0] * self.rows, {base: self.column(base) for base in relation.keys if base in self.bodies})
+        return _combined(_decode_column(entry, rest, self.rows), _expected(bases, relation), 1)
 
 
 def _checksum(rest: "bytes | memoryview[int]") -> int:
@@ -170,7 +197,7 @@ def _directory(data: bytes) -> tuple[bytes, int]:
     return inflate(data[start : start + packed], columns * _ENTRY.size), start + packed
 
 
-def _decode_column(entry: tuple[Any, ...], body: bytes, rows: int) -> list[Any]:
+def _decode_column(entry: tuple[Any, ...], body: bytes, rows: int, decimals: int | None = None) -> list[Any]:
     _, kind, scale, order, width, first, step, bitmap_size, _ = entry
     flags = _flags(inflate(body[:bitmap_size], (rows + 7) // 8), rows) if bitmap_size else None
     count = rows if flags is None else sum(flags)
@@ -178,20 +205,37 @@ def _decode_column(entry: tuple[Any, ...], body: bytes, rows: int) -> list[Any]:
     values: list[Any]
     if kind == RAW_FLOAT:
         values = from_planes(inflate(data, count * 8), 8, "d").tolist()
+        if decimals is not None:
+            values = [round(value * 10**decimals) for value in values]
     else:
         words: list[str] = []
         if kind == TEXT:
             words, data = _read_dictionary(data)
         values = unpack(Packed(order, width, first, step, data), count)
-        if kind == SCALED:
+        if kind == TEXT:
+            values = [words[index] for index in values]
+        elif decimals is not None:
+            values = _whole(values, scale, decimals) if kind == SCALED else _multiplied(values, 10**decimals)
+        elif kind == SCALED:
             power = 10.0**scale
             values = [value / power for value in values]
-        elif kind == TEXT:
-            values = [words[index] for index in values]
     if flags is None:
         return values
     source = iter(values)
     return [next(source) if flag else None for flag in flags]
+
+
+def _whole(values: list[int], scale: int, decimals: int) -> list[int]:
+    """`round(value * 10**decimals)` of the floats that these stand for; without them wherever that is the same."""
+    missing = 10 ** (decimals - scale) if scale <= decimals else 0
+    if missing and values and min(values) * missing > -SURELY_WHOLE and max(values) * missing < SURELY_WHOLE:
+        return _multiplied(values, missing)
+    power, factor = 10.0**scale, 10**decimals
+    return [round(value / power * factor) for value in values]
+
+
+def _multiplied(values: list[Any], factor: int) -> list[Any]:
+    return values if factor == 1 else [None if value is None else value * factor for value in values]
 
 
 def _shorter(plain: Packed, related: "Packed | None") -> tuple[int, Packed]:
@@ -225,8 +269,8 @@ def _read_relation(entry: tuple[Any, ...], body: bytes) -> tuple[Relation, bytes
 
 
 def _expected(table: Table, relation: Relation) -> list[int]:
-    total = [0] * len(table.ts)
-    for key in relation.plus:
+    total = table.numbers(relation.plus[0]) if relation.plus else [0] * len(table.ts)
+    for key in relation.plus[1:]:
         total = list(map(add, total, table.numbers(key)))
     for key in relation.minus:
         total = list(map(sub, total, table.numbers(key)))

@@ -8,7 +8,7 @@ from django.db import transaction
 from apps.common.values import Ref
 from apps.metrics.models import DirtyWindow
 from apps.metrics.sources import all_sources_of
-from apps.metrics.tiers import FIVE_MINUTES, days_between
+from apps.metrics.tiers import FIVE_MINUTES, TIERS, days_between
 
 MARK_BITS = 62
 MAX_DAYS = 400
@@ -43,6 +43,14 @@ def mark_dirty(*, workspace_id: int, ref: Ref, start_ms: int, end_ms: int) -> in
         mark_windows(workspace_id=workspace_id, source_id=source.pk, tier=FIVE_MINUTES, starts=chosen)
         marked += len(chosen)
     return marked
+
+
+def waiting_windows(workspace_id: int, source_id: int, start_ms: int, end_ms: int) -> set[tuple[int, int]]:
+    """Tier and start of one source's windows of buckets on the work list that begin in [start, end)."""
+    rows = DirtyWindow.objects.of(workspace_id).filter(
+        source_id=source_id, tier__in=TIERS, t0__gte=start_ms, t0__lt=end_ms
+    )
+    return set(rows.values_list("tier", "t0"))
 
 
 def dirty_starts(

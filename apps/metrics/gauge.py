@@ -1,10 +1,11 @@
 """Gauges in buckets: integer sum, minimum, maximum, last and count, merged exactly (vectors rollup_gauge)."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import cast
+from operator import itemgetter
+from typing import Any
 
 
 class Part(IntEnum):
@@ -27,6 +28,16 @@ class GaugeBucket:
     min: int
     max: int
     last: int
+
+
+# Each part of a span in which something was measured every time.
+_FOLDS: Mapping[Part, Callable[[Any], int]] = {
+    Part.SUM: sum,
+    Part.MIN: min,
+    Part.MAX: max,
+    Part.LAST: itemgetter(-1),
+    Part.COUNT: sum,
+}
 
 
 def runs(ts: Sequence[int], step_ms: int) -> list[tuple[int, int, int]]:
@@ -62,15 +73,19 @@ def fold(part: Part, values: Sequence[int | None]) -> int | None:
 
 def folds(part: Part, values: Sequence[int | None], spans: Sequence[tuple[int, int]]) -> list[int | None]:
     """`fold` of every span of the values, each from its first index to the one past its last."""
-    if None in values:
-        return [fold(part, values[first:past]) for first, past in spans]
-    complete = cast("Sequence[int]", values)
-    if part in {Part.SUM, Part.COUNT}:
-        return [sum(complete[first:past]) for first, past in spans]
-    if part is Part.LAST:
-        return [complete[past - 1] if first < past else None for first, past in spans]
-    extreme = min if part is Part.MIN else max
-    return [extreme(complete[first:past]) if first < past else None for first, past in spans]
+    if part is Part.LAST and None not in values:
+        return [values[past - 1] if first < past else None for first, past in spans]
+    return parts_of(values, spans, [part])[part]
+
+
+def parts_of(
+    values: Sequence[int | None], spans: Sequence[tuple[int, int]], parts: Sequence[Part]
+) -> dict[Part, list[int | None]]:
+    """Several parts of every span of the same values: each is cut out once."""
+    groups = [values[first:past] for first, past in spans]
+    if None in values or not all(groups):
+        return {part: [fold(part, group) for group in groups] for part in parts}
+    return {part: list(map(_FOLDS[part], groups)) for part in parts}
 
 
 def gauge_buckets(ts: Sequence[int], values: Sequence[int], step_ms: int) -> list[GaugeBucket]:

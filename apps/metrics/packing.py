@@ -12,6 +12,7 @@ from typing import Any
 INT64 = 2**63
 LEVEL = 6
 OFFSET, DELTA, DELTA2 = range(3)
+_STRATEGIES = (zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY)
 
 _UNSIGNED = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _SIGNED = {1: "b", 2: "h", 4: "i", 8: "q"}
@@ -64,7 +65,7 @@ def unpack(packed: Packed, count: int) -> list[int]:
     length = count - packed.order
     stream = from_planes(inflate(packed.data, length * packed.width), packed.width, codes[packed.width])
     if packed.order == OFFSET:
-        return [value + packed.first for value in stream]
+        return stream.tolist() if not packed.first else list(map(packed.first.__add__, stream))
     if packed.order == DELTA:
         return list(accumulate(stream, initial=packed.first))
     if packed.order == DELTA2:
@@ -97,11 +98,14 @@ def planes(values: "array[Any]", width: int) -> list[bytes]:
 
 
 def from_planes(planes: bytes, width: int, code: str) -> "array[Any]":
+    values = array(code)
+    if width == 1:
+        values.frombytes(planes)
+        return values
     count = len(planes) // width
     plain = bytearray(len(planes))
     for plane in range(width):
         plain[plane::width] = planes[plane * count : (plane + 1) * count]
-    values = array(code)
     values.frombytes(bytes(plain))
     if sys.byteorder == "big":
         values.byteswap()
@@ -109,8 +113,14 @@ def from_planes(planes: bytes, width: int, code: str) -> "array[Any]":
 
 
 def deflate(*parts: bytes) -> bytes:
-    """Parts as one stream. Each begins a block of its own: noise beside a flat plane would share a code with it."""
-    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -15)
+    """Parts as one stream, with or without the search for repetitions: in noise the few it finds cost more than they
+    save. Each part begins a block of its own: noise beside a flat plane would share a code with it.
+    """
+    return min((_stream(parts, strategy) for strategy in _STRATEGIES), key=len)
+
+
+def _stream(parts: Sequence[bytes], strategy: int) -> bytes:
+    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -15, zlib.DEF_MEM_LEVEL, strategy)
     return b"".join(packer.compress(part) + packer.flush(zlib.Z_BLOCK) for part in parts[:-1]) + (
         packer.compress(parts[-1]) + packer.flush()
     )

@@ -17,7 +17,7 @@ from apps.metrics.maintenance import windows_of
 from apps.metrics.models import Block, DayTotals, DirtyWindow, Source
 from apps.metrics.raw import load_raw
 from apps.metrics.relations import BUCKET_RELATIONS
-from apps.metrics.report_buckets import relations_of, report_buckets, storable
+from apps.metrics.report_buckets import decimals_of, relations_of, report_buckets, storable
 from apps.metrics.report_rows import column_names, hours_of
 from apps.metrics.rows import cut
 from apps.metrics.sketch import sketch_of
@@ -176,8 +176,9 @@ def _is_beyond_reach(source: Source, window: DirtyWindow, retention: Retention, 
 def _finest_result(source: Source, t0: int) -> _Result:
     if not source.reports:
         return _day_result(source, t0)
-    hours = hours_of(source, t0, t0 + DAY, sealed_only=True)
-    buckets = report_buckets(hours, column_names(source), STEP[FIVE_MINUTES])
+    names = column_names(source)
+    hours = hours_of(source, t0, t0 + DAY, sealed_only=True, decimals=decimals_of(names))
+    buckets = report_buckets(hours, names, STEP[FIVE_MINUTES])
     return _of_reports(buckets)
 
 

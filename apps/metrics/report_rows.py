@@ -1,7 +1,9 @@
 """Reports as rows: what the inbox holds of one, what is kept of the newest, and how both are read back."""
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -14,7 +16,7 @@ from apps.metrics.packing import INT64
 from apps.metrics.raw import Cells, chosen_cells, head_rows
 from apps.metrics.reported import FIXED_NAMES, kept, rounded
 from apps.metrics.rows import cut, union
-from apps.metrics.sources import KnownSource, own_columns, sources_of
+from apps.metrics.sources import KnownSource, own_columns, spelled_sources
 from apps.metrics.tiers import HOUR, REPORTS, floor_to
 
 
@@ -61,29 +63,35 @@ def _place(source: KnownSource, name: str) -> tuple[int, int] | None:
 
 def latest_reports(*, workspace_id: int, refs: Collection[Ref]) -> dict[int, StoredReport]:
     """The newest report of each subject by its primary key; without an entry where there is none. Two statements."""
-    sources = {source.pk: (ref, source) for ref, source in sources_of(workspace_id, refs).items()}
+    sources = {pk: (ref, _every_name(own)) for ref, pk, own in spelled_sources(workspace_id, refs)}
     rows = LatestRow.objects.of(workspace_id).filter(source_id__in=list(sources))
     found: dict[int, StoredReport] = {}
     for source_id, ts, payload in rows.values_list("source_id", "ts", "payload"):
-        ref, source = sources[source_id]
-        cells, names = read_row(payload), column_names(source)
+        ref, names = sources[source_id]
+        cells = read_row(payload)
         detail = cells.pop(DETAIL, None) or {}
         found[ref.id] = StoredReport(ts, {names[key]: value for key, value in cells.items() if key in names}, detail)
     return found
 
 
+@lru_cache(maxsize=2048)
+def _every_name(own: str) -> Mapping[int, str]:
+    """The names of all columns by number, those of the source's own as its row spells them; many machines are alike."""
+    return {**FIXED_NAMES, **{int(key): attributes["name"] for key, attributes in json.loads(own).items()}}
+
+
 def newest_instants(refs: Mapping[int, Collection[Ref]]) -> dict[tuple[int, Ref], int]:
     """When each subject was heard of last (milliseconds), by workspace; two statements for any number of them."""
-    return {key: row.ts for key, row in _newest(refs, "ts").items()}
+    return {key: ts for key, (ts,) in _newest(refs, "ts").items()}
 
 
 def newest_details(refs: Mapping[int, Collection[Ref]]) -> dict[tuple[int, Ref], tuple[int, Mapping[str, Any]]]:
     """Instant (milliseconds) and detail of each subject's newest report, by workspace; two statements in all."""
     newest = _newest(refs, "ts", "payload")
-    return {key: (row.ts, read_row(row.payload).get(DETAIL) or {}) for key, row in newest.items()}
+    return {key: (ts, read_row(payload).get(DETAIL) or {}) for key, (ts, payload) in newest.items()}
 
 
-def _newest(refs: Mapping[int, Collection[Ref]], *columns: str) -> dict[tuple[int, Ref], LatestRow]:
+def _newest(refs: Mapping[int, Collection[Ref]], *columns: str) -> dict[tuple[int, Ref], tuple[Any, ...]]:
     keys = {(workspace_id, f"{ref.id}"): ref for workspace_id, some in refs.items() for ref in some}
     if not keys:
         return {}
@@ -92,7 +100,7 @@ def _newest(refs: Mapping[int, Collection[Ref]], *columns: str) -> dict[tuple[in
     ).values_list("pk", "workspace_id", "ref")
     wanted = {pk: (workspace, keys[workspace, ref]) for pk, workspace, ref in sources if (workspace, ref) in keys}
     rows = LatestRow.objects.filter(workspace_id__in=list(refs), source_id__in=list(wanted))
-    return {wanted[row.source_id]: row for row in rows.only("source_id", *columns)}
+    return {wanted[row[0]]: row[1:] for row in rows.values_list("source_id", *columns)}
 
 
 def column_names(source: Source) -> dict[int, str]:
@@ -101,15 +109,30 @@ def column_names(source: Source) -> dict[int, str]:
 
 
 def hours_of(
-    source: Source, start_ms: int, end_ms: int, keys: Collection[int] | None = None, *, sealed_only: bool = False
+    source: Source,
+    start_ms: int,
+    end_ms: int,
+    keys: Collection[int] | None = None,
+    *,
+    sealed_only: bool = False,
+    decimals: Mapping[int, int] | None = None,
 ) -> Iterator[Table]:
-    """The raw reports of [start, end), an hour at a time and oldest first; hours without any are left out."""
+    """The raw reports of [start, end), an hour at a time and oldest first; hours without any are left out.
+
+    Columns named by `decimals` come as integers, scaled by so many decimal places.
+    """
     first = floor_to(start_ms, HOUR)
     heads = {} if sealed_only else _by_hour(head_rows(source.workspace_id, [source.pk], start_ms, end_ms), source)
     for t0, payload in _hour_payloads(source, first, end_ms, heads):
-        table = Table() if payload is None else decode(payload, keys)
+        table = Table() if payload is None else decode(payload, keys, decimals)
         fresh = chosen_cells(heads.get(t0, {}), keys)
+        if decimals:
+            fresh = {ts: _scaled(cells, decimals) for ts, cells in fresh.items()}
         yield cut(union(table, fresh) if fresh else table, start_ms, end_ms)
+
+
+def _scaled(cells: Cells, decimals: Mapping[int, int]) -> Cells:
+    return {key: round(value * 10 ** decimals[key]) if key in decimals else value for key, value in cells.items()}
 
 
 def _by_hour(rows: Mapping[int, Mapping[int, Cells]], source: Source) -> dict[int, dict[int, Cells]]:

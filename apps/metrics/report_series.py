@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 from django.db.models import Max, Min
 
@@ -12,11 +12,11 @@ from apps.common.values import Ref
 from apps.metrics.buckets import joined, merge_buckets
 from apps.metrics.codec import Table, decode
 from apps.metrics.columns import gauge_key
-from apps.metrics.dirty import dirty_starts
+from apps.metrics.dirty import waiting_windows
 from apps.metrics.gauge import Part
-from apps.metrics.ladder import LADDER_S, MAX_POINTS, step_for, tier_for
+from apps.metrics.ladder import LADDER_S, MAX_POINTS, step_for
 from apps.metrics.models import Block, HeadRow, Source
-from apps.metrics.report_buckets import REPORT_COUNT, report_buckets
+from apps.metrics.report_buckets import REPORT_COUNT, decimals_of, report_buckets
 from apps.metrics.report_rows import column_names, hours_of
 from apps.metrics.reported import kept
 from apps.metrics.rows import cut
@@ -41,17 +41,18 @@ from apps.metrics.tiers import (
 
 # The most that is drawn by the step a surface names itself.
 MOST_BUCKETS = 2000
+ALL_PARTS = frozenset(Part)
+AVERAGES = frozenset({Part.SUM, Part.LAST, Part.COUNT})
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """One column in one bucket. Of a counter only the last value says anything; the others are None."""
 
     last: float
     average: float | None = None
     minimum: float | None = None
     maximum: float | None = None
-    count: int | None = None
+    samples: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +77,20 @@ def report_chart(
     start: datetime,
     end: datetime,
     max_points: int = MAX_POINTS,
+    extremes: bool = True,
 ) -> Series:
     """The columns over [start, end) in at most `max_points` buckets of one width of the ladder.
 
     The width is no finer than the subject's interval; where the tier that fits has expired, the next coarser one
-    answers and the width grows with it. A subject that is not known has no buckets.
+    answers and the width grows with it. A subject that is not known has no buckets. Without `extremes` the least and
+    the greatest values stay None, which saves reading them.
     """
     start_ms, end_ms = epoch_ms(start), epoch_ms(end)
     source = source_of(workspace_id, ref)
     at_least_s = 0 if source is None else min(source.interval_ms, DAY) // SECOND
     step_ms = SECOND * step_for(start_ms // SECOND, -(-end_ms // SECOND), max_points=max_points, at_least_s=at_least_s)
-    return _series(source, columns, start_ms, end_ms, step_ms, may_widen=True)
+    parts = ALL_PARTS if extremes else AVERAGES
+    return _series(source, columns, start_ms, end_ms, step_ms, may_widen=True, parts=parts)
 
 
 def report_series(
@@ -105,29 +109,37 @@ def report_series(
 
 
 def _series(
-    source: Source | None, columns: Collection[str], start_ms: int, end_ms: int, step_ms: int, *, may_widen: bool
+    source: Source | None,
+    columns: Collection[str],
+    start_ms: int,
+    end_ms: int,
+    step_ms: int,
+    *,
+    may_widen: bool,
+    parts: Collection[Part] = ALL_PARTS,
 ) -> Series:
     if source is None or start_ms >= end_ms:
         return Series(step_ms)
     keys = {key: name for key, name in column_names(source).items() if name in set(columns)}
     stock = _Stock.of(source, floor_to(start_ms, step_ms), end_ms)
-    wanted = _finest(tier_for(end_ms - start_ms), step_ms)
+    # However short the range: wider buckets are narrower ones merged exactly, and far fewer to read.
+    wanted = _coarsest(step_ms)
     places = stock.places(floor_to(start_ms, step_ms), end_ms, wanted)
     while may_widen and None in places.values() and wanted < DAYS:
         wanted += 1
         step_ms = _widened(step_ms, wanted)
         places = stock.places(floor_to(start_ms, step_ms), end_ms, wanted)
     known = {day: tier for day, tier in places.items() if tier is not None}
-    shape = _Shape(source, keys, floor_to(start_ms, step_ms), end_ms, wanted, step_ms)
-    table = merge_buckets(_assembled(shape, known, stock), step_ms)
+    shape = _Shape(source, keys, floor_to(start_ms, step_ms), end_ms, wanted, step_ms, parts)
+    table = _merged(_assembled(shape, known, stock), shape.base_ms, step_ms)
     points = {name: _points(table, key, name) for key, name in keys.items()}
     rollup = ROLL_UPS[max(known.values(), default=RAW)]
     return Series(step_ms, rollup, table.ts, table.numbers(REPORT_COUNT), points)
 
 
-def _finest(tier: int, step_ms: int) -> int:
-    """The coarsest tier up to this one whose buckets fill whole steps."""
-    return next((each for each in range(tier, RAW, -1) if step_ms % STEP[each] == 0), RAW)
+def _coarsest(step_ms: int) -> int:
+    """The coarsest tier whose buckets fill whole steps."""
+    return next((each for each in reversed(TIERS) if step_ms % STEP[each] == 0), RAW)
 
 
 def _widened(step_ms: int, tier: int) -> int:
@@ -148,6 +160,7 @@ class _Shape:
     end_ms: int
     tier: int
     step_ms: int
+    parts: Collection[Part]
 
     @property
     def base_ms(self) -> int:
@@ -155,8 +168,18 @@ class _Shape:
         return STEP[self.tier] if self.tier != RAW else min(self.step_ms, STEP[FIVE_MINUTES])
 
     @property
+    def raw_ms(self) -> int:
+        """The width of buckets of raw reports, which are read an hour at a time."""
+        if HOUR % self.step_ms == 0:
+            return self.step_ms
+        return min(self.base_ms, HOUR)
+
+    @property
     def bucket_keys(self) -> set[int]:
-        return {REPORT_COUNT, *(gauge_key(key, part) for key, name in self.keys.items() for part in kept(name).parts)}
+        wanted = (
+            gauge_key(key, part) for key, name in self.keys.items() for part in kept(name).parts if part in self.parts
+        )
+        return {REPORT_COUNT, *wanted}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +199,7 @@ class _Stock:
         rows = mine.filter(tier__in=TIERS, t0__gte=earliest).values_list("tier", "t0", "pk")
         hours = mine.filter(tier=REPORTS, t0__gte=floor_to(start_ms, DAY)).values_list("t0", flat=True)
         inbox = _inbox_days(source)
-        dirty = {
-            (tier, t0)
-            for tier in TIERS
-            for t0 in dirty_starts(source.workspace_id, [source.pk], tier, earliest, end_ms).get(source.pk, ())
-        }
+        dirty = waiting_windows(source.workspace_id, source.pk, earliest, end_ms)
         # What is in the inbox has dirtied nothing yet.
         dirty |= {(FIVE_MINUTES, day) for day in inbox}
         raw = {floor_to(t0, DAY) for t0 in hours} | set(inbox)
@@ -228,16 +247,23 @@ def _assembled(shape: _Shape, places: Mapping[int, int], stock: _Stock) -> Table
     """Buckets of the shape's base width, ascending, each day from its place."""
     parts = _stored_parts(shape, places, stock)
     for first, last in runs_of_days(day for day, tier in places.items() if tier == RAW):
-        hours = hours_of(shape.source, max(first, shape.start_ms), min(last, shape.end_ms), set(shape.keys))
-        parts[first] = merge_buckets(report_buckets(hours, shape.keys, min(shape.base_ms, HOUR)), shape.base_ms)
+        start_ms, end_ms, decimals = max(first, shape.start_ms), min(last, shape.end_ms), decimals_of(shape.keys)
+        hours = hours_of(shape.source, start_ms, end_ms, set(shape.keys), decimals=decimals)
+        parts[first] = _merged(
+            report_buckets(hours, shape.keys, shape.raw_ms, shape.parts), shape.raw_ms, shape.base_ms
+        )
     return joined([parts[day] for day in sorted(parts) if parts[day].ts])
 
 
 def _stored_parts(shape: _Shape, places: Mapping[int, int], stock: _Stock) -> dict[int, Table]:
     wanted = {day: (tier, window_of(day, tier)) for day, tier in places.items() if tier != RAW}
     pks = {stock.blocks[window]: window for window in wanted.values()}
-    rows = Block.objects.of(shape.source.workspace_id).filter(pk__in=list(pks)).values_list("pk", "payload")
-    tables = {pks[pk]: merge_buckets(decode(payload, shape.bucket_keys), shape.base_ms) for pk, payload in rows}
+    # By their keys alone SQLite would look through the whole workspace.
+    mine = Block.objects.of(shape.source.workspace_id).filter(source_id=shape.source.pk)
+    rows = mine.filter(pk__in=list(pks)).values_list("pk", "payload")
+    tables = {
+        pks[pk]: _merged(decode(payload, shape.bucket_keys), STEP[pks[pk][0]], shape.base_ms) for pk, payload in rows
+    }
     # Outside the range only the start matters: a bucket that the end cuts is shown whole.
     return {
         day: cut(tables[window], max(day, shape.start_ms), min(day + DAY, shape.end_ms))
@@ -245,21 +271,19 @@ def _stored_parts(shape: _Shape, places: Mapping[int, int], stock: _Stock) -> di
     }
 
 
+def _merged(table: Table, width_ms: int, wider_ms: int) -> Table:
+    return table if width_ms >= wider_ms else merge_buckets(table, wider_ms)
+
+
 def _points(table: Table, key: int, name: str) -> list[Point | None]:
-    how = kept(name)
+    scale = kept(name).scale
     parts = {part: table.column(gauge_key(key, part)) for part in Part}
+    counts = parts[Part.COUNT]
+    last, total, least, most = (_unscaled(parts[part], scale) for part in (Part.LAST, Part.SUM, Part.MIN, Part.MAX))
+    averages = [None if each is None or not count else each / count for each, count in zip(total, counts, strict=True)]
+    rows = zip(last, averages, least, most, counts, strict=True)
+    return [None if row[0] is None else Point._make(row) for row in rows]
 
-    def value(part: Part, index: int) -> Any:
-        found = parts[part][index]
-        return None if found is None else found / how.scale
 
-    points: list[Point | None] = []
-    for index, last in enumerate(parts[Part.LAST]):
-        if last is None:
-            points.append(None)
-            continue
-        count = parts[Part.COUNT][index]
-        total = value(Part.SUM, index)
-        average = total / count if total is not None and count else None
-        points.append(Point(last / how.scale, average, value(Part.MIN, index), value(Part.MAX, index), count))
-    return points
+def _unscaled(values: Sequence[int | float | None], scale: int) -> list[float | None]:
+    return [None if value is None else value / scale for value in values]

@@ -1,13 +1,14 @@
 """The registry of sources: which number a subject has in the store, and which columns of its own."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast
 
 from apps.common.values import Ref, SourceRef
 from apps.metrics.columns import FIRST_OWN_KEY, STANDARD
@@ -131,6 +132,17 @@ def sources_of(workspace_id: int, refs: Collection[Ref]) -> dict[Ref, Source]:
         for source in Source.objects.of(workspace_id).filter(kind=kind, ref__in=list(keys)):
             found[keys[source.ref]] = source
     return found
+
+
+def spelled_sources(workspace_id: int, refs: Collection[Ref]) -> Iterator[tuple[Ref, int, str]]:
+    """Of each registered subject its number in the store, and its own columns as the row spells them (JSON)."""
+    by_kind: dict[int, dict[str, Ref]] = {}
+    for ref in refs:
+        by_kind.setdefault(KINDS[ref.kind], {})[SourceRef(ref).key] = ref
+    for kind, keys in by_kind.items():
+        rows = Source.objects.of(workspace_id).filter(kind=kind, ref__in=list(keys))
+        for pk, ref, columns in rows.values_list("pk", "ref", Cast("columns", TextField())):
+            yield keys[ref], pk, columns
 
 
 def source_of(workspace_id: int, ref: Ref) -> Source | None:

@@ -8,7 +8,7 @@ import tempfile
 
 from tests.perf.figures import show
 
-GROUPS = ("alerts", "status_page", "checks", "schedule", "results", "memory", "ingest")
+GROUPS = ("alerts", "status_page", "checks", "schedule", "results", "metrics", "memory", "ingest")
 
 
 def main(arguments: list[str]) -> int:

@@ -1,11 +1,10 @@
-"""A month of results of many monitors in the metrics store, and how long it takes to read of them.
+"""A month of results of many monitors in the metrics store, and what it costs to read of them.
 
 Run by `tests.perf.cores.measure`; prints one JSON document.
 """
 
 import json
 import random
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,8 +13,9 @@ from apps.common.clock import epoch_ms, from_epoch_ms
 from apps.common.values import Observation, Ref, SourceRef
 from tests.perf.cores import arguments
 from tests.perf.database import fresh_database
+from tests.perf.reading import analyze, timings
 
-WORKSPACE, MINUTE_MS, DAYS, SEEDS, REPEATS = 1, 60_000, 30, 5, 9
+WORKSPACE, MINUTE_MS, DAYS, SEEDS = 1, 60_000, 30, 5
 DAY = timedelta(days=1)
 
 
@@ -26,14 +26,16 @@ def run(few: int, many: int) -> dict[str, Any]:
         now = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         for device in range(1, SEEDS + 1):
             _fill(device, now=now)
-        _settle(now)
+        settle(now)
         _copy(SEEDS, few)
-        of_few = _timings(few, now)
+        analyze()
+        of_few = timings(_reads(few, now))
         _copy(few, many)
+        analyze()
         return {
-            "bytes": _disk() / (many * DAYS * 1440),
+            "bytes": disk() / (many * DAYS * 1440),
             "few_ms": of_few,
-            "many_ms": _timings(many, now),
+            "many_ms": timings(_reads(many, now)),
             "of_many": ["newest", "day_bars"],
         }
 
@@ -81,7 +83,8 @@ def _observation(device: int, at: int, noise: random.Random) -> Observation:
     )
 
 
-def _settle(now: datetime) -> None:
+def settle(now: datetime) -> None:
+    """Seal and roll up all there is."""
     from apps.metrics import services as metrics
     from apps.metrics.models import Source
 
@@ -110,7 +113,8 @@ def _copy(known: int, wanted: int) -> None:
             model.objects.bulk_create(rows, batch_size=500)
 
 
-def _disk() -> int:
+def disk() -> int:
+    """Bytes of the store on disk, indexes included."""
     from apps.metrics.selectors import storage_sizes
 
     sizes = {size.table: size.disk_bytes or 0 for size in storage_sizes()}
@@ -143,20 +147,6 @@ def _reads(count: int, now: datetime) -> dict[str, Callable[[], Any]]:
         "newest": lambda: selectors.newest(workspace_id=WORKSPACE, refs=everybody),
         "day_bars": lambda: selectors.day_bars(workspace_id=WORKSPACE, refs=everybody, days=90, now=now),
     }
-
-
-def _timings(count: int, now: datetime) -> dict[str, float]:
-    """Milliseconds of each read, warm: the least of many tries, for the machine does other things besides."""
-    timings = {}
-    for name, read in _reads(count, now).items():
-        read()
-        taken = []
-        for _ in range(REPEATS):
-            began = time.perf_counter()
-            read()
-            taken.append((time.perf_counter() - began) * 1000)
-        timings[name] = round(min(taken), 2)
-    return timings
 
 
 if __name__ == "__main__":

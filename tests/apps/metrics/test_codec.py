@@ -169,6 +169,42 @@ def test_only_the_wanted_columns_are_read() -> None:
     assert table.column(1) == [None, None]
 
 
+@given(tables(), st.integers(0, 8))
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_column_asked_for_as_integers_is_what_rounding_its_floats_gives(table: Table, decimals: int) -> None:
+    numbers = {key: values for key, values in table.columns.items() if not any(isinstance(v, str) for v in values)}
+    numbers = {key: values for key, values in numbers.items() if all(abs(v or 0) < 1e290 for v in values)}
+    restored = decode(encode(table), decimals=dict.fromkeys(numbers, decimals))
+
+    for key, values in restored.columns.items():
+        plain = table.columns[key]
+        if key in numbers:
+            # A whole number in a column of floats has become one.
+            floats = any(isinstance(value, float) for value in plain)
+            read = [None if value is None else float(value) if floats else value for value in plain]
+            plain = [None if value is None else round(value * 10**decimals) for value in read]
+        assert bits(values) == bits(plain)
+
+
+def test_a_related_column_asked_for_as_integers_is_multiplied() -> None:
+    table = Table([1, 2, 3], {1: [700, 900, None], 2: [701, 905, 4], 3: [7.5, None, 8.25]})
+    block = encode(table, {2: Relation((1,))})
+
+    assert decode(block, {2, 3}, {2: 3, 3: 1}).columns == {2: [701_000, 905_000, 4000], 3: [75, None, 82]}
+
+
+def test_a_column_measured_against_a_measured_one_is_damage() -> None:
+    noise = [random.Random(row).randrange(10**9) for row in range(50)]
+    table = Table(list(range(50)), {1: noise, 2: [value + 5 for value in noise]})
+    block = bytearray(encode(table, {2: Relation((1,))}))
+    place = block.index(struct.pack("<BBHH", 1, 0, 1, 1))
+    block[place : place + 6] = struct.pack("<BBHH", 1, 0, 1, 2)
+    block[1:5] = struct.pack("<I", zlib.crc32(block[5:], zlib.crc32(block[:1])))
+
+    with pytest.raises(DamagedBlockError):
+        decode(bytes(block))
+
+
 def test_a_detail_that_does_not_change_costs_a_few_bytes_however_many_rows_carry_it() -> None:
     detail = json.dumps({"error": "timeout", "reason": "timeout", "attempt_ms": 15_000})
     many = encode(Table(list(range(0, 1440 * 60_000, 60_000)), {15: [detail] * 1440}))

@@ -309,6 +309,47 @@ def test_nodes_are_found_by_their_numbers_in_the_order_of_the_question(
     assert selectors.nodes_by_number(workspace, []) == []
 
 
+def test_nodes_in_brief_have_their_tags_and_read_the_rest_on_demand(
+    workspace: Workspace, stranger: Workspace, django_assert_num_queries
+) -> None:
+    for name in "ab":
+        update(make_node(workspace, name), tags=["x", name], note=f"about {name}")
+    update(make_node(stranger, "c"), tags=["theirs"])
+
+    with django_assert_num_queries(2):
+        found = selectors.every_node(workspace, brief=True)
+        assert [(node.name, selectors.tags_of(node)) for node in found] == [("b", ("x", "b")), ("a", ("x", "a"))]
+    assert [node.note for node in found] == ["about b", "about a"]
+
+
+@pytest.mark.parametrize("document", [{"name": "\ud800"}, {"size": 2**70, "ratio": 0.1, "none": None, "ä": [1.0, "€"]}])
+def test_documents_come_back_as_they_were_told(workspace: Workspace, document: dict[str, Any]) -> None:
+    if connection.vendor == "postgresql" and "name" in document:
+        pytest.skip("PostgreSQL keeps no half of a surrogate pair")
+    node = make_node(workspace, "a")
+    NodeSection.objects.create(workspace=workspace, node=node, section="raid", digest="x", document=document, at=NOW)
+
+    assert selectors.sections_of(workspace.pk, [node.pk]) == {node.pk: {"raid": document}}
+
+
+@pytest.mark.parametrize("many", [1, 1000])
+def test_documents_of_other_nodes_and_workspaces_are_left_out(
+    workspace: Workspace, stranger: Workspace, monkeypatch: pytest.MonkeyPatch, *, many: int
+) -> None:
+    monkeypatch.setattr(selectors, "MANY", many)
+    node, other, theirs = make_node(workspace, "a"), make_node(workspace, "b"), make_node(stranger, "c")
+    for each in (node, other, theirs):
+        for section in ("smart", "raid"):
+            fields = {"section": section, "digest": f"{section} {each.name}", "document": {"of": each.name}}
+            NodeSection.objects.create(workspace=each.workspace, node=each, at=NOW, **fields)
+
+    asked = [node.pk, theirs.pk]
+    sections = {"smart": {"of": "a"}, "raid": {"of": "a"}}
+    assert selectors.sections_of(workspace.pk, asked) == {node.pk: sections, theirs.pk: {}}
+    digests = [("raid", "raid a"), ("smart", "smart a")]
+    assert selectors.digests_of(workspace.pk, asked) == {node.pk: digests, theirs.pk: []}
+
+
 FACTS = StaticFacts(
     version="0.2.3",
     hostname="metal-fra-01",

@@ -80,7 +80,7 @@ class MetricsView(DashView):
 
     def _nodes(self, limit: int | None, offset: int) -> list[Node]:
         """The nodes of a page, or all of them."""
-        who: dict[str, Any] = {"public_only": not self.is_admin, "heard_only": True}
+        who: dict[str, Any] = {"public_only": not self.is_admin, "heard_only": True, "brief": True}
         if limit is None:
             return selectors.every_node(self.workspace, **who)
         return selectors.nodes_of(self.workspace, limit=limit, offset=offset, **who)

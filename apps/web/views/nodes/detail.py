@@ -52,6 +52,7 @@ def view_charts(page: NodePage, node: Node, picture: NodePicture | None, chosen:
         start=chosen.start,
         end=chosen.end,
         max_points=POINTS,
+        extremes=False,
     )
     axis = node_charts.axis_of(
         series, start_ms=epoch_ms(chosen.start), end_ms=epoch_ms(chosen.end), live=chosen.end == page.now
