@@ -1,14 +1,14 @@
 """Finished checks as the facts the pipeline takes in."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from apps.checks.types import CheckResult
+from apps.checks.types import CheckResult, Phases
 from apps.common.clock import from_epoch_ms
 from apps.devices.state import Outcome
 from apps.pipeline.types import DeviceFact
 
-DAY_S = 86_400
+DAY = timedelta(days=1)
 NOT_MEASURED = {"reason": "not_measured"}
 Values = dict[str, int | float | None]
 
@@ -24,7 +24,7 @@ def fact_of(
         at=at,
         outcome=outcome_of(result, at=at),
         values=_values(result, interval_ms=interval_ms, run_ms=run_ms),
-        detail=dict(result.detail) if result.measured else {**NOT_MEASURED, **result.detail},
+        detail=result.detail if result.measured else {**NOT_MEASURED, **result.detail},
         certificate_expires_at=certificate.not_after if certificate else None,
         certificate_issuer=certificate.issuer if certificate else "",
         domain_expires_at=result.domain_expires_at,
@@ -45,12 +45,14 @@ def missed(*, workspace_id: int, device_id: int, slot_ms: int, interval_ms: int,
 
 def outcome_of(result: CheckResult, *, at: datetime) -> Outcome:
     """What the result says about the device's state."""
+    if result.status == "up":
+        return Outcome(at, "up", measured=result.measured)
     return Outcome(
         at=at,
         status=result.status,
-        cause="" if result.status == "up" else _cause(result)[:32],
-        cause_text="" if result.status == "up" else result.message[:500],
-        severity=result.severity if result.status != "up" else "",
+        cause=_cause(result)[:32],
+        cause_text=result.message[:500],
+        severity=result.severity,
         measured=result.measured,
     )
 
@@ -63,26 +65,25 @@ def _cause(result: CheckResult) -> str:
 
 
 def _values(result: CheckResult, *, interval_ms: int, run_ms: int) -> Values:
-    phases = result.phases
-    seen: dict[str, int | None] = {
-        "dns_us": phases.dns_us,
-        "connect_us": phases.connect_us,
-        "tls_us": phases.tls_us,
-        "ttfb_us": phases.ttfb_us,
-        "total_us": phases.total_us,
-        "http.status": result.status_code,
-        "dns.ttl_s": result.ttl_s,
-        "cert.days": _days(result.certificate.not_after if result.certificate else None, result.started_at),
-        "domain.days": _days(result.domain_expires_at, result.started_at),
-    }
-    values: Values = {name: value for name, value in seen.items() if value is not None}
-    values |= {"latency_us": result.latency_us, "run_ms": run_ms, "interval_ms": interval_ms}
+    values: Values = {"latency_us": result.latency_us, "run_ms": run_ms, "interval_ms": interval_ms}
+    # The phases are called as their columns are.
+    for name, value in zip(Phases._fields, result.phases, strict=True):
+        if value is not None:
+            values[name] = value
+    if result.status_code is not None:
+        values["http.status"] = result.status_code
+    if result.ttl_s is not None:
+        values["dns.ttl_s"] = result.ttl_s
+    if result.certificate is not None:
+        values["cert.days"] = _days(result.certificate.not_after, result.started_at)
+    if result.domain_expires_at is not None:
+        values["domain.days"] = _days(result.domain_expires_at, result.started_at)
     return values
 
 
-def _days(end: datetime | None, now: datetime) -> int | None:
+def _days(end: datetime, now: datetime) -> int:
     """Whole days left, rounded down: an hour after the end is -1."""
-    return None if end is None else int((end - now).total_seconds() // DAY_S)
+    return (end - now) // DAY
 
 
 def draft_answer(result: CheckResult) -> dict[str, Any]:

@@ -7,12 +7,12 @@ bound holds across all workers.
 """
 
 import zlib
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from apps.checks.jobs import Job, OpenBatch
+from apps.checks.jobs import Host, Job, OpenBatch
 from apps.checks.requests import LeasedRequest
 from apps.common.egress import ForbiddenTargetError, parse_url
 from apps.devices.models import CROWDS, SHARDS, Device
@@ -20,8 +20,6 @@ from apps.devices.models import CROWDS, SHARDS, Device
 PLACES = 64  # of an engine, for checks of one host
 CROWD = 50  # checks in line for one host
 ELSEWHERE = {Device.Kind.DNS, Device.Kind.DOMAIN}  # kinds that ask somebody else about their host
-
-Host = tuple[int, str]  # workspace, name or address
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +35,29 @@ class HostLines:
     """Who may start, by host."""
 
     def __init__(self) -> None:
-        self._under_way: Counter[Host] = Counter()
+        self._under_way: dict[Host, int] = {}
         self._lines: dict[Host, deque[Job]] = {}
 
     def admit(self, job: Job) -> bool:
         """Count the check in, or put it at the end of its host's line."""
-        host = host_of(job)
+        host = job.host = host_of(job)
         if host is None:
             return True
-        if self._under_way[host] >= PLACES:
+        under_way = self._under_way.get(host, 0)
+        if under_way >= PLACES:
             self._lines.setdefault(host, deque()).append(job)
             return False
-        self._under_way[host] += 1
+        self._under_way[host] = under_way + 1
         return True
 
     def release(self, job: Job) -> Job | None:
         """Count a finished check out; the next in line, which is to be admitted anew."""
-        host = host_of(job)
+        host = job.host
         if host is None:
             return None
-        self._under_way[host] -= 1
-        if not self._under_way[host]:
+        if under_way := self._under_way[host] - 1:
+            self._under_way[host] = under_way
+        else:
             del self._under_way[host]
         line = self._lines.get(host)
         if not line:

@@ -10,6 +10,7 @@ from apps.checks.requests import LeasedRequest
 from apps.devices.models import Device
 
 LOOK = timedelta(seconds=1)
+Host = tuple[int, str]  # workspace, name or address
 PART = timedelta(seconds=2)  # how long a finished check may wait for the rest of its batch
 
 
@@ -38,6 +39,7 @@ class Job:
 
     work: tuple[int, Member] | LeasedRequest
     plan: Any = None
+    host: Host | None = None  # whose line it stands in, once it was admitted or is to wait
     started_ms: int = 0
     doubtful: bool = False  # this process was frozen or blocked while it ran
     again: bool = False  # it runs for the second time because of that

@@ -3,18 +3,18 @@
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 
 
 def epoch_ms(at: datetime) -> int:
     """Whole milliseconds since 1970, rounded down."""
     # Integer arithmetic: a float of seconds loses the last millisecond for some instants.
-    return (at - EPOCH) // timedelta(milliseconds=1)
+    return (at - EPOCH) // MILLISECOND
 
 
 def from_epoch_ms(ms: int) -> datetime:
     """The UTC instant `ms` milliseconds after 1970."""
-    seconds, millis = divmod(ms, 1000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=millis * 1000)
+    return EPOCH + timedelta(milliseconds=ms)
 
 
 def iso_ms(at: datetime) -> str:

@@ -1,23 +1,25 @@
-"""Plain frozen values that travel between apps: never models, never requests."""
+"""Plain frozen values that travel between apps: never models, never requests.
+
+What is made for every result is a tuple, which costs a fraction of a frozen dataclass.
+"""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 SubjectKind = Literal["device", "node", "container", "instance"]
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(NamedTuple):
     """Whatever is measured, alerted, silenced or published: kind and primary key, no foreign key."""
 
     kind: SubjectKind
     id: int
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRef:
+class SourceRef(NamedTuple):
     """A subject, optionally as seen from one node (`via` is that node's primary key)."""
 
     subject: Ref
@@ -29,8 +31,7 @@ class SourceRef:
         return f"{self.subject.id}" if self.via is None else f"{self.subject.id}@{self.via}"
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(NamedTuple):
     """What one source said at one instant: a check result, an agent report, a container sample.
 
     `at` is the check's slot or the server's clock; `observed_at` the agent's own clock, used for
@@ -43,7 +44,7 @@ class Observation:
     at: datetime
     values: Mapping[str, int | float | None]
     observed_at: datetime | None = None
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

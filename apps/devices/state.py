@@ -9,7 +9,7 @@ A failure is confirmed by `retries` further failures in a row before the device 
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from apps.devices.types import StateName
 
@@ -20,8 +20,7 @@ CODE: dict[StateName, int] = {"unknown": 0, "up": 1, "warning": 2, "down": 3}
 CONFIRMING = "confirming"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one source says about a device at one instant.
 
     `cause` is the reason word of contract Dashmon 6.1 (refused, expired, timeout ...), empty when up.

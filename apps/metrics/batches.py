@@ -32,7 +32,8 @@ class Batch:
 
 def timely(rows: Sequence[Observation], *, tier: int, now_ms: int, retention: Mapping[int, Retention]) -> list[Timed]:
     """Rows that are neither too far in the future nor older than their workspace keeps the tier."""
-    limits = {row.workspace_id: _oldest(row.workspace_id, tier, now_ms, retention) for row in rows}
+    workspaces = {row.workspace_id for row in rows}
+    limits = {workspace_id: _oldest(workspace_id, tier, now_ms, retention) for workspace_id in workspaces}
     timed = [(epoch_ms(row.at), row) for row in rows]
     return [(ts, row) for ts, row in timed if limits[row.workspace_id] <= ts <= now_ms + FUTURE_MS]
 
@@ -62,11 +63,10 @@ def _oldest(workspace_id: int, tier: int, now_ms: int, retention: Mapping[int, R
 
 def _wanted(
     accepted: Sequence[Timed], keys: Sequence[SourceKey], names_of: Callable[[Observation], Collection[str]]
-) -> dict[SourceKey, tuple[int, set[str]]]:
+) -> dict[SourceKey, tuple[int, Collection[str]]]:
     """Of every source its oldest row's time and the names of the columns that its rows use."""
-    wanted: dict[SourceKey, tuple[int, set[str]]] = {}
+    wanted: dict[SourceKey, tuple[int, Collection[str]]] = {}
     for (ts, row), key in zip(accepted, keys, strict=True):
-        first, names = wanted.get(key) or (ts, set())
-        names.update(names_of(row))
-        wanted[key] = (min(first, ts), names)
+        names, known = names_of(row), wanted.get(key)
+        wanted[key] = (ts, names) if known is None else (min(known[0], ts), {*known[1], *names})
     return wanted

@@ -8,7 +8,7 @@ from apps.common.clock import epoch_ms
 from apps.common.values import Observation
 from apps.metrics import statements
 from apps.metrics.batches import batch_of, timely
-from apps.metrics.columns import DETAIL, STANDARD, are_storable, write_detail, write_row
+from apps.metrics.columns import DETAIL, STANDARD, are_storable, is_plain, write_detail, write_plain, write_row
 from apps.metrics.report_ingest import append_reports
 from apps.metrics.sources import KnownSource
 from apps.metrics.tiers import RAW, Retention
@@ -68,6 +68,8 @@ def _own_names(row: Observation) -> Collection[str]:
 
 
 def _payload(row: Observation, source: KnownSource) -> bytes:
+    if not row.detail and is_plain(row.values):
+        return write_plain(row.values)
     cells: dict[int, Any] = {}
     for name, value in row.values.items():
         if value is not None and (key := source.key_of(name)) is not None:

@@ -115,7 +115,7 @@ def known_sources(wanted: Mapping[SourceKey, tuple[int, Collection[str]]]) -> di
             loaded = _load(missing)
         found.update(loaded)
         _remember_after_commit(loaded)
-    for key in sorted(wanted):
+    for key in sorted(key for key, (_, names) in wanted.items() if names):
         new = found[key].unknown(wanted[key][1])
         if new and not found[key].is_full:
             found[key] = _add_columns(key, found[key].id, sorted(new))

@@ -87,8 +87,10 @@ def _is_calm(fact: DeviceFact, standing: Standing) -> bool:
 def _judge_values(facts: Sequence[DeviceFact], *, now: datetime) -> None:
     """Let rules about values see the facts, where there are any such rules."""
     # Devices of one workspace have the same kinds of limits, so any of them stands for all.
-    examples = {fact.workspace_id: Subject(fact.workspace_id, Ref("device", fact.device_id), 0, "") for fact in facts}
-    workspaces = alerts.judging_values(examples.values())
+    examples = {fact.workspace_id: fact.device_id for fact in facts}
+    workspaces = alerts.judging_values(
+        [Subject(workspace_id, Ref("device", device_id), 0, "") for workspace_id, device_id in examples.items()]
+    )
     wanted = [fact for fact in facts if fact.workspace_id in workspaces]
     if not wanted:
         return

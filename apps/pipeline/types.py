@@ -1,17 +1,17 @@
 """What enters through the one door, and what came of it: plain frozen values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from apps.devices.state import Outcome
 from apps.devices.types import Change
 from apps.nodes.types import Report
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceFact:
+class DeviceFact(NamedTuple):
     """One check of one device, on its way in.
 
     `at` is the check's slot, or the start of a check that somebody asked for. `values` are the columns of the
@@ -24,7 +24,7 @@ class DeviceFact:
     at: datetime
     outcome: Outcome | None
     values: Mapping[str, int | float | None]
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = MappingProxyType({})
     certificate_expires_at: datetime | None = None
     certificate_issuer: str = ""
     domain_expires_at: datetime | None = None

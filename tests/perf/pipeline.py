@@ -109,11 +109,11 @@ def _outcomes() -> dict[str, Any]:
 
 def steady(per_second: float, port: int) -> dict[str, Any]:
     """A fleet that is due at this rate, watched for a while: the share of its slots that was run, and how late."""
-    from apps.checks.engine.engine import Engine
-    from apps.checks.pump import Pump
-
     count = int(per_second * INTERVAL_S)
     with fresh_database():
+        from apps.checks.engine.engine import Engine
+        from apps.checks.pump import Pump
+
         _fill("http", count, port, interval_s=INTERVAL_S, now=datetime.now(UTC))
         _begin()
         pump = Pump(Engine(), owner="bench")

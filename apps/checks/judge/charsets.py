@@ -1,7 +1,9 @@
 """A body as text, in the character set its sender names. Pure."""
 
+import codecs
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 CHARSET = re.compile(r"""charset\s*=\s*["']?([A-Za-z0-9_.:-]{2,40})""", re.IGNORECASE)
 # Sets of real pages. Python has other codecs too (escapes, compression), and a page must not choose those.
@@ -12,9 +14,16 @@ KNOWN = re.compile(
 
 def body_text(body: bytes, content_type: Sequence[str]) -> str:
     """Decode by the `charset` of Content-Type, else as UTF-8; what cannot be read becomes U+FFFD."""
-    found = CHARSET.search(content_type[0]) if content_type else None
-    name = found.group(1) if found and KNOWN.fullmatch(found.group(1)) else "utf-8"
+    return body.decode(_codec(content_type[0]) if content_type else "utf-8", errors="replace")
+
+
+@lru_cache(maxsize=1024)
+def _codec(content_type: str) -> str:
+    """The character set of a Content-Type if it is one that we read."""
+    found = CHARSET.search(content_type)
+    if not found or not KNOWN.fullmatch(found.group(1)):
+        return "utf-8"
     try:
-        return body.decode(name, errors="replace")
+        return codecs.lookup(found.group(1)).name
     except LookupError:
-        return body.decode("utf-8", errors="replace")
+        return "utf-8"
