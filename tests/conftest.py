@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from apps.api.dash import shelf as dash_shelf
 from apps.common import counters, kept
@@ -20,6 +22,9 @@ from apps.statuspages.visits import visits
 
 pytest_plugins = ["tests.farm.plugin", "tests.sinks.plugin"]
 
+# What a machine has to do beside these tests must not fail one: nothing is asserted about milliseconds.
+hypothesis_settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("calm")
 FIRST_REDIS_DATABASE = 10
 REAL_CONNECT = socket.socket.connect
 
