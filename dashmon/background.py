@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 
-from apps.checks import leases, requests
+from apps.checks import cycles, leases, requests
 from apps.checks.pump import Engine, Pump
 from apps.checks.selectors import due_per_second
 from apps.common import bus, counters
@@ -169,6 +169,7 @@ class PumpThread:
         # Left over from a process that was killed; nobody else uses this name.
         leases.give_back(owner=self._owner)
         requests.give_back(owner=self._owner)
+        cycles.search_rarely()
         pump = Pump(self._engine(), owner=self._owner)
         with self._lock:
             self._pump = pump

@@ -11,7 +11,7 @@ from django.db import Error, connection
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
-from apps.checks import heartbeats, leases, requests, stations
+from apps.checks import cycles, heartbeats, leases, requests, stations
 from apps.checks.jobs import LOOK
 from apps.checks.pump import Pump
 from apps.checks.schedule import materialise
@@ -69,6 +69,7 @@ def _pump(owner: str) -> None:
     # Left over from a process that was killed: the station is ours, so nobody else has this name.
     leases.give_back(owner=owner)
     requests.give_back(owner=owner)
+    cycles.search_rarely()
     pump = Pump(Engine(), owner=owner)
     stand_in = _StandIn()
     try:

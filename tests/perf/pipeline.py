@@ -61,6 +61,7 @@ def _fill(target: str, count: int, port: int, *, interval_s: int, now: datetime)
 
 
 def _round(count: int, *, offset: timedelta, began: datetime) -> dict[str, Any]:
+    from apps.checks import cycles
     from apps.checks.engine.engine import Engine
     from apps.checks.models import ShardCursor
     from apps.checks.pump import Pump
@@ -78,6 +79,7 @@ def _round(count: int, *, offset: timedelta, began: datetime) -> dict[str, Any]:
         cursors, update_conflicts=True, unique_fields=["shard"], update_fields=["cursor_ms"]
     )
     stored = HeadRow.objects.count()
+    cycles.search_rarely()
     pump = Pump(Engine(), owner="bench", clock=clock, delay_ms=0)
     own, backend, wall = spent(), backend_seconds(), time.perf_counter()
     due = materialise(now=began + offset).due
@@ -111,11 +113,13 @@ def steady(per_second: float, port: int) -> dict[str, Any]:
     """A fleet that is due at this rate, watched for a while: the share of its slots that was run, and how late."""
     count = int(per_second * INTERVAL_S)
     with fresh_database():
+        from apps.checks import cycles
         from apps.checks.engine.engine import Engine
         from apps.checks.pump import Pump
 
         _fill("http", count, port, interval_s=INTERVAL_S, now=datetime.now(UTC))
         _begin()
+        cycles.search_rarely()
         pump = Pump(Engine(), owner="bench")
         own, backend, wall = spent(), backend_seconds(), time.perf_counter()
         with _ticks(), _watched() as lags:
