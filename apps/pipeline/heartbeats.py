@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from msgspec import structs
 
 from apps.common.among import Among
+from apps.common.clock import MILLISECOND
 from apps.common.values import Observation
 from apps.devices import heartbeat
 from apps.devices import services as devices
@@ -34,7 +35,6 @@ from apps.pipeline.states import (
     write_snapshot,
 )
 
-MS = timedelta(milliseconds=1)
 CHUNK = 500
 # What rules have to know of a device.
 NAMED = ("workspace_id", "number", "name", "project_id")
@@ -60,6 +60,11 @@ class Moved(NamedTuple):
     def is_calm(self) -> bool:
         """Whether the device's state stays what it is, as after nearly every signal."""
         return not self.flips and self.state.phase == self.machine.state.phase
+
+    @property
+    def next_look(self) -> datetime | None:
+        """When something changes by itself, if ever."""
+        return heartbeat.next_look(self.state, self.machine.config)
 
 
 class Taken(NamedTuple):
@@ -194,7 +199,7 @@ def _after_all_before(signal: Signal, state: HeartbeatState) -> Signal:
     # One instant has one row in history, so two signals of one millisecond are told one after the other.
     whole = signal.at.replace(microsecond=signal.at.microsecond // 1000 * 1000)
     if state.settled_at is not None and whole <= state.settled_at:
-        whole = state.settled_at + MS
+        whole = state.settled_at + MILLISECOND
     return signal if whole == signal.at else structs.replace(signal, at=whole)
 
 
@@ -215,9 +220,8 @@ def _ping(machine: Machine, taken: Taken) -> NewPing:
 
 def _settle(moved: Sequence[Moved], *, now: datetime) -> None:
     """Write machines, states and history of heartbeats that moved, and announce their flips."""
-    looks = [heartbeat.next_look(each.state, each.machine.config) for each in moved]
-    calm = [(each, look) for each, look in zip(moved, looks, strict=True) if each.is_calm]
-    save_machines([(each.machine.device_id, each.state, look) for each, look in calm])
+    calm = [each for each in moved if each.is_calm]
+    save_machines([(each.machine.device_id, each.state, each.next_look) for each in calm])
     rows = [row for each in moved for row in _history(each)]
     silent, changes = _turn([each for each in moved if not each.is_calm], now=now)
     rows.extend(silent)
@@ -241,7 +245,7 @@ def _turn(moved: Sequence[Moved], *, now: datetime) -> tuple[list[Observation], 
         if each.state.phase == "paused" != each.machine.state.phase:
             silent.append(_fall_silent(row, each.machine, at=each.state.settled_at or now))
         row.heartbeat = each.state.to_dict()
-        row.due_at = heartbeat.next_look(each.state, each.machine.config)
+        row.due_at = each.next_look
     changes = changes_of(announced)
     save_states(rows.values())
     return silent, changes

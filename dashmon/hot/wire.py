@@ -178,7 +178,7 @@ async def read_body(call: Call, reader: Reader) -> bytes:
     length = call.headers.get(b"content-length", b"")
     body = None if length.isdigit() and int(length) > BODY_LIMIT else await reader.whole(BODY_LIMIT)
     if body is None:
-        async with asyncio.timeout(BODY_S):  # read to its end: a sender that is cut off hears no answer
+        with Deadline(BODY_S):  # read to its end: a sender that is cut off hears no answer
             while (await reader.again()).get("more_body"):
                 pass
         raise BodyTooLargeError
