@@ -124,11 +124,8 @@ def known_sources(wanted: Mapping[SourceKey, tuple[int, Collection[str]]]) -> di
 
 def sources_of(workspace_id: int, refs: Collection[Ref]) -> dict[Ref, Source]:
     """The registered sources of subjects, seen from nowhere in particular; one statement a kind of subject."""
-    by_kind: dict[int, dict[str, Ref]] = {}
-    for ref in refs:
-        by_kind.setdefault(KINDS[ref.kind], {})[SourceRef(ref).key] = ref
     found: dict[Ref, Source] = {}
-    for kind, keys in by_kind.items():
+    for kind, keys in _by_kind(refs).items():
         for source in Source.objects.of(workspace_id).filter(kind=kind, ref__in=list(keys)):
             found[keys[source.ref]] = source
     return found
@@ -136,13 +133,18 @@ def sources_of(workspace_id: int, refs: Collection[Ref]) -> dict[Ref, Source]:
 
 def spelled_sources(workspace_id: int, refs: Collection[Ref]) -> Iterator[tuple[Ref, int, str]]:
     """Of each registered subject its number in the store, and its own columns as the row spells them (JSON)."""
-    by_kind: dict[int, dict[str, Ref]] = {}
-    for ref in refs:
-        by_kind.setdefault(KINDS[ref.kind], {})[SourceRef(ref).key] = ref
-    for kind, keys in by_kind.items():
+    for kind, keys in _by_kind(refs).items():
         rows = Source.objects.of(workspace_id).filter(kind=kind, ref__in=list(keys))
         for pk, ref, columns in rows.values_list("pk", "ref", Cast("columns", TextField())):
             yield keys[ref], pk, columns
+
+
+def _by_kind(refs: Collection[Ref]) -> dict[int, dict[str, Ref]]:
+    """Subjects by the kind and the text that name their sources."""
+    found: dict[int, dict[str, Ref]] = {}
+    for ref in refs:
+        found.setdefault(KINDS[ref.kind], {})[SourceRef(ref).key] = ref
+    return found
 
 
 def source_of(workspace_id: int, ref: Ref) -> Source | None:
