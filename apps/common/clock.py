@@ -20,12 +20,12 @@ def from_epoch_ms(ms: int) -> datetime:
 def iso_ms(at: datetime) -> str:
     """ISO 8601 in UTC with exactly three decimals and a Z: `2026-02-16T11:23:00.000Z`."""
     # Not strftime: it writes the year 800 with three digits.
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def iso_s(at: datetime) -> str:
     """ISO 8601 in UTC, whole seconds and a Z: `2026-02-16T11:23:00Z`."""
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+    return at.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
 
 
 def parse_iso(text: str) -> datetime:

@@ -8,7 +8,7 @@ from apps.common.clock import epoch_ms
 from apps.common.values import Ref
 from apps.devices.querysets import DeviceQuerySet
 from apps.projects.models import Project, Tag
-from apps.workspaces.models import Membership, TenantModel
+from apps.workspaces.models import Membership, TenantModel, Workspace
 
 SHARDS = 16
 # `shard % SHARDS` is the cursor, `shard // SHARDS` the crowd (monitors of one host, scheduled together), 0 is none.
@@ -109,6 +109,8 @@ class DeviceState(TenantModel):
         WARNING = "warning"
         DOWN = "down"
 
+    # No index of its own: `state_worst_first` begins with it, and every one more is moved by every change.
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+", db_index=False)
     device = models.OneToOneField(Device, models.CASCADE, primary_key=True, related_name="state")
     state = models.CharField(max_length=8, choices=State, default=State.UNKNOWN)
     # Worst first without a CASE in every list: down 3, warning 2, unknown 1, up 0.

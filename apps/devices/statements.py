@@ -2,45 +2,56 @@
 
 import json
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from django.db import connections, router
 
-from apps.common.arrays import array_of_integers
+from apps.common.arrays import array_of_integers, array_of_plain, array_of_texts
 from apps.devices.heartbeat import HeartbeatConfig, HeartbeatState
 from apps.devices.models import Device, DeviceState
 
 _LOCK = """
     SELECT state.device_id, state.workspace_id, device.paused, device.pause_reason,
-           CAST(device.heartbeat AS text), CAST(state.heartbeat AS text), device.kind
+           CAST(device.heartbeat AS text), CAST(state.heartbeat AS text), {due_at}, device.kind
     FROM devices_devicestate state JOIN devices_device device ON device.id = state.device_id
     WHERE state.device_id {among} AND device.id {among} ORDER BY state.device_id {locked}
 """
 # Both tables are told which rows are wanted, and the kind is looked at afterwards: a planner that has old figures of a
 # young installation would rather go through all devices than believe that so many of one kind are meant.
 _LOCKS = {
-    "postgresql": _LOCK.format(among="= ANY(%s::bigint[])", locked="FOR UPDATE OF state"),
-    # Who writes has the whole database.
-    "sqlite": _LOCK.format(among="IN (SELECT value FROM json_each(%s))", locked=""),
+    "postgresql": _LOCK.format(among="= ANY(%s::bigint[])", due_at="state.due_at", locked="FOR UPDATE OF state"),
+    # Who writes has the whole database. An instant is kept there as text: UTC, and no zone.
+    "sqlite": _LOCK.format(among="IN (SELECT value FROM json_each(%s))", due_at="state.due_at || '+00:00'", locked=""),
 }
 _SAVE = """
-    UPDATE devices_devicestate SET heartbeat = said.heartbeat, due_at = said.due_at, version = version + 1
-    FROM ({rows}) said WHERE devices_devicestate.device_id = said.id
+    UPDATE devices_devicestate SET heartbeat = said.heartbeat, version = version + 1
+    FROM ({rows}) said WHERE devices_devicestate.device_id = said.id {among}
 """
+# Naming the indexed column moves all indexes, or this one, even when it stays what it is.
+_PLAN = _SAVE.replace(" version =", " due_at = said.due_at, version =")
+# Said twice, or the planner of a small installation goes through all states, and through what they have been.
+_AMONG = "AND devices_devicestate.device_id = ANY(%s::bigint[])"
 # One parameter a column, or one for all: a CASE for each of hundreds of rows costs far more than writing them.
 _SAVES = {
     "postgresql": _SAVE.format(
-        rows="SELECT * FROM unnest(%s::bigint[], %s::jsonb[], %s::timestamptz[]) AS given (id, heartbeat, due_at)"
+        rows="SELECT * FROM unnest(%s::bigint[], %s::jsonb[]) AS given (id, heartbeat)", among=_AMONG
     ),
-    "sqlite": _SAVE.format(
-        rows="SELECT value->>0 AS id, value->>1 AS heartbeat, value->>2 AS due_at FROM json_each(%s)"
+    "sqlite": _SAVE.format(rows="SELECT value->>0 AS id, value->1 AS heartbeat FROM json_each(%s)", among=""),
+}
+_PLANS = {
+    "postgresql": _PLAN.format(
+        rows="SELECT * FROM unnest(%s::bigint[], %s::jsonb[], %s::timestamptz[]) AS given (id, heartbeat, due_at)",
+        among=_AMONG,
+    ),
+    "sqlite": _PLAN.format(
+        rows="SELECT value->>0 AS id, value->1 AS heartbeat, value->>2 AS due_at FROM json_each(%s)", among=""
     ),
 }
 
 
 class Machine(NamedTuple):
-    """A heartbeat as a signal or a sweep finds it: how it is expected, and what it remembers."""
+    """A heartbeat as a signal or a sweep finds it: how it is expected, what it remembers, and when to look at it."""
 
     device_id: int
     workspace_id: int
@@ -48,6 +59,7 @@ class Machine(NamedTuple):
     pause_reason: str
     config: HeartbeatConfig
     state: HeartbeatState
+    due_at: datetime | None
 
 
 def lock_machines(device_ids: Collection[int]) -> dict[int, Machine]:
@@ -58,26 +70,48 @@ def lock_machines(device_ids: Collection[int]) -> dict[int, Machine]:
     with connection.cursor() as cursor:
         cursor.execute(_LOCKS[connection.vendor], [wanted, wanted])
         rows = cursor.fetchall()
-    return {
-        pk: Machine(pk, workspace, bool(paused), reason, HeartbeatConfig.read(config), HeartbeatState.read(state))
-        for pk, workspace, paused, reason, config, state, kind in rows
-        if kind == Device.Kind.HEARTBEAT
-    }
+    return {row[0]: _machine(row) for row in rows if row[-1] == Device.Kind.HEARTBEAT}
 
 
-def save_machines(rows: Sequence[tuple[int, HeartbeatState, datetime | None]]) -> None:
-    """Write the machines of heartbeats and when to look at them next, and nothing else of their state.
+def save_machines(rows: Sequence[tuple[Machine, HeartbeatState, datetime | None]]) -> None:
+    """Write what machines have become and when to look at them next, and nothing else of their state.
 
     For locked rows whose state stays what it is, as that of nearly every signal's device does.
     """
-    if not rows:
-        return
+    kept = [(machine.device_id, state.spelled()) for machine, state, due_at in rows if due_at == machine.due_at]
+    planned = [
+        (machine.device_id, state.spelled(), due_at) for machine, state, due_at in rows if due_at != machine.due_at
+    ]
     connection = connections[router.db_for_write(DeviceState)]
-    said: list[Any]
-    if connection.vendor == "postgresql":
-        said = [array_of_integers(row[0] for row in rows), [row[1].spelled() for row in rows], [row[2] for row in rows]]
-    else:
-        instant = connection.ops.adapt_datetimefield_value
-        said = [json.dumps([[pk, state.spelled(), due_at and str(instant(due_at))] for pk, state, due_at in rows])]
+    is_array = connection.vendor == "postgresql"
     with connection.cursor() as cursor:
-        cursor.execute(_SAVES[connection.vendor], said)
+        if kept:
+            cursor.execute(_SAVES[connection.vendor], _columns(kept) if is_array else [_kept(kept)])
+        if planned:
+            cursor.execute(_PLANS[connection.vendor], _columns(planned) if is_array else [_planned(planned)])
+
+
+def _machine(row: Sequence[Any]) -> Machine:
+    pk, workspace_id, paused, reason, config, state, due_at, _ = row
+    if isinstance(due_at, str):
+        due_at = datetime.fromisoformat(due_at)
+    known = HeartbeatConfig.read(config)
+    return Machine(pk, workspace_id, bool(paused), reason, known, HeartbeatState.read(state), due_at)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+    ids, states, *looks = zip(*rows, strict=True)
+    among = array_of_integers(ids)
+    return [among, array_of_texts(states), *map(array_of_plain, looks), among]
+
+
+def _kept(rows: Sequence[tuple[int, str]]) -> str:
+    return f"[{','.join([f'[{pk},{state}]' for pk, state in rows])}]"
+
+
+def _planned(rows: Sequence[tuple[int, str, datetime | None]]) -> str:
+    return f"[{','.join([f'[{pk},{state},{json.dumps(_spelled(due_at))}]' for pk, state, due_at in rows])}]"
+
+
+def _spelled(at: datetime | None) -> str | None:
+    return str(at.astimezone(UTC).replace(tzinfo=None)) if at else None

@@ -22,6 +22,7 @@ KINDS: dict[PingKind, HeartbeatPing.Kind] = {
     "exit": HeartbeatPing.Kind.EXIT,
     "log": HeartbeatPing.Kind.LOG,
 }
+_CODES = {name: int(kind) for name, kind in KINDS.items()}
 _NAMES = {int(kind): name for name, kind in KINDS.items()}
 
 
@@ -35,7 +36,7 @@ def _row(ping: NewPing) -> PingRow:
         ping.workspace_id,
         ping.device_id,
         epoch_ms(ping.received_at),
-        int(KINDS[ping.kind]),
+        _CODES[ping.kind],
         ping.rid,
         ping.exit_code,
         ping.duration_ms,

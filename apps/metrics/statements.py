@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import connections, router
 
-from apps.common.arrays import array_of_bytes, array_of_integers
+from apps.common.arrays import array_of_bytes, array_of_integers, array_of_plain, array_of_texts
 from apps.metrics.models import HeadRow, HeartbeatPing, LatestRow
 
 # workspace, source, time, payload
@@ -64,9 +64,9 @@ def insert_pings(rows: Sequence[PingRow]) -> None:
         return
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(
-                _INSERT_PINGS.format(rows=_PING_ARRAYS), [list(column) for column in zip(*rows, strict=True)]
-            )
+            *plain, methods, bodies = zip(*rows, strict=True)
+            columns = [*map(array_of_plain, plain), array_of_texts(methods), array_of_bytes(bodies)]
+            cursor.execute(_INSERT_PINGS.format(rows=_PING_ARRAYS), columns)
         else:
             # SQLite has no type for a UUID and keeps its digits.
             spelled = [(*row[:4], row[4] and row[4].hex, *row[5:]) for row in rows]

@@ -168,8 +168,7 @@ class DayBar:
 PingKind = Literal["ping", "start", "success", "fail", "exit", "log"]
 
 
-@dataclass(frozen=True, slots=True)
-class NewPing:
+class NewPing(NamedTuple):
     """A heartbeat signal on its way into the log."""
 
     workspace_id: int

@@ -1,7 +1,7 @@
 """Heartbeats through the door: signals move the machine, deadlines pass, and the rest follows as for checks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -66,6 +66,17 @@ class Moved(NamedTuple):
         """When something changes by itself, if ever."""
         return heartbeat.next_look(self.state, self.machine.config)
 
+    def look_at(self, now: datetime) -> datetime | None:
+        """When to look, of a calm one: as planned before if that is early, but not soon.
+
+        Jobs that signal far more often than they have to would move along the index of looks every time. A look that
+        comes too early sees nothing, and plans the next.
+        """
+        planned, due = self.machine.due_at, self.next_look
+        if planned is None or due is None or planned > due or planned - now < (due - now) / 2:
+            return due
+        return planned
+
 
 class Taken(NamedTuple):
     """A signal and what became of it."""
@@ -74,8 +85,7 @@ class Taken(NamedTuple):
     recorded: Recorded
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """What became of a signal: its effect (contract Dashmon 6.3: ignored included) and the state shown after it.
 
     `lapsed`: the plan paused the device, so nothing was taken.
@@ -87,8 +97,7 @@ class Heard:
     lapsed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SentSignal:
+class SentSignal(NamedTuple):
     """A signal on its way in. With `keep=False` (a sender over its limit) it moves all, but is not logged."""
 
     device_id: int
@@ -197,10 +206,9 @@ def _in_step(machine: Machine, *, now: datetime) -> tuple[HeartbeatState, list[F
 
 def _after_all_before(signal: Signal, state: HeartbeatState) -> Signal:
     # One instant has one row in history, so two signals of one millisecond are told one after the other.
-    whole = signal.at.replace(microsecond=signal.at.microsecond // 1000 * 1000)
-    if state.settled_at is not None and whole <= state.settled_at:
-        whole = state.settled_at + MILLISECOND
-    return signal if whole == signal.at else structs.replace(signal, at=whole)
+    if state.settled_at is None or signal.at > state.settled_at:
+        return signal
+    return structs.replace(signal, at=state.settled_at + MILLISECOND)
 
 
 def _ping(machine: Machine, taken: Taken) -> NewPing:
@@ -221,7 +229,7 @@ def _ping(machine: Machine, taken: Taken) -> NewPing:
 def _settle(moved: Sequence[Moved], *, now: datetime) -> None:
     """Write machines, states and history of heartbeats that moved, and announce their flips."""
     calm = [each for each in moved if each.is_calm]
-    save_machines([(each.machine.device_id, each.state, each.next_look) for each in calm])
+    save_machines([(each.machine, each.state, each.look_at(now)) for each in calm])
     rows = [row for each in moved for row in _history(each)]
     silent, changes = _turn([each for each in moved if not each.is_calm], now=now)
     rows.extend(silent)

@@ -1,10 +1,12 @@
 """The application in front: hot paths are answered here, everything else goes on."""
 
+import re
+
 from dashmon.hot import heartbeats, nodes
 from dashmon.hot.committer import Committer
 from dashmon.hot.wire import Answer, App, Call, GoneError, Reader, Receive, Scope, Send, Ways, call_of, send_answer
 
-PLACES = (*heartbeats.PLACES, *nodes.PLACES)
+PLACES = re.compile("|".join(map(re.escape, (*heartbeats.PLACES, *nodes.PLACES))))
 
 
 class HotPaths:
@@ -20,7 +22,7 @@ class HotPaths:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what belongs here, pass on what does not."""
         path: str = scope["path"]
-        call = call_of(scope, self._ways) if any(place in path for place in PLACES) else None
+        call = call_of(scope, self._ways) if PLACES.search(path) else None
         if call is None:
             await self._inner(scope, receive, send)
             return

@@ -10,14 +10,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from apps.common import counters
+from dashmon.hot.patience import Patience
 
 log = logging.getLogger(__name__)
 MOST = 500  # entries of a batch
@@ -33,8 +33,7 @@ class UnavailableError(Exception):
     """Not written, or nobody knows: the sender should come again."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Entry:
+class _Entry(NamedTuple):
     write: Write
     said: Any
     size: int
@@ -52,6 +51,7 @@ class Committer:
         self._writing = False
         self._is_out = False
         self._closed = False
+        self._patience: Patience[asyncio.Future[Any]] = Patience(ANSWER_S, _give_up)
         self._unwatch = counters.watch("ingest_waiting", lambda: len(self._queue))
 
     async def commit(self, write: Write, said: Any, *, size: int) -> Any:
@@ -60,15 +60,13 @@ class Committer:
         UnavailableError when too much waits, when the database does not answer, or when the process ends. What
         `write` raises for this entry alone is raised here.
         """
-        loop = asyncio.get_running_loop()
-        done = loop.create_future()
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._put(_Entry(write, said, size, done))
-        # A bare timer: `asyncio.timeout` costs more than the rest of a request's way through here.
-        late = loop.call_later(ANSWER_S, _give_up, done)
+        self._patience.begin(done)
         try:
             return await done
         finally:
-            late.cancel()
+            self._patience.end(done)
 
     def close(self) -> None:
         """Write what waits, then end."""

@@ -1,6 +1,5 @@
 """A request as the hot paths see it: who calls which workspace, its few headers and its body; and answers as bytes."""
 
-import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import lru_cache
@@ -11,6 +10,7 @@ from django.conf import settings
 from apps.common.hosts import Host, HostRules, classify, is_slug
 from apps.operations.addresses import host_rules
 from dashmon import forwarding
+from dashmon.hot.patience import Deadlines
 from dashmon.middleware import PREFIX, WELL_FORMED, new_request_id
 
 Scope = dict[str, Any]
@@ -112,36 +112,13 @@ def _host(named: str, rules: HostRules) -> Host:
     return classify(named, rules)
 
 
-class Deadline:
-    """`asyncio.timeout` for the one shape that every request needs, at a fifth of its price."""
-
-    __slots__ = ("_struck", "_task", "_timer")
-
-    def __init__(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task(loop)
-        self._struck = False
-        self._timer = loop.call_later(seconds, self._strike)
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._timer.cancel()
-        if not self._struck or self._task is None:
-            return
-        # Somebody else may want the task to end just as well.
-        if self._task.uncancel() == 0 and kind is asyncio.CancelledError:
-            raise TimeoutError
-
-    def _strike(self) -> None:
-        if self._task is not None:
-            self._struck = True
-            self._task.cancel()
+_in_time = Deadlines(BODY_S)
 
 
 class Reader:
     """A request's body, which can be handed on after some of it was read."""
+
+    __slots__ = ("_receive", "_seen")
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -153,20 +130,21 @@ class Reader:
         GoneError when the sender goes, TimeoutError when it does not come in time.
         """
         parts, size = list[bytes](), 0
-        with Deadline(BODY_S):
+        with _in_time:
             while True:
                 message = await self._receive()
-                self._seen.append(message)
                 if message["type"] != "http.request":
                     raise GoneError
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                if size > most:
-                    return None
-                if not message.get("more_body"):
+                body: bytes = message.get("body", b"")
+                size += len(body)
+                if size <= most and not message.get("more_body"):
                     # Who has it whole answers; the parts need not be held until then.
                     self._seen.clear()
-                    return parts[0] if len(parts) == 1 else b"".join(parts)
+                    return b"".join([*parts, body]) if parts else body
+                parts.append(body)
+                self._seen.append(message)
+                if size > most:
+                    return None
 
     async def again(self) -> dict[str, Any]:
         """The same request from its beginning, for who is next."""
@@ -178,7 +156,7 @@ async def read_body(call: Call, reader: Reader) -> bytes:
     length = call.headers.get(b"content-length", b"")
     body = None if length.isdigit() and int(length) > BODY_LIMIT else await reader.whole(BODY_LIMIT)
     if body is None:
-        with Deadline(BODY_S):  # read to its end: a sender that is cut off hears no answer
+        with _in_time:  # read to its end: a sender that is cut off hears no answer
             while (await reader.again()).get("more_body"):
                 pass
         raise BodyTooLargeError

@@ -12,15 +12,14 @@ from apps.common.errors import RateLimitedError
 from apps.devices.heartbeat import BODY_LIMIT
 
 METHODS = ("GET", "HEAD", "POST", "PUT")
-# Every page may report.
-CORS = {
-    "Access-Control-Allow-Origin": "*",
+# Of every answer, refusals too: every page may report.
+ALWAYS = {"Access-Control-Allow-Origin": "*", "Ping-Body-Limit": str(BODY_LIMIT)}
+# Of the answer to a browser that asks beforehand.
+ASKED = {
     "Access-Control-Allow-Methods": ", ".join(METHODS),
     "Access-Control-Allow-Headers": "*",
     "Access-Control-Max-Age": "86400",
 }
-# Of every answer, refusals too.
-ALWAYS = CORS | {"Ping-Body-Limit": str(BODY_LIMIT)}
 
 
 def told(received: Received) -> tuple[int, dict[str, Any]]:

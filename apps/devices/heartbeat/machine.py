@@ -44,6 +44,8 @@ def apply_signal(
     at = from_epoch_ms(epoch_ms(signal.at))
     if state.settled_at and state.settled_at > at:
         at = state.settled_at
+    if (routine := _routine(state, config, signal, at)) is not None:
+        return routine, [], Recorded("success", at, signal.duration_ms)
     state, before = _elapse(state, config, at, inclusive=False)
     effect = _effect(state, config, signal)
     duration = _duration_ms(state, signal, at) if effect in ("success", "fail") else None
@@ -74,7 +76,11 @@ def display(state: HeartbeatState, config: HeartbeatConfig, now: datetime) -> Di
 
 def next_look(state: HeartbeatState, config: HeartbeatConfig) -> datetime | None:
     """The next instant at which something changes by itself: late, down, or a run given up."""
-    deadline, expected = _deadline(state, config), _expected(state, config)
+    expected = _expected(state, config)
+    if state.started_at is None and not state.late:
+        # Late comes before down, and nothing else is waited for.
+        return expected
+    deadline = _deadline(state, config)
     instants = [deadline[0]] if deadline else []
     if expected and not state.late:
         instants.append(expected)
@@ -109,6 +115,20 @@ def reconfigure(state: HeartbeatState, config: HeartbeatConfig, now: datetime) -
 def device_state(state: HeartbeatState) -> StateName:
     """The device's state that goes with a heartbeat's: late is a warning; new and paused are unknown."""
     return _DEVICE_STATES[state.shown]
+
+
+def _routine(state: HeartbeatState, config: HeartbeatConfig, signal: Signal, at: datetime) -> HeartbeatState | None:
+    """The machine after what nearly every signal is, a success in time that ends no run; None for any other signal.
+
+    It comes out as by the longer way (tests.apps.devices.test_heartbeat), for a fraction of its cost.
+    """
+    if signal.kind != "success" or state.phase != "up" or state.late or state.started_at or state.start_rid:
+        return None
+    if config.mode == "cron" or config.filters or (config.post_only and signal.method != "POST"):
+        return None
+    if state.last_signal_at is None or at >= state.last_signal_at + config.interval:
+        return None
+    return HeartbeatState("up", False, at, signal.duration_ms, None, None, at)
 
 
 def _elapse(

@@ -19,6 +19,7 @@ from apps.devices.heartbeat import (
     apply_signal,
     device_state,
     display,
+    machine,
     next_look,
     pause,
     read_json,
@@ -293,6 +294,27 @@ def test_flips_never_run_backwards_and_each_leaves_what_the_one_before_entered(
     if not {"pause", "resume"} & {step for step in script if isinstance(step, str)}:
         shown = ["new", *(flip.after for flip in flips)]
         assert [flip.before for flip in flips] == shown[:-1]
+
+
+@given(config=configs, script=steps)
+@settings(max_examples=300, deadline=None)
+def test_the_short_way_of_routine_signals_ends_as_the_long_one(config: HeartbeatConfig, script: list[Any]) -> None:
+    short = run(config, script)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(machine, "_routine", lambda *_: None)
+        assert run(config, script) == short
+
+
+def test_what_a_routine_signal_says_is_recorded_as_by_the_long_way(monkeypatch) -> None:
+    state, _ = told(signal(0))
+    said = [signal(1), signal(2, duration_ms=70), signal(3, rid=FIRST), signal(3, method="GET", body=b"x")]
+    short = [apply_signal(state, HOURLY, each) for each in said]
+
+    monkeypatch.setattr(machine, "_routine", lambda *_: None)
+
+    assert [apply_signal(state, HOURLY, each) for each in said] == short
+    assert [state.last_duration_ms for state, _, _ in short] == [None, 70, None, None]
 
 
 @given(config=configs, script=steps, moment=moments)

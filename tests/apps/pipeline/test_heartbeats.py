@@ -212,6 +212,37 @@ def test_a_changed_configuration_moves_the_deadline(heartbeat, now) -> None:
     assert state_of(heartbeat).due_at == now + 10 * MINUTE
 
 
+def test_a_job_that_signals_often_is_planned_anew_when_its_look_comes_near(heartbeat, now) -> None:
+    beat(heartbeat, now)
+    for minutes in (1, 5, 10, 20):
+        beat(heartbeat, now + minutes * MINUTE)
+        # By the newest signal it would be an hour later; a look that comes too early does no harm.
+        assert state_of(heartbeat).due_at == now + HOUR
+
+    beat(heartbeat, now + 31 * MINUTE)
+
+    assert state_of(heartbeat).due_at == now + 91 * MINUTE
+
+
+def test_a_look_that_comes_too_early_sees_nothing_and_plans_the_next(heartbeat, now) -> None:
+    beat(heartbeat, now)
+    beat(heartbeat, now + 20 * MINUTE)
+
+    assert sweep_heartbeats(now=now + HOUR + SECOND) == 1
+
+    assert (state_of(heartbeat).state, state_of(heartbeat).due_at) == ("up", now + 80 * MINUTE)
+    sweep_heartbeats(now=now + 80 * MINUTE)
+    assert told(heartbeat) == [(0, "up"), (1200, "up"), (4800, "warning")]
+
+
+def test_a_run_that_could_be_over_before_the_planned_look_brings_it_forward(heartbeat, now) -> None:
+    beat(heartbeat, now)
+
+    beat(heartbeat, now + MINUTE, kind="start")
+
+    assert state_of(heartbeat).due_at == now + 6 * MINUTE
+
+
 @pytest.mark.parametrize("step", ["_ping", "lock_machines", "lock_states", "save_states", "announce"])
 @pytest.mark.parametrize("kind", ["success", "fail"])
 def test_a_signal_that_breaks_off_was_not_heard(heartbeat, now, monkeypatch, step, kind) -> None:

@@ -12,9 +12,13 @@ from apps.api.dashmon.views.base import ApiView
 
 
 class CrossOriginView(ApiView):
-    """`always` are headers of every answer, refusals too; the question beforehand is answered without a gate."""
+    """`always` are headers of every answer, refusals too; the question beforehand is answered without a gate.
+
+    `asked` are further ones of that answer alone: nobody looks for them elsewhere.
+    """
 
     always: ClassVar[Mapping[str, str]]
+    asked: ClassVar[Mapping[str, str]] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if request.method == "OPTIONS":
@@ -24,7 +28,7 @@ class CrossOriginView(ApiView):
 
     def options(self, request: Any, *_args: Any, **_kwargs: Any) -> Response:  # noqa: ARG002  # the framework's name
         """Browsers ask first."""
-        return Response(status=204)
+        return Response(status=204, headers=dict(self.asked))
 
     def finalize_response(  # type: ignore[override]  # as in the base view
         self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any

@@ -39,6 +39,7 @@ class HeartbeatReceiverView(CrossOriginView):
     """Public: the token in the path is the credential. What answers 2xx with `ok` has been committed."""
 
     always = signals.ALWAYS
+    asked = signals.ASKED
 
     @described(
         "Report from a job",
