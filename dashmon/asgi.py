@@ -1,5 +1,6 @@
 """The ASGI application: Django, with the background started and stopped by the server's lifespan."""
 
+import gc
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -45,6 +46,9 @@ async def _lifespan(receive: Receive, send: Send) -> None:
     background = await sync_to_async(runner)()
     if background is not None:
         await sync_to_async(background.start)()
+    # What was made until here stays: the collector need not look through it again and again.
+    gc.collect()
+    gc.freeze()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await sync_to_async(paths.close)()

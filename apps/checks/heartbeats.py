@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -23,8 +22,7 @@ OUTAGE_S = 30
 SWEPT = "heartbeats:swept"
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """What the receiver answers. `recorded` is False for lapsed plans (202) and senders over their limit (429).
 
     `signal` is what the signal counted as: success, start, fail, log or ignored; `state` the heartbeat's after it.
@@ -54,9 +52,14 @@ def receive(*, beats: Sequence[Beat], now: datetime) -> list[Received | None]:
     """
     senders = {beat.sender for beat in beats}
     keys = keys_of_agents(senders, subject=AgentKey.Subject.DEVICE, default_workspace=None, now=now)
-    answers = [_lapsed(beat) if _is_lapsed(keys.get(beat.sender), now) else None for beat in beats]
-    meant = [(number, keys.get(beat.sender)) for number, beat in enumerate(beats) if answers[number] is None]
-    taken = [(number, key.subject_id) for number, key in meant if key is not None]
+    answers: list[Received | None] = [None] * len(beats)
+    taken: list[tuple[int, int]] = []
+    for number, beat in enumerate(beats):
+        key = keys.get(beat.sender)
+        if key is not None and _is_lapsed(key, now):
+            answers[number] = _lapsed(beat)
+        elif key is not None:
+            taken.append((number, key.subject_id))
     waits = _waits([device for _, device in taken], now=now)
     signals = [
         SentSignal(device, beats[number].signal, keep=not wait_s)
@@ -68,10 +71,8 @@ def receive(*, beats: Sequence[Beat], now: datetime) -> list[Received | None]:
     return answers
 
 
-def _is_lapsed(key: KnownKey | None, now: datetime) -> bool:
+def _is_lapsed(key: KnownKey, now: datetime) -> bool:
     """Whether the workspace's plan does not allow heartbeats any more."""
-    if key is None:
-        return False
     until = key.premium_until
     return effective_plan(plan=key.plan, status=key.plan_status, premium_until=until, now=now) == "free"
 
@@ -83,14 +84,9 @@ def _lapsed(beat: Beat) -> Received:
 def _received(heard: Heard | None, wait_s: float) -> Received | None:
     if heard is None:
         return None
-    return Received(
-        recorded=wait_s <= 0,
-        received_at=heard.received_at,
-        signal=heard.effect,
-        state=heard.state,
-        reason="rate_limited" if wait_s > 0 else "",
-        retry_after_s=math.ceil(wait_s),
-    )
+    if wait_s > 0:
+        return Received(False, heard.received_at, heard.effect, heard.state, "rate_limited", math.ceil(wait_s))
+    return Received(True, heard.received_at, heard.effect, heard.state)
 
 
 def _waits(device_ids: Sequence[int], *, now: datetime) -> list[float]:

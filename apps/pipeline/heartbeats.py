@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -40,6 +41,7 @@ CHUNK = 500
 NAMED = ("workspace_id", "number", "name", "project_id")
 # What the machine shows, as the device's state; new and paused have no row of their own.
 STATUS: Mapping[str, Literal["up", "warning", "down"]] = {"up": "up", "late": "warning", "down": "down"}
+NOTHING: Mapping[str, str] = MappingProxyType({})
 SENTENCES = {
     "timeout": "No signal arrived by the deadline",
     "overrun": "The job did not finish in time",
@@ -300,23 +302,26 @@ def _sentence(flip: Flip, heard: Taken | None) -> str:
 
 def _history(moved: Moved) -> list[Observation]:
     """One row per flip and per success or failure; each state holds until the next row (interval 0)."""
-    by_instant: dict[datetime, Observation] = {}
-    if moved.heard is not None and moved.heard.recorded.effect in {"success", "fail"}:
-        recorded = moved.heard.recorded
-        up = recorded.effect == "success"
-        by_instant[recorded.at] = _row(
-            moved.machine,
-            at=recorded.at,
-            code=CODE["up" if up else "down"],
-            detail={} if up else {"reason": "fail"},
-            run_ms=recorded.duration_ms,
-        )
+    told = [] if moved.heard is None else _ended(moved.machine, moved.heard.recorded)
+    if not moved.flips:
+        return told
+    by_instant = {row.at: row for row in told}
     for flip in moved.flips:
         if flip.at not in by_instant and flip.after in STATUS:
             code = CODE[STATUS[flip.after]]
-            detail = {} if flip.after == "up" else {"reason": flip.reason}
+            detail = NOTHING if flip.after == "up" else {"reason": flip.reason}
             by_instant[flip.at] = _row(moved.machine, at=flip.at, code=code, detail=detail)
     return [by_instant[at] for at in sorted(by_instant)]
+
+
+def _ended(machine: Machine, recorded: Recorded) -> list[Observation]:
+    """The row of a success or a failure, if the signal was one."""
+    if recorded.effect == "success":
+        return [_row(machine, at=recorded.at, code=CODE["up"], detail=NOTHING, run_ms=recorded.duration_ms)]
+    if recorded.effect == "fail":
+        detail = {"reason": "fail"}
+        return [_row(machine, at=recorded.at, code=CODE["down"], detail=detail, run_ms=recorded.duration_ms)]
+    return []
 
 
 def _row(
@@ -325,10 +330,4 @@ def _row(
     values: dict[str, int | float | None] = {"state": code, "interval_ms": 0}
     if run_ms is not None:
         values["run_ms"] = run_ms
-    return Observation(
-        workspace_id=machine.workspace_id,
-        source=source_of(machine.device_id),
-        at=at,
-        values=values,
-        detail=detail,
-    )
+    return Observation(machine.workspace_id, source_of(machine.device_id), at, values, detail=detail)
