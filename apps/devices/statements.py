@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from django.db import connections, router
 
+from apps.common import prepared
 from apps.common.arrays import array_of_integers, array_of_plain, array_of_texts
 from apps.devices.heartbeat import HeartbeatConfig, HeartbeatState
 from apps.devices.models import Device, DeviceState
@@ -67,7 +68,7 @@ def lock_machines(device_ids: Collection[int]) -> dict[int, Machine]:
     connection = connections[router.db_for_write(DeviceState)]
     is_array = connection.vendor == "postgresql"
     wanted = array_of_integers(device_ids) if is_array else json.dumps(list(device_ids))
-    with connection.cursor() as cursor:
+    with prepared.cursor(connection) as cursor:
         cursor.execute(_LOCKS[connection.vendor], [wanted, wanted])
         rows = cursor.fetchall()
     return {row[0]: _machine(row) for row in rows if row[-1] == Device.Kind.HEARTBEAT}
@@ -84,7 +85,7 @@ def save_machines(rows: Sequence[tuple[Machine, HeartbeatState, datetime | None]
     ]
     connection = connections[router.db_for_write(DeviceState)]
     is_array = connection.vendor == "postgresql"
-    with connection.cursor() as cursor:
+    with prepared.cursor(connection) as cursor:
         if kept:
             cursor.execute(_SAVES[connection.vendor], _columns(kept) if is_array else [_kept(kept)])
         if planned:

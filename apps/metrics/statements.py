@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import connections, router
 
+from apps.common import prepared
 from apps.common.arrays import array_of_bytes, array_of_integers, array_of_plain, array_of_texts
 from apps.metrics.models import HeadRow, HeartbeatPing, LatestRow
 
@@ -62,7 +63,7 @@ def insert_pings(rows: Sequence[PingRow]) -> None:
     connection = connections[router.db_for_write(HeartbeatPing)]
     if not rows:
         return
-    with connection.cursor() as cursor:
+    with prepared.cursor(connection) as cursor:
         if connection.vendor == "postgresql":
             *plain, methods, bodies = zip(*rows, strict=True)
             columns = [*map(array_of_plain, plain), array_of_texts(methods), array_of_bytes(bodies)]
@@ -78,7 +79,7 @@ def insert_head(rows: Sequence[StoredRow]) -> int:
     alias = router.db_for_write(HeadRow)
     inserted = 0
     for chunk in _chunks(rows):
-        with connections[alias].cursor() as cursor:
+        with prepared.cursor(connections[alias]) as cursor:
             if connections[alias].vendor == "postgresql":
                 *keys, payloads = zip(*chunk, strict=True)
                 cursor.execute(_INSERT_ARRAYS, [*map(array_of_integers, keys), array_of_bytes(payloads)])

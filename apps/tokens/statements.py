@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connections, router
 
+from apps.common import prepared
 from apps.common.arrays import array_of_texts
 from apps.tokens.models import AgentKey
 
@@ -29,7 +30,7 @@ def keys_with(hashes: Collection[str], *, subject: AgentKey.Subject, now: dateti
     """Of each key in force: its hash, workspace, slug, subject, whether it was generated, plan, status, end of plan."""
     connection = connections[router.db_for_read(AgentKey)]
     wanted = array_of_texts(hashes) if connection.vendor == "postgresql" else json.dumps(list(hashes))
-    with connection.cursor() as cursor:
+    with prepared.cursor(connection) as cursor:
         instant = connection.ops.adapt_datetimefield_value(now)
         cursor.execute(_SPELLED[connection.vendor], [wanted, subject.value, instant])
         rows: list[tuple[Any, ...]] = cursor.fetchall()

@@ -5,42 +5,27 @@ The least is an application that answers everything alike, on the same uvicorn w
 * `ingest.heartbeat_pg`, `ingest.heartbeat_sqlite`: signals of jobs a second.
 * `ingest.report_pg`: reports of nodes of 6 kB a second.
 * `ingest.heartbeat_over_drf`: signals a second on PostgreSQL, as times what `tests.perf.plain` takes.
+* `ingest.heartbeat_p99`: the slowest hundredth at half of that load, as times the bare application's at the same rate.
+* `ingest.heartbeat_db_cpu`: PostgreSQL's processor time of a signal, as times the bare application's of a request.
 
 Every answer was committed; a single one that is no 2xx fails the figure. The limit of one sender is off: here a few
 hundred send what thousands would.
 """
 
-import json
-import os
-import re
 import statistics
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
-from tests.perf.cores import OWN_CORE, TARGET_CORE, load, measure, on_core
-from tests.perf.database import postgres_url
-from tests.perf.farm import tool
+from tests.perf.cores import load
 from tests.perf.figures import Figure, MissingError
-from tests.perf.status_page import serve
+from tests.perf.served import Served, served
 
-ROUNDS, ROUND_S, CONNECTIONS = 3, 4, 64
+ROUNDS = 3
+OURS, BARE, PLAIN = "dashmon.asgi", "tests.perf.bare", "tests.perf.plain"
 GOALS = (("heartbeat", "pg", 0.20), ("heartbeat", "sqlite", 0.25), ("report", "pg", 0.15))
-UNIT = "share of a bare ASGI application"
+UNIT, TIMES = "share of a bare ASGI application", "times a bare ASGI application"
 OVER_DRF, PLAIN_SHARE = 50, 0.0035
-# Every request has a sender of its own: a stride that is prime to their number.
-SCRIPT = """
-local requests, at = %s, 0
-request = function()
-  at = (at + 7919) %% #requests
-  local each = requests[at + 1]
-  return wrk.format("POST", each[1], {["Content-Type"] = "application/json", ["X-Node-Secret"] = each[2]}, %s)
-end
-"""
+P99_TIMES, DB_TIMES = 5, 1.5
 
 
 def figures() -> Iterator[Figure]:
@@ -53,14 +38,15 @@ def figures() -> Iterator[Figure]:
         except MissingError as error:
             yield Figure(bench, None, UNIT, goal, "at_least", {"missing": str(error)})
     yield _over_drf()
+    yield from _at_half_load()
 
 
 def _over_drf() -> Figure:
     """How much a transaction for each request, with a serializer, would cost; it must be no straw man itself."""
     bench, unit = "ingest.heartbeat_over_drf", "times a DRF view that saves"
     try:
-        with _served("heartbeat", "pg", "tests.perf.bare", "tests.perf.plain", "dashmon.asgi") as rate:
-            rounds = [[rate(application) for application in range(3)] for _ in range(ROUNDS)]
+        with served("heartbeat", "pg", BARE, PLAIN, OURS) as server:
+            rounds = [[server.rate(place) for place in range(3)] for _ in range(ROUNDS)]
     except MissingError as error:
         return Figure(bench, None, unit, OVER_DRF, "at_least", {"missing": str(error)})
     shown = {
@@ -72,67 +58,33 @@ def _over_drf() -> Figure:
     return Figure(bench, times, unit, OVER_DRF, "at_least", {**shown, **load()})
 
 
+def _at_half_load() -> Iterator[Figure]:
+    """How long the unlucky wait when the server has time, and what the database has to do with a signal."""
+    try:
+        with served("heartbeat", "pg", OURS, BARE) as server:
+            half = server.rate(0) / 2
+            waits = [(server.p99_ms(0, half), server.p99_ms(1, half)) for _ in range(ROUNDS)]
+            costs = [_costs(server) for _ in range(ROUNDS)]
+    except MissingError as error:
+        yield Figure("ingest.heartbeat_p99", None, TIMES, P99_TIMES, context={"missing": str(error)})
+        yield Figure("ingest.heartbeat_db_cpu", None, TIMES, DB_TIMES, context={"missing": str(error)})
+        return
+    paced = {"per_s": round(half), "ms": [round(mine, 2) for mine, _ in waits], "bare_ms": [bare for _, bare in waits]}
+    slower = statistics.median(mine / bare for mine, bare in waits)
+    yield Figure("ingest.heartbeat_p99", slower, TIMES, P99_TIMES, context={**paced, **load()})
+    spent = {"us": [round(mine, 1) for mine, _ in costs], "bare_us": [round(bare, 1) for _, bare in costs]}
+    dearer = statistics.median(mine / bare for mine, bare in costs)
+    yield Figure("ingest.heartbeat_db_cpu", dearer, TIMES, DB_TIMES, context={**spent, **load()})
+
+
+def _costs(server: Served) -> tuple[float, float]:
+    """Microseconds of the database for a signal, and of the bare application for a request."""
+    return server.cost_us(0, server.backends), server.cost_us(1, lambda: [server.processes[1]])
+
+
 def _share(kind: str, store: str) -> tuple[float, dict[str, Any]]:
     """The median of several rounds, each of which asks both in turn, so that both meet the same machine."""
-    with _served(kind, store, "dashmon.asgi", "tests.perf.bare") as rate:
-        pairs = [(rate(0), rate(1)) for _ in range(ROUNDS)]
+    with served(kind, store, OURS, BARE) as server:
+        pairs = [(server.rate(0), server.rate(1)) for _ in range(ROUNDS)]
     share = statistics.median(mine / least for mine, least in pairs)
     return share, {"per_s": [round(mine) for mine, _ in pairs], "bare_per_s": [round(least) for _, least in pairs]}
-
-
-@contextmanager
-def _served(kind: str, store: str, *modules: str) -> Iterator[Callable[[int], float]]:
-    """These applications on one store with its senders; the answer measures the one at that place, all warm."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dashmon-ingest-")))
-        environment = {
-            "DATABASE_URL": stack.enter_context(_database(store)),
-            "REDIS_URL": "",
-            "DASHMON_DATA_DIR": str(folder),
-            "DASHMON_BACKGROUND": "off",
-            "DASHMON_RATE_LIMITS": "off",
-        }
-        senders = measure("senders", environment=environment, kind=kind)
-        script = folder / "senders.lua"
-        script.write_text(SCRIPT % (_lua(senders["requests"]), json.dumps(senders["body"])))
-        ports = []
-        for module in modules:
-            with on_core(OWN_CORE):
-                process, port = serve(f"{module}:application", **environment)
-            stack.callback(process.wait)
-            stack.callback(process.terminate)
-            ports.append(port)
-            _rate(port, script)
-        yield lambda place: _rate(ports[place], script)
-
-
-def _lua(requests: Sequence[Sequence[str]]) -> str:
-    return "{" + ",".join(f"{{{json.dumps(path)},{json.dumps(secret)}}}" for path, secret in requests) + "}"
-
-
-def _rate(port: int, script: Path) -> float:
-    """Answers a second; RuntimeError when one was no 2xx."""
-    command = [tool("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{ROUND_S}s", "-s", str(script), f"http://127.0.0.1:{port}"]
-    with on_core(TARGET_CORE):
-        answer = subprocess.run(command, capture_output=True, text=True, check=True)
-    found = re.search(r"Requests/sec: +([\d.]+)", answer.stdout)
-    if found is None or "Non-2xx" in answer.stdout or float(found[1]) == 0:
-        raise RuntimeError(f"not every answer was a 2xx:\n{answer.stdout}{answer.stderr}")
-    return float(found[1])
-
-
-@contextmanager
-def _database(store: str) -> Iterator[str]:
-    """The address of an empty database, gone afterwards; nothing for SQLite, which lives in the data folder."""
-    if store == "sqlite":
-        yield ""
-        return
-    import psycopg
-
-    server, name = postgres_url(), f"bench_ingest_{os.getpid()}"
-    with psycopg.connect(server.replace("postgres://", "postgresql://"), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]  # the name is our own
-        try:
-            yield urlsplit(server)._replace(path=f"/{name}").geturl()
-        finally:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[call-overload]  # our own
