@@ -57,6 +57,32 @@ def test_slots_of_a_window_are_those_that_counting_finds(start: int, interval: i
     assert [first + index * interval for index in range(count)] == counted
 
 
+def cursors() -> set[int]:
+    return set(ShardCursor.objects.values_list("cursor_ms", flat=True))
+
+
+def test_with_nothing_to_check_cursors_move_every_few_seconds(db, now, django_assert_num_queries) -> None:
+    materialise(now=now)
+    begun = cursors()
+    assert begun == {epoch_ms(now)}
+
+    for tenths in range(1, 20):
+        with django_assert_num_queries(2):
+            materialise(now=now + timedelta(seconds=tenths / 10))
+        assert cursors() == begun
+
+    materialise(now=now + timedelta(seconds=2.5))
+    assert cursors() == {epoch_ms(now) + 2500}
+
+
+def test_a_clock_that_is_set_back_far_is_seen_without_a_monitor_too(db, now) -> None:
+    materialise(now=now + timedelta(days=1))
+
+    materialise(now=now)
+
+    assert cursors() == {epoch_ms(now)}
+
+
 def test_the_first_tick_of_an_installation_hands_out_nothing(device, now) -> None:
     tick = materialise(now=now)
 
