@@ -19,21 +19,28 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 from dashmon.hot.application import HotPaths  # noqa: E402  # after the set-up above
 from dashmon.public import PublicPages  # noqa: E402  # likewise
 
-paths = HotPaths(PublicPages(get_asgi_application()))
+
+class Application:
+    """One connection at a time: lifespan to the background, HTTP to the hot paths or Django, and no more.
+
+    `paths` are for servers that know a shorter way to them (`dashmon.hot.protocol`).
+    """
+
+    def __init__(self, paths: HotPaths) -> None:
+        self.paths = paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Route a connection by its type."""
+        if scope["type"] == "lifespan":
+            await _lifespan(self.paths, receive, send)
+        elif scope["type"] == "http":
+            await self.paths(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
 
 
-async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Route one connection: lifespan to the background, HTTP to the hot paths or Django, and no more."""
-    if scope["type"] == "lifespan":
-        await _lifespan(receive, send)
-    elif scope["type"] == "http":
-        await paths(scope, receive, send)
-    elif scope["type"] == "websocket":
-        await receive()
-        await send({"type": "websocket.close", "code": 1000})
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
+async def _lifespan(paths: HotPaths, receive: Receive, send: Send) -> None:
     from django.utils import timezone
 
     from apps.operations.models import ProcessReport
@@ -56,3 +63,6 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         await sync_to_async(background.close)()
     await sync_to_async(reporter.close)()
     await send({"type": "lifespan.shutdown.complete"})
+
+
+application = Application(HotPaths(PublicPages(get_asgi_application())))

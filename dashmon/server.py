@@ -67,8 +67,11 @@ def _greet() -> None:
 def _serve(host: str, ports: Sequence[int]) -> None:
     import uvicorn
 
+    from dashmon.hot.protocol import HotProtocol
+
     config = uvicorn.Config(
         "dashmon.asgi:application",
+        http=HotProtocol,
         access_log=False,
         log_config=None,
         proxy_headers=False,

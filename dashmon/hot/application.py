@@ -7,6 +7,7 @@ from dashmon.hot.committer import Committer
 from dashmon.hot.wire import Answer, App, Call, GoneError, Reader, Receive, Scope, Send, Ways, call_of, send_answer
 
 PLACES = re.compile("|".join(map(re.escape, (*heartbeats.PLACES, *nodes.PLACES))))
+SPELLED = re.compile(PLACES.pattern.encode())
 
 
 class HotPaths:
@@ -14,21 +15,20 @@ class HotPaths:
 
     def __init__(self, inner: App) -> None:
         self._inner = inner
-        self._ways = Ways.read()
+        self.ways = Ways.read()
         self._committer = Committer()
         self._nodes = nodes.Nodes(self._committer)
         self._heartbeats = heartbeats.Heartbeats(self._committer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what belongs here, pass on what does not."""
-        path: str = scope["path"]
-        call = call_of(scope, self._ways) if PLACES.search(path) else None
-        if call is None:
+        call = call_of(scope, self.ways) if PLACES.search(scope["path"]) else None
+        if call is None or not self.answers(call):
             await self._inner(scope, receive, send)
             return
         reader = Reader(receive)
         try:
-            answer = await self._answer(call, reader)
+            answer = await self.answer(call, reader)
         except GoneError:
             return
         if answer is None:
@@ -36,8 +36,17 @@ class HotPaths:
         else:
             await send_answer(call, answer, send)
 
-    async def _answer(self, call: Call, reader: Reader) -> Answer | None:
-        if call.path.removesuffix("/") in nodes.PATHS:
+    def may_be_hot(self, url: bytes) -> bool:
+        """Whether it is worth a second look."""
+        return SPELLED.search(url) is not None
+
+    def answers(self, call: Call) -> bool:
+        """Whether a call is answered here, unless its body is long."""
+        return self._nodes.answers(call) or self._heartbeats.answers(call)
+
+    async def answer(self, call: Call, reader: Reader) -> Answer | None:
+        """The answer to a call that belongs here; None when its body is too long for here."""
+        if self._nodes.answers(call):
             return await self._nodes.answer(call, reader)
         return await self._heartbeats.answer(call, reader)
 

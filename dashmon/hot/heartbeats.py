@@ -37,10 +37,14 @@ class Heartbeats:
     def __init__(self, committer: Committer) -> None:
         self._committer = committer
 
+    def answers(self, call: Call) -> bool:
+        """Whether the call is a signal; questions beforehand and unknown methods are Django's."""
+        return PATH.fullmatch(call.path) is not None and not call.is_face and call.method in METHODS
+
     async def answer(self, call: Call, reader: Reader) -> Answer | None:
-        """The answer to a call, None when it is Django's to give; GoneError when nobody waits for it."""
+        """The answer to a signal, None when its body is too long for here; GoneError when nobody waits for it."""
         place = PATH.fullmatch(call.path)
-        if place is None or call.is_face or call.method not in METHODS:
+        if place is None:
             return None
         token, rest = place.groups("")
         now = timezone.now()

@@ -51,6 +51,10 @@ class Nodes:
         self._rates = Rates(most=MOST_A_MINUTE)
         self._opens_from = timezone.now() + QUIET_START
 
+    def answers(self, call: Call) -> bool:
+        """Whether the call is for one of the paths, with or without a slash."""
+        return call.path.removesuffix("/") in PATHS
+
     async def answer(self, call: Call, reader: Reader) -> Answer:
         """The answer to a call of one of the paths; GoneError when nobody waits for it."""
         name = PATHS[call.path.removesuffix("/")]

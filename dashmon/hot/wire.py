@@ -163,13 +163,17 @@ async def read_body(call: Call, reader: Reader) -> bytes:
     return body
 
 
-async def send_answer(call: Call, answer: Answer, send: Send) -> None:
-    """Send an answer with the request's id."""
-    headers = [
+def headers_of(call: Call, answer: Answer) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer, the request's id among them."""
+    return [
         (b"content-type", answer.kind),
-        (b"content-length", str(len(answer.body)).encode()),
+        (b"content-length", b"%d" % len(answer.body)),
         (b"x-request-id", call.request_id.encode()),
         *answer.more,
     ]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+
+
+async def send_answer(call: Call, answer: Answer, send: Send) -> None:
+    """Send an answer through ASGI."""
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers_of(call, answer)})
     await send({"type": "http.response.body", "body": answer.body})

@@ -111,15 +111,10 @@ def serve(application: str, **environment: str) -> "tuple[subprocess.Popen[bytes
     command = [
         sys.executable,
         "-m",
-        "uvicorn",
+        "tests.perf.serving",
         application,
-        "--port",
         str(port),
-        "--no-access-log",
-        "--log-level",
-        "error",
     ]
-    command += ["--no-server-header", "--no-proxy-headers"]
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment})
     for _ in range(300):
         with socket.socket() as probe:
