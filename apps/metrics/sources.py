@@ -12,6 +12,7 @@ from django.db.models.functions import Cast
 
 from apps.common.values import Ref, SourceRef
 from apps.metrics.columns import FIRST_OWN_KEY, STANDARD
+from apps.metrics.layouts import Layout, shared_layout
 from apps.metrics.models import Source
 from apps.metrics.reported import FIXED, MOST_OWN_COLUMNS
 from apps.metrics.tiers import HOUR, floor_to
@@ -24,6 +25,8 @@ KINDS = {
     "instance": Source.Kind.INSTANCE,
 }
 REMEMBERED = 50_000
+# Of one source: what a report names changes seldom.
+LAYOUTS = 8
 
 # workspace, kind, reference
 SourceKey = tuple[int, int, str]
@@ -38,8 +41,8 @@ class KnownSource:
     standard: Mapping[str, int] = field(default_factory=lambda: STANDARD)
     # What follows from other columns of the same report, and is not kept.
     derived: Collection[str] = ()
-    # Where each name of a report goes, as it was found out; apps.metrics.report_rows.
-    places: dict[str, tuple[int, int] | None] = field(default_factory=dict, compare=False, repr=False)
+    # How reports of these names are spelled, as it was found out: what is here needs no more columns.
+    layouts: dict[tuple[str, ...], Layout] = field(default_factory=dict, compare=False, repr=False)
 
     def key_of(self, name: str) -> int | None:
         """The number of a column, None when the source has never had it."""
@@ -47,6 +50,8 @@ class KnownSource:
 
     def unknown(self, names: Collection[str]) -> set[str]:
         """Those of the names that would need a number."""
+        if tuple(names) in self.layouts:
+            return set()
         return set(names).difference(self.own_columns, self.standard, self.derived)
 
     @property
@@ -99,6 +104,20 @@ def source_key(workspace_id: int, source: SourceRef) -> SourceKey:
 def own_columns(source: Source) -> dict[str, int]:
     """The columns that only this source has, name to number."""
     return {attributes["name"]: int(key) for key, attributes in source.columns.items()}
+
+
+def layout_of(names: tuple[str, ...], source: KnownSource) -> Layout:
+    """Where the values of a report of these names go."""
+    found = source.layouts.get(names)
+    if found is not None:
+        return found
+    stored = [name for name in names if name not in source.derived]
+    numbered = [(name, key) for name in stored if (key := source.key_of(name)) is not None]
+    layout = shared_layout(tuple(name for name, _ in numbered), tuple(key for _, key in numbered))
+    # What has no number today may have one tomorrow, and of such names there is no end.
+    if len(numbered) == len(stored) and len(source.layouts) < LAYOUTS:
+        source.layouts[names] = layout
+    return layout
 
 
 def known_sources(wanted: Mapping[SourceKey, tuple[int, Collection[str]]]) -> dict[SourceKey, KnownSource]:

@@ -1,6 +1,7 @@
 """The few statements the ORM has no words for; the same text runs on SQLite and on PostgreSQL."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -21,11 +22,8 @@ _INSERT_INTO_HEAD = (
     "INSERT INTO ts_head (workspace_id, source_id, ts, payload) {rows} "
     "ON CONFLICT (workspace_id, source_id, ts) DO NOTHING"
 )
-_INSERT_HEAD = _INSERT_INTO_HEAD.format(rows="VALUES {rows}")
 # One array a column: thousands of placeholders cost more than the rows.
-_INSERT_ARRAYS = _INSERT_INTO_HEAD.format(
-    rows="SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[])"
-)
+_ARRAYS = "SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[])"
 _INSERT_PINGS = (
     "INSERT INTO heartbeat_ping "
     "(workspace_id, device_id, received_at, kind, rid, exit_code, duration_ms, method, body) {rows}"
@@ -36,7 +34,7 @@ _PING_ARRAYS = (
 )
 _PING_VALUES = "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 # Told apart row by row: what came in for the first time, for those who go on with it.
-_INSERT_NEW = f"{_INSERT_HEAD} RETURNING workspace_id, source_id, ts"
+_INSERT_NEW = f"{_INSERT_INTO_HEAD} RETURNING workspace_id, source_id, ts"
 # The newest row of a source is the end of its index: nothing needs to be kept up to date for it.
 _NEWEST_HEAD = (
     "WITH wanted (workspace_id, source_id) AS (VALUES {rows}) "
@@ -52,10 +50,22 @@ _SELECT_HEAD = (
     "WHERE head.workspace_id = wanted.workspace_id AND head.source_id = wanted.source_id AND head.ts = wanted.ts"
 )
 _UPSERT_LATEST = (
-    "INSERT INTO ts_latest (workspace_id, source_id, ts, payload) VALUES {rows} "
+    "INSERT INTO ts_latest (workspace_id, source_id, ts, payload) {rows} "
     "ON CONFLICT (workspace_id, source_id) DO UPDATE SET ts = excluded.ts, payload = excluded.payload "
     "WHERE excluded.ts > ts_latest.ts RETURNING workspace_id, source_id"
 )
+_NEWEST_LATEST = """
+    SELECT source.workspace_id, source.ref, latest.ts FROM {wanted} CROSS JOIN ts_source source
+    CROSS JOIN ts_latest latest
+    WHERE source.workspace_id = wanted.workspace_id AND source.kind = %s AND source.ref = wanted.ref
+      AND latest.workspace_id = source.workspace_id AND latest.source_id = source.id
+"""
+_NEWEST_LATESTS = {
+    "postgresql": _NEWEST_LATEST.format(wanted="unnest(%s::bigint[], %s::text[]) AS wanted (workspace_id, ref)"),
+    "sqlite": _NEWEST_LATEST.format(
+        wanted="(SELECT value->>0 AS workspace_id, value->>1 AS ref FROM json_each(%s)) wanted"
+    ),
+}
 
 
 def insert_pings(rows: Sequence[PingRow]) -> None:
@@ -76,15 +86,10 @@ def insert_pings(rows: Sequence[PingRow]) -> None:
 
 def insert_head(rows: Sequence[StoredRow]) -> int:
     """Insert the rows whose instant is not stored yet; how many were new."""
-    alias = router.db_for_write(HeadRow)
     inserted = 0
     for chunk in _chunks(rows):
-        with prepared.cursor(connections[alias]) as cursor:
-            if connections[alias].vendor == "postgresql":
-                *keys, payloads = zip(*chunk, strict=True)
-                cursor.execute(_INSERT_ARRAYS, [*map(array_of_integers, keys), array_of_bytes(payloads)])
-            else:
-                cursor.execute(*_with_groups(_INSERT_HEAD, chunk))
+        with connections[router.db_for_write(HeadRow)].cursor() as cursor:
+            _put(cursor, _INSERT_INTO_HEAD, chunk)
             inserted += cursor.rowcount
     return inserted
 
@@ -93,7 +98,9 @@ def insert_new(rows: Sequence[StoredRow]) -> set[RowKey]:
     """Insert the rows whose instant is not stored yet; the keys of those that were new."""
     inserted: set[RowKey] = set()
     for chunk in _chunks(rows):
-        inserted.update(_run(router.db_for_write(HeadRow), _INSERT_NEW, chunk))
+        with connections[router.db_for_write(HeadRow)].cursor() as cursor:
+            _put(cursor, _INSERT_NEW, chunk)
+            inserted.update(cursor.fetchall())
     return inserted
 
 
@@ -122,8 +129,33 @@ def upsert_latest(rows: Sequence[StoredRow]) -> set[tuple[int, int]]:
     """
     newest: set[tuple[int, int]] = set()
     for chunk in _chunks(rows):
-        newest.update(_run(router.db_for_write(LatestRow), _UPSERT_LATEST, chunk))
+        with connections[router.db_for_write(LatestRow)].cursor() as cursor:
+            _put(cursor, _UPSERT_LATEST, chunk)
+            newest.update(cursor.fetchall())
     return newest
+
+
+def newest_latest(keys: Collection[tuple[int, str]], *, kind: int) -> list[tuple[int, str, int]]:
+    """Workspace, reference and newest instant of those of the sources that have one; keys: workspace and reference."""
+    connection = connections[router.db_for_write(LatestRow)]
+    if connection.vendor == "postgresql":
+        workspaces, refs = zip(*keys, strict=True)
+        wanted: list[Any] = [array_of_integers(workspaces), list(refs)]
+    else:
+        wanted = [json.dumps(list(keys))]
+    with connection.cursor() as cursor:
+        cursor.execute(_NEWEST_LATESTS[connection.vendor], [*wanted, kind])
+        rows: list[tuple[int, str, int]] = cursor.fetchall()
+    return rows
+
+
+def _put(cursor: Any, statement: str, rows: Sequence[StoredRow]) -> None:
+    """Run an insert of stored rows."""
+    if cursor.db.vendor == "postgresql":
+        *keys, payloads = zip(*rows, strict=True)
+        cursor.execute(statement.format(rows=_ARRAYS), [*map(array_of_integers, keys), array_of_bytes(payloads)])
+    else:
+        cursor.execute(*_with_groups(statement.replace("{rows}", "VALUES {rows}"), rows))
 
 
 def _chunks(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
