@@ -20,6 +20,7 @@ from apps.alerts.statements import RuleRow, rule_rows
 from apps.alerts.states import Rule, can_judge, is_about
 from apps.alerts.types import Sample, Subject
 from apps.alerts.windows import Now, Share
+from apps.common.instants import instant_of
 from apps.projects.models import ProjectMember
 from apps.workspaces.models import Membership
 
@@ -54,11 +55,11 @@ class Watched(NamedTuple):
 
     def rests(self, values: Values) -> bool:
         """Whether the rule, while idle, stays idle for certain."""
-        return self.watches is not None and not any([watch.sees_trouble(values) for watch in self.watches])
+        return self.watches is not None and not any(watch.sees_trouble(values) for watch in self.watches)
 
     def lasts(self, values: Values) -> bool:
         """Whether the rule, while it fires, goes on firing for certain and has nothing to remember."""
-        return self.is_instant and self.watches is not None and all(w.sees_trouble(values) for w in self.watches)
+        return self.is_instant and self.watches is not None and all(each.sees_trouble(values) for each in self.watches)
 
 
 class View(NamedTuple):
@@ -158,7 +159,7 @@ def _rule(row: RuleRow, projects: frozenset[int] | None) -> Rule:
         number=row.number,
         name=row.name,
         generation=row.generation,
-        changed_at=row.changed_at,
+        changed_at=instant_of(row.changed_at),
         conditions=from_json(json.loads(row.conditions)),
         severity=row.severity,  # type: ignore[arg-type]  # the column's choices are the names of SeverityName
         cooldown_s=row.cooldown_s,

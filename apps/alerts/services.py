@@ -249,7 +249,7 @@ def judging_values(examples: Collection[Subject]) -> set[int]:
     }
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def evaluate_samples(*, samples: Sequence[Sample], now: datetime, opens_from: datetime | None = None) -> list[Verdict]:
     """What the rules in force make of reports, oldest first; where they stand is kept.
 

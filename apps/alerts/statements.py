@@ -1,18 +1,19 @@
 """What judging reads and writes with every batch, as plain values; the same on SQLite and on PostgreSQL.
 
-Rows of a few columns cost a fraction of model instances, and a join with the keys that are wanted is one parameter a
-column however many there are.
+Rows of a few columns cost a fraction of model instances, instants as text a fraction of what the driver makes of them,
+and a join with the keys that are wanted is one parameter a column however many there are.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connections, router
+from django.db.models import Model
 
 from apps.alerts.models import AlertRule, RuleState, SubjectClock
-from apps.common.arrays import array_of_plain, array_of_integers
+from apps.common.arrays import array_of_integers, array_of_plain, array_of_texts
 from apps.common.instants import instant_of, known_instant, spelled_instant
 
 Key = tuple[int, str, int]  # workspace, kind, primary key of the subject
@@ -27,11 +28,21 @@ _OF_WANTED = """
     WHERE kept.workspace_id = wanted.workspace_id AND kept.subject_kind = wanted.subject_kind
       AND kept.subject_id = wanted.subject_id
 """
-_CLOCKS = "SELECT kept.id, kept.workspace_id, kept.subject_kind, kept.subject_id, kept.judged_since, kept.judged_at"
-_STATES = """
+_CLOCKS = """
+    SELECT kept.id, kept.workspace_id, kept.subject_kind, kept.subject_id,
+           CAST(kept.judged_since AS text), CAST(kept.judged_at AS text)
+""" + _OF_WANTED.replace("{table}", "alerts_subjectclock")
+_LOCKS = {
+    "postgresql": _CLOCKS.format(wanted=_WANTED["postgresql"]) + "ORDER BY kept.id FOR UPDATE OF kept",
+    # Who writes has the whole database.
+    "sqlite": _CLOCKS.format(wanted=_WANTED["sqlite"]),
+}
+_STATE = """
     SELECT kept.id, kept.workspace_id, kept.subject_kind, kept.subject_id, kept.rule_id, kept.generation, kept.phase,
-           kept.since, kept.until, CAST(kept.memories AS text), kept.refreshed_at
-"""
+           CAST(kept.since AS text), CAST(kept.until AS text), CAST(kept.memories AS text),
+           CAST(kept.refreshed_at AS text)
+""" + _OF_WANTED.replace("{table}", "alerts_rulestate")
+_STATES = {vendor: _STATE.format(wanted=wanted) for vendor, wanted in _WANTED.items()}
 _MOVES = {
     "postgresql": "UPDATE alerts_subjectclock SET judged_at = said.judged_at "
     "FROM unnest(%s::bigint[], %s::timestamptz[]) AS said (id, judged_at) WHERE alerts_subjectclock.id = said.id",
@@ -40,8 +51,9 @@ _MOVES = {
     "WHERE alerts_subjectclock.id = said.id",
 }
 _RULES = """
-    SELECT rule.workspace_id, rule.subject_kind, rule.id, rule.number, rule.name, rule.generation, rule.changed_at,
-           CAST(rule.conditions AS text), rule.severity, rule.cooldown_s, rule.stale, seat.id, seat.reach
+    SELECT rule.workspace_id, rule.subject_kind, rule.id, rule.number, rule.name, rule.generation,
+           CAST(rule.changed_at AS text), CAST(rule.conditions AS text), rule.severity, rule.cooldown_s, rule.stale,
+           seat.id, seat.reach
     FROM alerts_alertrule rule LEFT JOIN workspaces_membership seat ON seat.id = rule.owner_id
     WHERE rule.workspace_id {among} AND rule.subject_kind {named} AND rule.enabled AND rule.deleted_at IS NULL
     ORDER BY rule.number
@@ -61,7 +73,7 @@ class RuleRow(NamedTuple):
     number: int
     name: str
     generation: int
-    changed_at: datetime
+    changed_at: str
     conditions: str
     severity: str
     cooldown_s: int
@@ -97,21 +109,20 @@ def rule_rows(workspaces: Collection[int], kinds: Collection[str]) -> list[RuleR
     """Rules that are on, in the order of their numbers."""
     connection = connections[router.db_for_read(AlertRule)]
     if connection.vendor == "postgresql":
-        wanted = [array_of_integers(workspaces), list(kinds)]
+        wanted: list[Any] = [array_of_integers(workspaces), array_of_texts(kinds)]
     else:
         wanted = [json.dumps(list(workspaces)), json.dumps(list(kinds))]
     with connection.cursor() as cursor:
         cursor.execute(_RULES_OF[connection.vendor], wanted)
         rows = cursor.fetchall()
-    return [RuleRow(*row[:6], instant_of(row[6]), *row[7:]) for row in rows]
+    return [RuleRow._make(row) for row in rows]
 
 
 def lock_clocks(keys: Collection[Key]) -> list[ClockRow]:
-    """The clocks of these subjects, locked in one order; SQLite has one writer anyway."""
-    rows = _of_wanted(_CLOCKS, SubjectClock, keys, "ORDER BY kept.id", "FOR UPDATE OF kept")
+    """The clocks of these subjects, locked in one order."""
     return [
         ClockRow(pk, (workspace, kind, subject), instant_of(since), instant_of(at))
-        for pk, workspace, kind, subject, since, at in rows
+        for pk, workspace, kind, subject, since, at in _of_wanted(_LOCKS, SubjectClock, keys)
     ]
 
 
@@ -128,25 +139,22 @@ def move_clocks(moved: Sequence[tuple[int, datetime]]) -> None:
 
 def states_of(keys: Collection[Key]) -> list[StateRow]:
     """What rules are not idle about among these subjects."""
-    return [
-        StateRow(
-            row[0], row[1:4], *row[4:7], known_instant(row[7]), known_instant(row[8]), row[9], known_instant(row[10])
-        )
-        for row in _of_wanted(_STATES, RuleState, keys)
-    ]
+    return [_state(row[:4], row[4:7], row[7:]) for row in _of_wanted(_STATES, RuleState, keys)]
 
 
-def _of_wanted(columns: str, model: Any, keys: Collection[Key], order: str = "", lock: str = "") -> list[Any]:
+def _state(whose: Sequence[Any], rule: Sequence[Any], standing: Sequence[Any]) -> StateRow:
+    (pk, *key), (since, until, memories, refreshed_at) = whose, standing
+    kept = known_instant(since), known_instant(until), memories, known_instant(refreshed_at)
+    return StateRow._make((pk, tuple(key), *rule, *kept))
+
+
+def _of_wanted(statements: Mapping[str, str], model: type[Model], keys: Collection[Key]) -> list[Any]:
     connection = connections[router.db_for_write(model)]
-    is_array = connection.vendor == "postgresql"
-    table = _OF_WANTED.format(wanted=_WANTED[connection.vendor], table=model._meta.db_table)
+    if connection.vendor == "postgresql":
+        workspaces, kinds, subjects = zip(*keys, strict=True)
+        wanted: list[Any] = [array_of_integers(workspaces), array_of_texts(kinds), array_of_integers(subjects)]
+    else:
+        wanted = [json.dumps(list(keys))]
     with connection.cursor() as cursor:
-        cursor.execute(f"{columns}{table}{order} {lock if is_array else ''}", _spelled(keys, is_array=is_array))
+        cursor.execute(statements[connection.vendor], wanted)
         return list(cursor.fetchall())
-
-
-def _spelled(keys: Collection[Key], *, is_array: bool) -> list[Any]:
-    if not is_array:
-        return [json.dumps(list(keys))]
-    workspaces, kinds, subjects = zip(*keys, strict=True)
-    return [array_of_integers(workspaces), list(kinds), array_of_integers(subjects)]

@@ -55,7 +55,7 @@ def _are_storable(numbers: Sequence[Any]) -> bool:
     """Whether all of them are numbers that a block can hold for certain: quick to say of nearly every report."""
     try:
         # None of them is more than their sum, and of what is no number the sum is none.
-        return min(numbers) >= 0 and sum(numbers) < INT64
+        return bool(min(numbers) >= 0 and sum(numbers) < INT64)
     except (TypeError, ValueError):
         return False
 

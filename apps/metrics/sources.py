@@ -1,15 +1,14 @@
 """The registry of sources: which number a subject has in the store, and which columns of its own."""
 
-from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 
+from apps.common.remembered import Remembered
 from apps.common.values import Ref, SourceRef
 from apps.metrics.columns import FIRST_OWN_KEY, STANDARD
 from apps.metrics.layouts import Layout, shared_layout
@@ -60,36 +59,8 @@ class KnownSource:
         return len(self.own_columns) >= MOST_OWN_COLUMNS
 
 
-class _Remembered:
-    """A bounded map of committed sources, shared by the threads of a process."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._lock = Lock()
-        self._sources: OrderedDict[SourceKey, KnownSource] = OrderedDict()
-
-    def take(self, keys: Iterable[SourceKey]) -> dict[SourceKey, KnownSource]:
-        with self._lock:
-            found = {key: self._sources[key] for key in keys if key in self._sources}
-            for key in found:
-                self._sources.move_to_end(key)
-            return found
-
-    def put(self, sources: Mapping[SourceKey, KnownSource]) -> None:
-        with self._lock:
-            self._sources.update(sources)
-            while len(self._sources) > self._limit:
-                self._sources.popitem(last=False)
-
-    def drop(self, keys: Collection[SourceKey] | None = None) -> None:
-        with self._lock:
-            if keys is None:
-                self._sources.clear()
-            for key in keys or ():
-                self._sources.pop(key, None)
-
-
-_remembered = _Remembered(REMEMBERED)
+# Committed ones alone.
+_remembered: Remembered[SourceKey, KnownSource] = Remembered(REMEMBERED)
 
 
 def forget_remembered(keys: Collection[SourceKey] | None = None) -> None:
