@@ -13,6 +13,7 @@ from django.db import connections, router
 from django.db.models import Model
 
 from apps.alerts.models import AlertRule, RuleState, SubjectClock
+from apps.common import prepared
 from apps.common.arrays import array_of_integers, array_of_plain, array_of_texts
 from apps.common.instants import instant_of, known_instant, spelled_instant
 
@@ -112,7 +113,7 @@ def rule_rows(workspaces: Collection[int], kinds: Collection[str]) -> list[RuleR
         wanted: list[Any] = [array_of_integers(workspaces), array_of_texts(kinds)]
     else:
         wanted = [json.dumps(list(workspaces)), json.dumps(list(kinds))]
-    with connection.cursor() as cursor:
+    with prepared.cursor(connection) as cursor:
         cursor.execute(_RULES_OF[connection.vendor], wanted)
         rows = cursor.fetchall()
     return [RuleRow._make(row) for row in rows]
@@ -133,7 +134,7 @@ def move_clocks(moved: Sequence[tuple[int, datetime]]) -> None:
         said = [array_of_integers(pk for pk, _ in moved), array_of_plain(at for _, at in moved)]
     else:
         said = [json.dumps([(pk, spelled_instant(at)) for pk, at in moved])]
-    with connection.cursor() as cursor:
+    with prepared.cursor(connection) as cursor:
         cursor.execute(_MOVES[connection.vendor], said)
 
 
@@ -155,6 +156,6 @@ def _of_wanted(statements: Mapping[str, str], model: type[Model], keys: Collecti
         wanted: list[Any] = [array_of_integers(workspaces), array_of_texts(kinds), array_of_integers(subjects)]
     else:
         wanted = [json.dumps(list(keys))]
-    with connection.cursor() as cursor:
+    with prepared.cursor(connection) as cursor:
         cursor.execute(statements[connection.vendor], wanted)
         return list(cursor.fetchall())

@@ -92,7 +92,7 @@ def insert_head(rows: Sequence[StoredRow]) -> int:
     """Insert the rows whose instant is not stored yet; how many were new."""
     inserted = 0
     for chunk in _chunks(rows):
-        with connections[router.db_for_write(HeadRow)].cursor() as cursor:
+        with prepared.cursor(connections[router.db_for_write(HeadRow)]) as cursor:
             _put(cursor, _INSERT_INTO_HEAD, chunk)
             inserted += cursor.rowcount
     return inserted
@@ -102,7 +102,7 @@ def insert_new(rows: Sequence[StoredRow]) -> set[RowKey]:
     """Insert the rows whose instant is not stored yet; the keys of those that were new."""
     inserted: set[RowKey] = set()
     for chunk in _chunks(rows):
-        with connections[router.db_for_write(HeadRow)].cursor() as cursor:
+        with prepared.cursor(connections[router.db_for_write(HeadRow)]) as cursor:
             _put(cursor, _INSERT_NEW, chunk)
             inserted.update(cursor.fetchall())
     return inserted
@@ -133,7 +133,7 @@ def upsert_latest(rows: Sequence[StoredRow]) -> set[tuple[int, int]]:
     """
     newest: set[tuple[int, int]] = set()
     for chunk in _chunks(rows):
-        with connections[router.db_for_write(LatestRow)].cursor() as cursor:
+        with prepared.cursor(connections[router.db_for_write(LatestRow)]) as cursor:
             _put(cursor, _UPSERT_LATEST, chunk)
             newest.update(cursor.fetchall())
     return newest
@@ -147,7 +147,7 @@ def newest_latest(keys: Collection[tuple[int, str]], *, kind: int) -> list[tuple
         wanted: list[Any] = [array_of_integers(workspaces), array_of_texts(refs)]
     else:
         wanted = [json.dumps(list(keys))]
-    with connection.cursor() as cursor:
+    with prepared.cursor(connection) as cursor:
         cursor.execute(_NEWEST_LATESTS[connection.vendor], [*wanted, kind])
         rows: list[tuple[int, str, int]] = cursor.fetchall()
     return rows

@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 from django.db import connections, router
 
+from apps.common import prepared
 from apps.common.arrays import array_of_integers
 from apps.nodes.models import Node
 from apps.nodes.types import Reporting
@@ -28,7 +29,7 @@ def lock_reporting(node_ids: Collection[int]) -> dict[int, Reporting]:
     """
     connection = connections[router.db_for_write(Node)]
     is_array = connection.vendor == "postgresql"
-    with connection.cursor() as cursor:
+    with prepared.cursor(connection) as cursor:
         wanted = array_of_integers(node_ids) if is_array else json.dumps(list(node_ids))
         cursor.execute(_LOCKS[connection.vendor], [wanted])
         return {row[0]: Reporting._make(row) for row in cursor.fetchall()}
