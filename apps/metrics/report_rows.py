@@ -17,8 +17,8 @@ from apps.metrics.raw import Cells as RawCells
 from apps.metrics.raw import chosen_cells, head_rows
 from apps.metrics.reported import FIXED_NAMES
 from apps.metrics.rows import cut, union
-from apps.metrics.sources import KnownSource, layout_of, own_columns, spelled_sources
-from apps.metrics.statements import newest_latest
+from apps.metrics.sources import KnownSource, by_kind, layout_of, own_columns
+from apps.metrics.statements import newest_latest, read_latest
 from apps.metrics.tiers import HOUR, REPORTS, floor_to
 
 
@@ -45,15 +45,14 @@ def latest_payload(cells: Cells, detail: Mapping[str, Any]) -> bytes:
 
 
 def latest_reports(*, workspace_id: int, refs: Collection[Ref]) -> dict[int, StoredReport]:
-    """The newest report of each subject by its primary key; without an entry where there is none. Two statements."""
-    sources = {pk: (ref, _every_name(own)) for ref, pk, own in spelled_sources(workspace_id, refs)}
-    rows = LatestRow.objects.of(workspace_id).filter(source_id__in=list(sources))
+    """The newest report of each subject by its primary key, no entry where there is none; a statement a kind."""
     found: dict[int, StoredReport] = {}
-    for source_id, ts, payload in rows.values_list("source_id", "ts", "payload"):
-        ref, names = sources[source_id]
-        cells = read_row(payload)
-        detail = cells.pop(DETAIL, None) or {}
-        found[ref.id] = StoredReport(ts, {names[key]: value for key, value in cells.items() if key in names}, detail)
+    for kind, keys in by_kind(refs).items():
+        for ref, own, ts, payload in read_latest([(workspace_id, ref) for ref in keys], kind=kind):
+            names, cells = _every_name(own), read_row(payload)
+            detail = cells.pop(DETAIL, None) or {}
+            values = {names[key]: value for key, value in cells.items() if key in names}
+            found[keys[ref].id] = StoredReport(ts, values, detail)
     return found
 
 

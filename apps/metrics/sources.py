@@ -1,12 +1,11 @@
 """The registry of sources: which number a subject has in the store, and which columns of its own."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, TextField
-from django.db.models.functions import Cast
+from django.db.models import Q
 
 from apps.common.remembered import Remembered
 from apps.common.values import Ref, SourceRef
@@ -115,21 +114,13 @@ def known_sources(wanted: Mapping[SourceKey, tuple[int, Collection[str]]]) -> di
 def sources_of(workspace_id: int, refs: Collection[Ref]) -> dict[Ref, Source]:
     """The registered sources of subjects, seen from nowhere in particular; one statement a kind of subject."""
     found: dict[Ref, Source] = {}
-    for kind, keys in _by_kind(refs).items():
+    for kind, keys in by_kind(refs).items():
         for source in Source.objects.of(workspace_id).filter(kind=kind, ref__in=list(keys)):
             found[keys[source.ref]] = source
     return found
 
 
-def spelled_sources(workspace_id: int, refs: Collection[Ref]) -> Iterator[tuple[Ref, int, str]]:
-    """Of each registered subject its number in the store, and its own columns as the row spells them (JSON)."""
-    for kind, keys in _by_kind(refs).items():
-        rows = Source.objects.of(workspace_id).filter(kind=kind, ref__in=list(keys))
-        for pk, ref, columns in rows.values_list("pk", "ref", Cast("columns", TextField())):
-            yield keys[ref], pk, columns
-
-
-def _by_kind(refs: Collection[Ref]) -> dict[int, dict[str, Ref]]:
+def by_kind(refs: Collection[Ref]) -> dict[int, dict[str, Ref]]:
     """Subjects by the kind and the text that name their sources."""
     found: dict[int, dict[str, Ref]] = {}
     for ref in refs:

@@ -1,7 +1,7 @@
 """The few statements the ORM has no words for; the same text runs on SQLite and on PostgreSQL."""
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -58,17 +58,22 @@ _UPSERT_LATEST = (
     "ON CONFLICT (workspace_id, source_id) DO UPDATE SET ts = excluded.ts, payload = excluded.payload "
     "WHERE excluded.ts > ts_latest.ts RETURNING workspace_id, source_id"
 )
-_NEWEST_LATEST = """
-    SELECT source.workspace_id, source.ref, latest.ts FROM {wanted} CROSS JOIN ts_source source
-    CROSS JOIN ts_latest latest
+_OF_SOURCES = """
+    FROM {wanted} CROSS JOIN ts_source source CROSS JOIN ts_latest latest
     WHERE source.workspace_id = wanted.workspace_id AND source.kind = %s AND source.ref = wanted.ref
       AND latest.workspace_id = source.workspace_id AND latest.source_id = source.id
 """
-_NEWEST_LATESTS = {
-    "postgresql": _NEWEST_LATEST.format(wanted="unnest(%s::bigint[], %s::text[]) AS wanted (workspace_id, ref)"),
-    "sqlite": _NEWEST_LATEST.format(
-        wanted="(SELECT value->>0 AS workspace_id, value->>1 AS ref FROM json_each(%s)) wanted"
-    ),
+_WANTED = {
+    "postgresql": "unnest(%s::bigint[], %s::text[]) AS wanted (workspace_id, ref)",
+    "sqlite": "(SELECT value->>0 AS workspace_id, value->>1 AS ref FROM json_each(%s)) wanted",
+}
+_NEWEST_LATEST = "SELECT source.workspace_id, source.ref, latest.ts" + _OF_SOURCES
+_NEWEST_LATESTS = {vendor: _NEWEST_LATEST.format(wanted=wanted) for vendor, wanted in _WANTED.items()}
+# Payloads are JSON: as bytes they would come in hexadecimal, twice as long.
+_LATEST = "SELECT source.ref, CAST(source.columns AS text), latest.ts, {text}" + _OF_SOURCES
+_LATESTS = {
+    "postgresql": _LATEST.format(wanted=_WANTED["postgresql"], text="convert_from(latest.payload, 'UTF8')"),
+    "sqlite": _LATEST.format(wanted=_WANTED["sqlite"], text="CAST(latest.payload AS text)"),
 }
 
 
@@ -141,16 +146,24 @@ def upsert_latest(rows: Sequence[StoredRow]) -> set[tuple[int, int]]:
 
 def newest_latest(keys: Collection[tuple[int, str]], *, kind: int) -> list[tuple[int, str, int]]:
     """Workspace, reference and newest instant of those of the sources that have one; keys: workspace and reference."""
+    return _of_sources(_NEWEST_LATESTS, keys, kind)
+
+
+def read_latest(keys: Collection[tuple[int, str]], *, kind: int) -> list[tuple[str, str, int, str]]:
+    """Reference, own columns (JSON), newest instant and payload as text of those of the sources that have one."""
+    return _of_sources(_LATESTS, keys, kind)
+
+
+def _of_sources(statements: Mapping[str, str], keys: Collection[tuple[int, str]], kind: int) -> list[Any]:
     connection = connections[router.db_for_write(LatestRow)]
     if connection.vendor == "postgresql":
         workspaces, refs = zip(*keys, strict=True)
-        wanted: list[Any] = [array_of_integers(workspaces), array_of_texts(refs)]
+        wanted = [array_of_integers(workspaces), array_of_texts(refs)]
     else:
         wanted = [json.dumps(list(keys))]
     with prepared.cursor(connection) as cursor:
-        cursor.execute(_NEWEST_LATESTS[connection.vendor], [*wanted, kind])
-        rows: list[tuple[int, str, int]] = cursor.fetchall()
-    return rows
+        cursor.execute(statements[connection.vendor], [*wanted, kind])
+        return list(cursor.fetchall())
 
 
 def _put(cursor: Any, statement: str, rows: Sequence[StoredRow]) -> None:

@@ -450,11 +450,11 @@ def test_forgetting_a_node_takes_everything_and_nobody_elses(workspace: Workspac
     assert Block.objects.of(stranger.pk).filter(tier=REPORTS).count() == 2
 
 
-def test_the_newest_of_many_is_read_in_a_statement_or_two(workspace: Workspace, django_assert_num_queries) -> None:
+def test_the_newest_of_many_is_read_in_one_statement(workspace: Workspace, django_assert_num_queries) -> None:
     refs = [Ref("node", pk) for pk in range(1, 60)]
     append_all([report(workspace, NOW, {"cpu.ratio": 0.5, "temp_c[a]": 40.5}, ref=ref) for ref in refs], NOW)
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(1):
         found = selectors.latest_reports(workspace_id=workspace.pk, refs=refs)
     assert len(found) == 59
     with django_assert_num_queries(1):
