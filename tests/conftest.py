@@ -15,8 +15,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from apps.api.dash import shelf as dash_shelf
-from apps.common import counters, kept
-from apps.metrics.sources import forget_remembered
+from apps.common import counters, kept, remembered
 from apps.statuspages import shelf
 from apps.statuspages.visits import visits
 
@@ -70,7 +69,7 @@ def _fresh_cache() -> Iterator[None]:
 
 def _forget() -> None:
     cache.clear()
-    forget_remembered()
+    remembered.forget_all()
     kept.forget_all()
     counters.reset()
     shelf.pages.clear()

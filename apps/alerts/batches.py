@@ -1,54 +1,81 @@
 """Reports of a batch held against all rules in force: a constant number of statements, however many subjects."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
 
-from django.db.models import Q
-
-from apps.alerts.documents import from_json
+from apps.alerts.dockets import NOBODY, Docket, Kind, View, dockets_in_force
 from apps.alerts.memory import Memory
 from apps.alerts.models import AlertRule, RuleState, SubjectClock
-from apps.alerts.states import IDLE, Rule, Standing, can_judge, is_about
+from apps.alerts.statements import ClockRow, Key, StateRow, lock_clocks, move_clocks, states_of
+from apps.alerts.states import IDLE, Rule, Standing
 from apps.alerts.types import Sample, Subject
-from apps.projects.models import ProjectMember
-from apps.workspaces.models import Membership
 
 REFRESH = timedelta(minutes=1)
-Key = tuple[int, str, int]  # workspace, kind, primary key of the subject
-StateKey = tuple[int, str, int]  # rule, kind, primary key of the subject
+StateKey = tuple[Key, int]  # subject, rule
 
 
 def key_of(subject: Subject) -> Key:
     return (subject.workspace_id, subject.ref.kind, subject.ref.id)
 
 
+class Kept(NamedTuple):
+    """Where a rule stands with a subject. `pk` is its row's, None where there is none yet."""
+
+    pk: int | None
+    generation: int
+    standing: Standing
+    refreshed_at: datetime | None
+
+    def is_current(self, rule: Rule) -> bool:
+        """Whether it says anything: what is of an older generation does not."""
+        return self.generation == rule.generation
+
+    def fires_quietly(self, rule: Rule, *, now: datetime) -> bool:
+        """Whether the rule fires with nothing to remember, and told its value less than a minute ago."""
+        standing, told_at = self.standing, self.refreshed_at
+        if standing.phase != "firing" or told_at is None or now - told_at >= REFRESH or not self.is_current(rule):
+            return False
+        memories = standing.memories
+        return len(memories) == len(rule.conditions) and all(memory.empty for memory in memories)
+
+
+@dataclass(slots=True)
+class Clock:
+    """A subject's clock as it goes on within the batch."""
+
+    pk: int
+    judged_since: datetime
+    judged_at: datetime
+
+
 @dataclass(slots=True)
 class Batch:
-    """The rows that a batch of reports goes on from, locked, and what has become of them."""
+    """What a batch of reports goes on from, its clocks locked, and what has become of it."""
 
-    rules: Mapping[tuple[int, str], Sequence[Rule]]
-    clocks: dict[Key, SubjectClock]
-    states: dict[StateKey, RuleState]
-    changed: dict[StateKey, RuleState] = field(default_factory=dict)
-    ended: dict[StateKey, RuleState] = field(default_factory=dict)
-    judged: dict[Key, SubjectClock] = field(default_factory=dict)
+    dockets: Mapping[Kind, Docket]
+    clocks: dict[Key, Clock]
+    states: dict[Key, dict[int, Kept]]
+    changed: dict[StateKey, Kept] = field(default_factory=dict)
+    ended: dict[StateKey, Kept] = field(default_factory=dict)
+    judged: dict[int, datetime] = field(default_factory=dict)
 
-    def rules_for(self, subject: Subject) -> Sequence[Rule]:
+    def docket(self, subject: Subject) -> Docket | None:
         """Rules in force for the subject's kind in its workspace; whether they cover it is another question."""
-        return self.rules.get((subject.workspace_id, subject.ref.kind), ())
+        return self.dockets.get((subject.workspace_id, subject.ref.kind))
 
     def is_news(self, sample: Sample) -> bool:
         """Whether a report is newer than what was judged of its subject; from then on it is the newest."""
-        key = key_of(sample.subject)
-        clock = self.clocks.get(key)
+        clock = self.clocks.get(key_of(sample.subject))
         if clock is None:
             return True
         if sample.at <= clock.judged_at:
             return False
-        clock.judged_at = sample.at
-        self.judged[key] = clock
+        clock.judged_at = self.judged[clock.pk] = sample.at
         return True
 
     def silence_s(self, subject: Subject, now: datetime) -> float | None:
@@ -58,33 +85,28 @@ class Batch:
         heard = [at for at in (subject.last_seen_at, judged_at) if at is not None]
         return max(0.0, (now - max(heard)).total_seconds()) if heard else None
 
-    def state(self, rule: Rule, subject: Subject) -> RuleState | None:
-        """The row of a rule and a subject; one of an older generation says nothing."""
-        found = self.states.get(state_key(rule, subject))
-        return found if found is None or found.generation == rule.generation else None
+    def standings(self, subject: Subject) -> Mapping[int, Kept]:
+        """Where rules that are not idle stand with the subject, by rule; those of older generations too."""
+        return self.states.get(key_of(subject)) or {}
+
+    def state(self, rule: Rule, subject: Subject) -> Kept | None:
+        """Where a rule stands with a subject; None where it is idle."""
+        found = self.standings(subject).get(rule.pk)
+        return found if found is not None and found.is_current(rule) else None
 
     def put(self, rule: Rule, subject: Subject, standing: Standing, *, refreshed_at: datetime | None) -> None:
         """Keep where the rule stands now: nothing is written where nothing changed, and no row while it is idle."""
-        key, row = state_key(rule, subject), self.states.get(state_key(rule, subject))
+        subject_key = key_of(subject)
+        states, key = self.states.setdefault(subject_key, {}), (subject_key, rule.pk)
+        before = states.get(rule.pk)
         if standing.phase == "idle":
-            if row is not None:
-                self.ended[key] = self.states.pop(key)
+            if before is not None:
+                self.ended[key] = states.pop(rule.pk)
                 self.changed.pop(key, None)
             return
-        fresh = RuleState(
-            workspace_id=subject.workspace_id,
-            rule_id=rule.pk,
-            generation=rule.generation,
-            subject_kind=subject.ref.kind,
-            subject_id=subject.ref.id,
-            phase=standing.phase,
-            since=standing.since,
-            until=standing.until,
-            memories=[memory.to_json() for memory in standing.memories],
-            refreshed_at=refreshed_at,
-        )
-        if row is None or _kept(row) != _kept(fresh):
-            self.states[key] = self.changed[key] = fresh
+        after = Kept(before.pk if before is not None else None, rule.generation, standing, refreshed_at)
+        if before != after:
+            states[rule.pk] = self.changed[key] = after
             self.ended.pop(key, None)
 
     def drop_outdated(self, rules: Iterable[int]) -> set[int]:
@@ -92,65 +114,51 @@ class Batch:
 
         They stay locked until the transaction ends: whoever changes one waits, and closes what it opens now.
         """
-        known = {rule.pk: rule.generation for of_kind in self.rules.values() for rule in of_kind}
+        known = {rule.pk: rule.generation for docket in self.dockets.values() for rule in docket.rules}
         rows = AlertRule.objects.filter(pk__in=set(rules), enabled=True, deleted_at__isnull=True).order_by("pk")
         now = dict(rows.select_for_update().values_list("pk", "generation"))
         outdated = {pk for pk in rules if now.get(pk) != known[pk]}
         for kept in (self.changed, self.ended):
-            for key in [key for key in kept if key[0] in outdated]:
+            for key in [key for key in kept if key[1] in outdated]:
                 del kept[key]
         return outdated
 
     def save(self) -> None:
         """Write what changed: one statement per kind of change."""
-        gone = [row.pk for row in self.ended.values() if row.pk is not None]
+        gone = [kept.pk for kept in self.ended.values() if kept.pk is not None]
         if gone:
             RuleState.objects.filter(pk__in=gone).delete()
         if self.changed:
             RuleState.objects.bulk_create(
-                self.changed.values(),
+                [_row(key, kept) for key, kept in self.changed.items()],
                 update_conflicts=True,
                 unique_fields=["workspace", "subject_kind", "subject_id", "rule"],
                 update_fields=["generation", "phase", "since", "until", "memories", "refreshed_at"],
             )
         if self.judged:
-            _save_clocks(self.judged.values())
+            move_clocks(sorted(self.judged.items()))
 
 
-def _save_clocks(clocks: Iterable[SubjectClock]) -> None:
-    """Move clocks on. They are there and locked; rows of values cost a third of an update by cases."""
-    rows = [
-        SubjectClock(
-            workspace_id=clock.workspace_id,
-            subject_kind=clock.subject_kind,
-            subject_id=clock.subject_id,
-            judged_since=clock.judged_since,
-            judged_at=clock.judged_at,
-        )
-        for clock in clocks
-    ]
-    SubjectClock.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["workspace", "subject_kind", "subject_id"],
-        update_fields=["judged_at"],
+def _row(key: StateKey, kept: Kept) -> RuleState:
+    (workspace_id, kind, subject_id), rule_id = key
+    standing = kept.standing
+    return RuleState(
+        workspace_id=workspace_id,
+        rule_id=rule_id,
+        generation=kept.generation,
+        subject_kind=kind,
+        subject_id=subject_id,
+        phase=standing.phase,
+        since=standing.since,
+        until=standing.until,
+        memories=[memory.to_json() for memory in standing.memories],
+        refreshed_at=kept.refreshed_at,
     )
 
 
-def _kept(row: RuleState) -> tuple[object, ...]:
-    return (row.generation, row.phase, row.since, row.until, row.memories, row.refreshed_at)
-
-
-def state_key(rule: Rule, subject: Subject) -> StateKey:
-    return (rule.pk, subject.ref.kind, subject.ref.id)
-
-
-def standing_of(row: RuleState | None) -> Standing:
-    """The row as the pure rule wants it."""
-    if row is None:
-        return IDLE
-    memories = tuple(Memory.from_json(kept) for kept in row.memories)
-    return Standing(row.phase, row.since, row.until, memories)  # type: ignore[arg-type]  # the column's choices
+def standing_of(kept: Kept | None) -> Standing:
+    """Where the pure rule goes on from."""
+    return IDLE if kept is None else kept.standing
 
 
 def open_batch(samples: Sequence[Sample]) -> Batch | None:
@@ -159,42 +167,43 @@ def open_batch(samples: Sequence[Sample]) -> Batch | None:
     Clocks are locked in one order, so that workers with reports of the same subject queue. A subject that no rule is
     about has none, and costs nothing but a look at what a rule may once have had to say about it.
     """
-    rules = rules_in_force(samples)
-    judged = [sample for sample in samples if any(can_judge(rule, sample.subject) for rule in _of(rules, sample))]
+    dockets = dockets_in_force(samples)
+    views = [(sample, view_of(dockets, sample.subject)) for sample in samples]
+    judged = {key_of(sample.subject) for sample, view in views if view.is_judged}
     if not judged:
         return None
-    about = [sample for sample in judged if any(is_about(rule, sample.subject) for rule in _of(rules, sample))]
+    about = [sample for sample, view in views if view.about]
     clocks = _lock_clocks(about) if about else {}
-    rows = RuleState.objects.filter(_subjects(judged))
-    states = {(row.rule_id, row.subject_kind, row.subject_id): row for row in rows}
-    return Batch(rules, clocks, states)
+    states: dict[Key, dict[int, Kept]] = defaultdict(dict)
+    for row in states_of(sorted(judged)):
+        states[row.key][row.rule_id] = _kept(row)
+    return Batch(dockets, clocks, states)
 
 
-def _of(rules: Mapping[tuple[int, str], Sequence[Rule]], sample: Sample) -> Sequence[Rule]:
-    return rules.get((sample.subject.workspace_id, sample.subject.ref.kind), ())
+def view_of(dockets: Mapping[Kind, Docket], subject: Subject) -> View:
+    """A subject as the rules in force for its kind see it."""
+    docket = dockets.get((subject.workspace_id, subject.ref.kind))
+    return NOBODY if docket is None else docket.view(subject)
 
 
-def _subjects(samples: Iterable[Sample]) -> Q:
-    """The rows about these subjects, of their own workspaces only."""
-    wanted: dict[tuple[int, str], set[int]] = defaultdict(set)
-    for sample in samples:
-        subject = sample.subject
-        wanted[(subject.workspace_id, subject.ref.kind)].add(subject.ref.id)
-    found = Q()
-    for (workspace_id, kind), ids in sorted(wanted.items()):
-        found |= Q(workspace_id=workspace_id, subject_kind=kind, subject_id__in=ids)
-    return found
+def _kept(row: StateRow) -> Kept:
+    standing = Standing(row.phase, row.since, row.until, _memories(row.memories))  # type: ignore[arg-type]  # the column's choices
+    return Kept(row.pk, row.generation, standing, row.refreshed_at)
 
 
-def _lock_clocks(samples: Sequence[Sample]) -> dict[Key, SubjectClock]:
-    of_subjects = SubjectClock.objects.filter(_subjects(samples)).order_by("pk")
-    locked = {_key(row): row for row in of_subjects.select_for_update()}
+@lru_cache(maxsize=4096)
+def _memories(text: str) -> tuple[Memory, ...]:
+    return tuple(Memory.from_json(kept) for kept in json.loads(text))
+
+
+def _lock_clocks(samples: Sequence[Sample]) -> dict[Key, Clock]:
     first: dict[Key, datetime] = {}
     for sample in samples:
         key = key_of(sample.subject)
-        if key not in locked:
-            first[key] = min(sample.at, first.get(key, sample.at))
-    if not first:
+        first[key] = min(sample.at, first.get(key, sample.at))
+    keys = sorted(first)
+    locked = _clocks(lock_clocks(keys))
+    if len(locked) == len(keys):
         return locked
     # Born before their first report, so that the report itself counts.
     born = [
@@ -202,55 +211,11 @@ def _lock_clocks(samples: Sequence[Sample]) -> dict[Key, SubjectClock]:
             workspace_id=key[0], subject_kind=key[1], subject_id=key[2], judged_since=at, judged_at=at - REFRESH
         )
         for key, at in sorted(first.items())
+        if key not in locked
     ]
     SubjectClock.objects.bulk_create(born, ignore_conflicts=True)
-    return {_key(row): row for row in of_subjects.select_for_update()}
+    return _clocks(lock_clocks(keys))
 
 
-def _key(row: SubjectClock) -> Key:
-    return (row.workspace_id, row.subject_kind, row.subject_id)
-
-
-def rules_in_force(samples: Iterable[Sample]) -> Mapping[tuple[int, str], Sequence[Rule]]:
-    """Rules that are on and judge values, by workspace and subject kind, in the order of their numbers."""
-    workspaces = {sample.subject.workspace_id for sample in samples}
-    kinds = {sample.subject.ref.kind for sample in samples}
-    rows = AlertRule.objects.filter(
-        workspace_id__in=workspaces, subject_kind__in=kinds, enabled=True, deleted_at__isnull=True
-    ).select_related("owner")
-    in_order = sorted((row for row in rows if row.conditions), key=lambda row: row.number)
-    reach = _reach({row.owner.pk for row in in_order if row.owner is not None and _is_scoped(row.owner)})
-    found: dict[tuple[int, str], list[Rule]] = defaultdict(list)
-    for row in in_order:
-        found[(row.workspace_id, row.subject_kind)].append(rule_of(row, projects=reach.get(row.owner_id)))
-    return found
-
-
-def rule_of(row: AlertRule, *, projects: frozenset[int] | None = None) -> Rule:
-    """A row as it is judged by; `projects` cuts it down to what its owner reaches."""
-    return Rule(
-        pk=row.pk,
-        workspace_id=row.workspace_id,
-        number=row.number,
-        name=row.name,
-        generation=row.generation,
-        changed_at=row.changed_at,
-        conditions=from_json(row.conditions),
-        severity=row.severity,  # type: ignore[arg-type]  # the column's choices are the names of SeverityName
-        cooldown_s=row.cooldown_s,
-        closes_when_stale=row.stale == AlertRule.Stale.CLOSE,
-        projects=projects,
-    )
-
-
-def _is_scoped(owner: Membership) -> bool:
-    return owner.reach == Membership.Reach.PROJECTS
-
-
-def _reach(seats: set[int]) -> dict[int | None, frozenset[int]]:
-    if not seats:
-        return {}
-    scopes: dict[int | None, set[int]] = {seat: set() for seat in seats}
-    for seat, project in ProjectMember.objects.filter(seat_id__in=seats).values_list("seat_id", "project_id"):
-        scopes[seat].add(project)
-    return {seat: frozenset(projects) for seat, projects in scopes.items()}
+def _clocks(rows: Iterable[ClockRow]) -> dict[Key, Clock]:
+    return {row.key: Clock(row.pk, row.judged_since, row.judged_at) for row in rows}

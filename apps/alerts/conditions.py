@@ -69,6 +69,17 @@ def read(condition: Condition, value: float | None, subject: Subject, *, before:
     return Reading(COMPARE[condition.op](value, threshold), value, threshold)
 
 
+def badness(condition: Condition, subject: Subject) -> Callable[[float], bool]:
+    """Whether a finite value is bad for a subject, as `read` has it, for every comparison but `changed`."""
+    if condition.op == "outside":
+        return lambda value: _outside(condition, value).bad
+    threshold = threshold_of(condition, subject)
+    if threshold is None:
+        return lambda _: False
+    limit, compare = threshold, COMPARE[condition.op]
+    return lambda value: compare(value, limit)
+
+
 def threshold_of(condition: Condition, subject: Subject) -> float | None:
     """The limit a subject is held to: bound, offset and the named fact; None when it has no such limit."""
     if not condition.plus:

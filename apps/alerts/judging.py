@@ -2,16 +2,16 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from apps.alerts.batches import REFRESH, Batch, key_of, open_batch, standing_of
+from apps.alerts.batches import REFRESH, Batch, Kept, key_of, open_batch, standing_of
 from apps.alerts.columns import SILENCE
-from apps.alerts.models import RuleState
+from apps.alerts.dockets import Docket
 from apps.alerts.quotas import with_used
-from apps.alerts.states import Rule, Step, TurnKind, meet, rests
+from apps.alerts.states import Rule, Step, TurnKind, meet
 from apps.alerts.types import Sample, Subject, Verdict, VerdictKind
 from apps.alerts.words import cause_text
 from apps.projects.models import MaintenanceWindow
@@ -29,7 +29,7 @@ def judge_samples(samples: Sequence[Sample], *, now: datetime, opens_from: datet
     verdicts = []
     for sample in sorted(with_used(batch, samples), key=lambda sample: sample.at):
         if batch.is_news(sample):
-            verdicts += court.hear(replace(sample, values={SILENCE: 0, **sample.values}))
+            verdicts += court.hear(sample)
     return _settle(batch, verdicts)
 
 
@@ -43,7 +43,7 @@ def judge_silence(subjects: Sequence[Subject], *, now: datetime, opens_from: dat
     verdicts = []
     for look in looks:
         silence = batch.silence_s(look.subject, now)
-        verdicts += court.hear(replace(look, values={SILENCE: silence}))
+        verdicts += court.look(replace(look, values={SILENCE: silence}))
     return _settle(batch, verdicts)
 
 
@@ -65,15 +65,50 @@ class _Court:
     may_open: bool
 
     def hear(self, sample: Sample) -> list[Verdict]:
-        """What every rule of the subject's kind makes of one report."""
+        """What every rule of the subject's kind makes of one report; most reports stir none."""
+        docket = self.batch.docket(sample.subject)
+        stirred = self._stirred(docket, sample) if docket is not None else ()
+        if docket is None or not stirred:
+            return []
+        # Who reports is not silent.
+        return self._step(docket, stirred, replace(sample, values={SILENCE: 0, **sample.values}))
+
+    def look(self, silent: Sample) -> list[Verdict]:
+        """What rules make of a subject that is silent: those about it, and those that have something to say."""
+        docket = self.batch.docket(silent.subject)
+        if docket is None:
+            return []
+        concerned = {*docket.view(silent.subject).about, *self._open(docket, silent.subject)}
+        return self._step(docket, concerned, silent)
+
+    def _stirred(self, docket: Docket, sample: Sample) -> Collection[int]:
+        """The rules that this report may move, by primary key: all others stay where they are for certain."""
+        view, values = docket.view(sample.subject), sample.values
+        stirred = set(view.stirred_by(values))
+        for rule, kept in self._open(docket, sample.subject).values():
+            watched = view.about.get(rule.pk)
+            if watched is not None and kept.fires_quietly(rule, now=self.now) and watched.lasts(values):
+                stirred.discard(rule.pk)
+            else:
+                stirred.add(rule.pk)
+        return stirred
+
+    def _open(self, docket: Docket, subject: Subject) -> dict[int, tuple[Rule, Kept]]:
+        """The rules that are not idle about a subject."""
+        standings = self.batch.standings(subject)
+        if not standings:
+            return {}
+        kept = [(rule, standings[rule.pk]) for rule in docket.rules if rule.pk in standings]
+        return {rule.pk: (rule, kept) for rule, kept in kept if kept.is_current(rule)}
+
+    def _step(self, docket: Docket, rules: Collection[int], sample: Sample) -> list[Verdict]:
         verdicts: list[Verdict] = []
-        for rule in self.batch.rules_for(sample.subject):
-            row = self.batch.state(rule, sample.subject)
-            if row is not None or not rests(rule, sample):
-                verdicts += self._judge(rule, sample, row)
+        for rule in docket.rules:
+            if rule.pk in rules:
+                verdicts += self._judge(rule, sample, self.batch.state(rule, sample.subject))
         return verdicts
 
-    def _judge(self, rule: Rule, sample: Sample, row: RuleState | None) -> list[Verdict]:
+    def _judge(self, rule: Rule, sample: Sample, row: Kept | None) -> list[Verdict]:
         after = self._meet(rule, sample, row, may_open=self.may_open)
         muted = after.turn is not None and self.windows.cover(sample)
         if muted and after.turn is not None and after.turn.kind == "opened":
@@ -83,13 +118,13 @@ class _Court:
         self.batch.put(rule, sample.subject, after.standing, refreshed_at=refreshed_at)
         return verdicts
 
-    def _meet(self, rule: Rule, sample: Sample, row: RuleState | None, *, may_open: bool) -> Step:
+    def _meet(self, rule: Rule, sample: Sample, row: Kept | None, *, may_open: bool) -> Step:
         clock = self.batch.clocks.get(key_of(sample.subject))
         known_since = clock.judged_since if clock is not None else sample.at
         return meet(rule, standing_of(row), sample, now=self.now, known_since=known_since, may_open=may_open)
 
     def _told(
-        self, rule: Rule, sample: Sample, after: Step, row: RuleState | None, *, muted: bool
+        self, rule: Rule, sample: Sample, after: Step, row: Kept | None, *, muted: bool
     ) -> tuple[list[Verdict], datetime | None]:
         """What a step says, and when its value was last told: a turn at once, a lasting value once a minute."""
         refreshed_at = row.refreshed_at if row is not None else None

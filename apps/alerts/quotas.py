@@ -26,6 +26,8 @@ def with_used(batch: Batch, samples: Sequence[Sample]) -> list[Sample]:
 
     A few statements for each such node; none where every rule goes on from what it counted.
     """
+    if not any(docket.counts_cycles for docket in batch.dockets.values()):
+        return list(samples)
     wanted: dict[tuple[int, Key], dict[Ref, int]] = defaultdict(dict)
     for index in sorted(range(len(samples)), key=lambda index: samples[index].at):
         for key in _unknown(batch, samples[index]):
@@ -42,9 +44,10 @@ def with_used(batch: Batch, samples: Sequence[Sample]) -> list[Sample]:
 
 def _unknown(batch: Batch, sample: Sample) -> Iterator[Key]:
     """The cycles of a node that some rule has counted nothing of yet."""
-    if sample.subject.ref.kind != "node":
+    docket = batch.docket(sample.subject)
+    if docket is None or sample.subject.ref.kind != "node":
         return
-    for rule in batch.rules_for(sample.subject):
+    for rule in docket.rules:
         counting = [index for index, condition in enumerate(rule.conditions) if _counts_traffic(condition)]
         if not counting or not is_about(rule, sample.subject):
             continue

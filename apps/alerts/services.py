@@ -8,9 +8,9 @@ from typing import Any
 from django.db import transaction
 
 from apps.alerts import judging
-from apps.alerts.batches import rules_in_force
 from apps.alerts.built_in import BUILT_IN, DEVICE_STATE, FIRST_RULES, BuiltIn
 from apps.alerts.device_state import READING, judge
+from apps.alerts.dockets import rules_in_force
 from apps.alerts.documents import RuleDraft, checked, from_json, to_json, with_cover
 from apps.alerts.models import AlertRule, RuleState, SubjectClock
 from apps.alerts.states import can_judge
@@ -249,7 +249,7 @@ def judging_values(examples: Collection[Subject]) -> set[int]:
     }
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def evaluate_samples(*, samples: Sequence[Sample], now: datetime, opens_from: datetime | None = None) -> list[Verdict]:
     """What the rules in force make of reports, oldest first; where they stand is kept.
 

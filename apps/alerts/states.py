@@ -129,23 +129,6 @@ def meet(
     return _fall_silent(rule, standing, at=now, reason="stale")
 
 
-def rests(rule: Rule, sample: Sample) -> bool:
-    """Whether an idle rule stays idle for certain: it is about others, or nothing that it looks at is bad.
-
-    Most rules of most reports rest; this says so without stepping them.
-    """
-    if not is_about(rule, sample.subject):
-        return True
-    return not sample.silent and all(_is_fine(condition, sample) for condition in rule.conditions)
-
-
-def _is_fine(condition: Condition, sample: Sample) -> bool:
-    if isinstance(condition.window, Cycle | Share) or condition.op == "changed":
-        return False
-    reading = _read(condition, sample)
-    return reading is None or not reading.bad
-
-
 def _fall_silent(rule: Rule, standing: Standing, *, at: datetime, reason: SilentReason) -> Step:
     if standing.phase != "firing":
         return Step(IDLE)

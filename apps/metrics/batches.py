@@ -19,7 +19,6 @@ Timed = tuple[int, Observation]
 class Batch:
     """Payloads by key, the first of an instant; how many repeated one, and how many contradicted one."""
 
-    sources: Mapping[SourceKey, KnownSource]
     payloads: Mapping[RowKey, bytes]
     duplicates: int
     conflicts: int
@@ -38,23 +37,22 @@ def timely(rows: Sequence[Observation], *, tier: int, now_ms: int, retention: Ma
     return [(ts, row) for ts, row in timed if limits[row.workspace_id] <= ts <= now_ms + FUTURE_MS]
 
 
-def batch_of(
-    accepted: Sequence[Timed],
-    payload_of: Callable[[Observation, KnownSource], bytes],
-    names_of: Callable[[Observation], Collection[str]],
-) -> Batch:
-    """The batch of these rows; their sources are made, or given columns of these names, where needed."""
+def sources_of_rows(accepted: Sequence[Timed], names_of: Callable[[Observation], Collection[str]]) -> list[KnownSource]:
+    """The source of each row; they are made, or given columns of these names, where needed."""
     keys = [source_key(row.workspace_id, row.source) for _, row in accepted]
     sources = known_sources(_wanted(accepted, keys, names_of))
-    payloads: dict[RowKey, bytes] = {}
+    return [sources[key] for key in keys]
+
+
+def batch_of(accepted: Sequence[Timed], sources: Sequence[KnownSource], payloads: Sequence[bytes]) -> Batch:
+    """The batch of these rows, each with its source and its payload."""
+    kept: dict[RowKey, bytes] = {}
     duplicates = conflicts = 0
-    for (ts, row), key in zip(accepted, keys, strict=True):
-        source = sources[key]
-        payload = payload_of(row, source)
-        first = payloads.setdefault((row.workspace_id, source.id, ts), payload)
+    for (ts, row), source, payload in zip(accepted, sources, payloads, strict=True):
+        first = kept.setdefault((row.workspace_id, source.id, ts), payload)
         duplicates += first is not payload and first == payload
         conflicts += first != payload
-    return Batch(sources, payloads, duplicates, conflicts)
+    return Batch(kept, duplicates, conflicts)
 
 
 def _oldest(workspace_id: int, tier: int, now_ms: int, retention: Mapping[int, Retention]) -> int:

@@ -120,13 +120,14 @@ def write_row(cells: Mapping[int, Any]) -> bytes:
     return json.dumps(ordered, separators=(",", ":"), allow_nan=False).encode()
 
 
-def read_row(payload: "bytes | memoryview[int]") -> dict[int, Any]:
+def read_row(payload: "bytes | memoryview[int] | str") -> dict[int, Any]:
     """The cells of a stored row by column number."""
     try:
         return _ROW.decode(payload)
     except msgspec.DecodeError:
         # Half a surrogate pair, which text from outside may hold, is beyond the fast reader.
-        return {int(key): value for key, value in json.loads(bytes(payload)).items()}
+        text = payload if isinstance(payload, str) else bytes(payload)
+        return {int(key): value for key, value in json.loads(text).items()}
 
 
 def write_detail(detail: Mapping[str, Any]) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 from apps.common.clock import epoch_ms
 from apps.common.values import Observation
 from apps.metrics import statements
-from apps.metrics.batches import batch_of, timely
+from apps.metrics.batches import batch_of, sources_of_rows, timely
 from apps.metrics.columns import DETAIL, STANDARD, are_storable, is_plain, write_detail, write_plain, write_row
 from apps.metrics.report_ingest import append_reports
 from apps.metrics.sources import KnownSource
@@ -47,7 +47,10 @@ def _append_results(rows: Sequence[Observation], *, now_ms: int, retention: Mapp
     accepted = [(ts, row) for ts, row in in_time if are_storable(row.values.values())]
     if not accepted:
         return Appended(refused=len(rows))
-    batch = batch_of(accepted, _payload, _own_names)
+    sources = sources_of_rows(accepted, _own_names)
+    batch = batch_of(
+        accepted, sources, [_payload(row, source) for (_, row), source in zip(accepted, sources, strict=True)]
+    )
     ordered = batch.ordered
     duplicates, conflicts = batch.duplicates, batch.conflicts
     stored = statements.insert_head(ordered)

@@ -11,12 +11,14 @@ import msgspec
 from apps.common.values import Observation, Ref
 from apps.metrics.codec import Table, decode
 from apps.metrics.columns import DETAIL, read_row
+from apps.metrics.layouts import Cells
 from apps.metrics.models import Block, LatestRow, Source
-from apps.metrics.packing import INT64
-from apps.metrics.raw import Cells, chosen_cells, head_rows
-from apps.metrics.reported import FIXED_NAMES, kept, rounded
+from apps.metrics.raw import Cells as RawCells
+from apps.metrics.raw import chosen_cells, head_rows
+from apps.metrics.reported import FIXED_NAMES
 from apps.metrics.rows import cut, union
-from apps.metrics.sources import KnownSource, own_columns, spelled_sources
+from apps.metrics.sources import KnownSource, by_kind, layout_of, own_columns
+from apps.metrics.statements import newest_latest, read_latest
 from apps.metrics.tiers import HOUR, REPORTS, floor_to
 
 
@@ -29,48 +31,28 @@ class StoredReport:
     detail: Mapping[str, Any]
 
 
-def report_payload(row: Observation, source: KnownSource) -> bytes:
-    """The cells of a report for the inbox, rounded as they are kept."""
-    return msgspec.json.encode({key: rounded(value, decimals) for key, decimals, value in _cells(row, source)})
+def cells_of(row: Observation, source: KnownSource) -> Cells:
+    """All that is kept of a report, in the order it was said."""
+    return layout_of(tuple(row.values), source).cells(row.values)
 
 
-def latest_payload(row: Observation, source: KnownSource) -> bytes:
+def latest_payload(cells: Cells, detail: Mapping[str, Any]) -> bytes:
     """The cells of the newest report, exact, and its detail."""
-    cells: dict[int, Any] = {key: value for key, _, value in _cells(row, source)}
-    if row.detail:
-        cells[DETAIL] = row.detail
-    return msgspec.json.encode(cells)
-
-
-def _cells(row: Observation, source: KnownSource) -> list[tuple[int, int, int | float]]:
-    """Column, decimal places and value of all that is kept of a report, in the order it was said."""
-    places, cells = source.places, []
-    for name, value in row.values.items():
-        place = places[name] if name in places else _place(source, name)
-        if place is not None and value is not None and -INT64 <= value < INT64:
-            cells.append((*place, value))
-    return cells
-
-
-def _place(source: KnownSource, name: str) -> tuple[int, int] | None:
-    key = None if name in source.derived else source.key_of(name)
-    place = None if key is None else (key, kept(name).decimals)
-    # What has no number today may have one tomorrow, and of such names there is no end.
-    if place is not None or name in source.derived:
-        source.places[name] = place
-    return place
+    exact: dict[int, Any] = dict(zip(cells.keys, cells.numbers, strict=True))
+    if detail:
+        exact[DETAIL] = detail
+    return msgspec.json.encode(exact)
 
 
 def latest_reports(*, workspace_id: int, refs: Collection[Ref]) -> dict[int, StoredReport]:
-    """The newest report of each subject by its primary key; without an entry where there is none. Two statements."""
-    sources = {pk: (ref, _every_name(own)) for ref, pk, own in spelled_sources(workspace_id, refs)}
-    rows = LatestRow.objects.of(workspace_id).filter(source_id__in=list(sources))
+    """The newest report of each subject by its primary key, no entry where there is none; a statement a kind."""
     found: dict[int, StoredReport] = {}
-    for source_id, ts, payload in rows.values_list("source_id", "ts", "payload"):
-        ref, names = sources[source_id]
-        cells = read_row(payload)
-        detail = cells.pop(DETAIL, None) or {}
-        found[ref.id] = StoredReport(ts, {names[key]: value for key, value in cells.items() if key in names}, detail)
+    for kind, keys in by_kind(refs).items():
+        for ref, own, ts, payload in read_latest([(workspace_id, ref) for ref in keys], kind=kind):
+            names, cells = _every_name(own), read_row(payload)
+            detail = cells.pop(DETAIL, None) or {}
+            values = {names[key]: value for key, value in cells.items() if key in names}
+            found[keys[ref].id] = StoredReport(ts, values, detail)
     return found
 
 
@@ -81,17 +63,14 @@ def _every_name(own: str) -> Mapping[int, str]:
 
 
 def newest_instants(refs: Mapping[int, Collection[Ref]]) -> dict[tuple[int, Ref], int]:
-    """When each subject was heard of last (milliseconds), by workspace; two statements for any number of them."""
-    return {key: ts for key, (ts,) in _newest(refs, "ts").items()}
+    """When each node was heard of last (milliseconds), by workspace; one statement for any number of them."""
+    keys = {(workspace_id, f"{ref.id}"): ref for workspace_id, some in refs.items() for ref in some}
+    newest = newest_latest(keys, kind=Source.Kind.NODE) if keys else []
+    return {(workspace, keys[workspace, ref]): ts for workspace, ref, ts in newest}
 
 
 def newest_details(refs: Mapping[int, Collection[Ref]]) -> dict[tuple[int, Ref], tuple[int, Mapping[str, Any]]]:
-    """Instant (milliseconds) and detail of each subject's newest report, by workspace; two statements in all."""
-    newest = _newest(refs, "ts", "payload")
-    return {key: (ts, read_row(payload).get(DETAIL) or {}) for key, (ts, payload) in newest.items()}
-
-
-def _newest(refs: Mapping[int, Collection[Ref]], *columns: str) -> dict[tuple[int, Ref], tuple[Any, ...]]:
+    """Instant (milliseconds) and detail of each node's newest report, by workspace; two statements in all."""
     keys = {(workspace_id, f"{ref.id}"): ref for workspace_id, some in refs.items() for ref in some}
     if not keys:
         return {}
@@ -100,7 +79,10 @@ def _newest(refs: Mapping[int, Collection[Ref]], *columns: str) -> dict[tuple[in
     ).values_list("pk", "workspace_id", "ref")
     wanted = {pk: (workspace, keys[workspace, ref]) for pk, workspace, ref in sources if (workspace, ref) in keys}
     rows = LatestRow.objects.filter(workspace_id__in=list(refs), source_id__in=list(wanted))
-    return {wanted[row[0]]: row[1:] for row in rows.values_list("source_id", *columns)}
+    return {
+        wanted[source_id]: (ts, read_row(payload).get(DETAIL) or {})
+        for source_id, ts, payload in rows.values_list("source_id", "ts", "payload")
+    }
 
 
 def column_names(source: Source) -> dict[int, str]:
@@ -131,12 +113,12 @@ def hours_of(
         yield cut(union(table, fresh) if fresh else table, start_ms, end_ms)
 
 
-def _scaled(cells: Cells, decimals: Mapping[int, int]) -> Cells:
+def _scaled(cells: RawCells, decimals: Mapping[int, int]) -> RawCells:
     return {key: round(value * 10 ** decimals[key]) if key in decimals else value for key, value in cells.items()}
 
 
-def _by_hour(rows: Mapping[int, Mapping[int, Cells]], source: Source) -> dict[int, dict[int, Cells]]:
-    hours: dict[int, dict[int, Cells]] = {}
+def _by_hour(rows: Mapping[int, Mapping[int, RawCells]], source: Source) -> dict[int, dict[int, RawCells]]:
+    hours: dict[int, dict[int, RawCells]] = {}
     for ts, cells in rows.get(source.pk, {}).items():
         hours.setdefault(floor_to(ts, HOUR), {})[ts] = cells
     return hours

@@ -97,9 +97,3 @@ def kept(name: str) -> Kept:
     if _HUNDREDTHS.fullmatch(plain):
         return Kept(2, parts)
     return Kept(0 if _WHOLE.fullmatch(plain) else 3, parts)
-
-
-def rounded(value: int | float, decimals: int) -> int | float:
-    """The value as it is stored: with at most so many decimal places."""
-    # Adding nothing makes zero of minus zero, which only a column of raw floats could hold.
-    return round(value, decimals) + 0.0 if isinstance(value, float) else value

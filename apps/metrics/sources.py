@@ -1,17 +1,16 @@
 """The registry of sources: which number a subject has in the store, and which columns of its own."""
 
-from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, TextField
-from django.db.models.functions import Cast
+from django.db.models import Q
 
+from apps.common.remembered import Remembered
 from apps.common.values import Ref, SourceRef
 from apps.metrics.columns import FIRST_OWN_KEY, STANDARD
+from apps.metrics.layouts import Layout, shared_layout
 from apps.metrics.models import Source
 from apps.metrics.reported import FIXED, MOST_OWN_COLUMNS
 from apps.metrics.tiers import HOUR, floor_to
@@ -24,6 +23,8 @@ KINDS = {
     "instance": Source.Kind.INSTANCE,
 }
 REMEMBERED = 50_000
+# Of one source: what a report names changes seldom.
+LAYOUTS = 8
 
 # workspace, kind, reference
 SourceKey = tuple[int, int, str]
@@ -38,8 +39,8 @@ class KnownSource:
     standard: Mapping[str, int] = field(default_factory=lambda: STANDARD)
     # What follows from other columns of the same report, and is not kept.
     derived: Collection[str] = ()
-    # Where each name of a report goes, as it was found out; apps.metrics.report_rows.
-    places: dict[str, tuple[int, int] | None] = field(default_factory=dict, compare=False, repr=False)
+    # How reports of these names are spelled, as it was found out: what is here needs no more columns.
+    layouts: dict[tuple[str, ...], Layout] = field(default_factory=dict, compare=False, repr=False)
 
     def key_of(self, name: str) -> int | None:
         """The number of a column, None when the source has never had it."""
@@ -47,6 +48,8 @@ class KnownSource:
 
     def unknown(self, names: Collection[str]) -> set[str]:
         """Those of the names that would need a number."""
+        if tuple(names) in self.layouts:
+            return set()
         return set(names).difference(self.own_columns, self.standard, self.derived)
 
     @property
@@ -55,36 +58,8 @@ class KnownSource:
         return len(self.own_columns) >= MOST_OWN_COLUMNS
 
 
-class _Remembered:
-    """A bounded map of committed sources, shared by the threads of a process."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._lock = Lock()
-        self._sources: OrderedDict[SourceKey, KnownSource] = OrderedDict()
-
-    def take(self, keys: Iterable[SourceKey]) -> dict[SourceKey, KnownSource]:
-        with self._lock:
-            found = {key: self._sources[key] for key in keys if key in self._sources}
-            for key in found:
-                self._sources.move_to_end(key)
-            return found
-
-    def put(self, sources: Mapping[SourceKey, KnownSource]) -> None:
-        with self._lock:
-            self._sources.update(sources)
-            while len(self._sources) > self._limit:
-                self._sources.popitem(last=False)
-
-    def drop(self, keys: Collection[SourceKey] | None = None) -> None:
-        with self._lock:
-            if keys is None:
-                self._sources.clear()
-            for key in keys or ():
-                self._sources.pop(key, None)
-
-
-_remembered = _Remembered(REMEMBERED)
+# Committed ones alone.
+_remembered: Remembered[SourceKey, KnownSource] = Remembered(REMEMBERED)
 
 
 def forget_remembered(keys: Collection[SourceKey] | None = None) -> None:
@@ -99,6 +74,20 @@ def source_key(workspace_id: int, source: SourceRef) -> SourceKey:
 def own_columns(source: Source) -> dict[str, int]:
     """The columns that only this source has, name to number."""
     return {attributes["name"]: int(key) for key, attributes in source.columns.items()}
+
+
+def layout_of(names: tuple[str, ...], source: KnownSource) -> Layout:
+    """Where the values of a report of these names go."""
+    found = source.layouts.get(names)
+    if found is not None:
+        return found
+    stored = [name for name in names if name not in source.derived]
+    numbered = [(name, key) for name in stored if (key := source.key_of(name)) is not None]
+    layout = shared_layout(tuple(name for name, _ in numbered), tuple(key for _, key in numbered))
+    # What has no number today may have one tomorrow, and of such names there is no end.
+    if len(numbered) == len(stored) and len(source.layouts) < LAYOUTS:
+        source.layouts[names] = layout
+    return layout
 
 
 def known_sources(wanted: Mapping[SourceKey, tuple[int, Collection[str]]]) -> dict[SourceKey, KnownSource]:
@@ -125,21 +114,13 @@ def known_sources(wanted: Mapping[SourceKey, tuple[int, Collection[str]]]) -> di
 def sources_of(workspace_id: int, refs: Collection[Ref]) -> dict[Ref, Source]:
     """The registered sources of subjects, seen from nowhere in particular; one statement a kind of subject."""
     found: dict[Ref, Source] = {}
-    for kind, keys in _by_kind(refs).items():
+    for kind, keys in by_kind(refs).items():
         for source in Source.objects.of(workspace_id).filter(kind=kind, ref__in=list(keys)):
             found[keys[source.ref]] = source
     return found
 
 
-def spelled_sources(workspace_id: int, refs: Collection[Ref]) -> Iterator[tuple[Ref, int, str]]:
-    """Of each registered subject its number in the store, and its own columns as the row spells them (JSON)."""
-    for kind, keys in _by_kind(refs).items():
-        rows = Source.objects.of(workspace_id).filter(kind=kind, ref__in=list(keys))
-        for pk, ref, columns in rows.values_list("pk", "ref", Cast("columns", TextField())):
-            yield keys[ref], pk, columns
-
-
-def _by_kind(refs: Collection[Ref]) -> dict[int, dict[str, Ref]]:
+def by_kind(refs: Collection[Ref]) -> dict[int, dict[str, Ref]]:
     """Subjects by the kind and the text that name their sources."""
     found: dict[int, dict[str, Ref]] = {}
     for ref in refs:

@@ -1,6 +1,7 @@
 """The few statements the ORM has no words for; the same text runs on SQLite and on PostgreSQL."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -21,10 +22,11 @@ _INSERT_INTO_HEAD = (
     "INSERT INTO ts_head (workspace_id, source_id, ts, payload) {rows} "
     "ON CONFLICT (workspace_id, source_id, ts) DO NOTHING"
 )
-_INSERT_HEAD = _INSERT_INTO_HEAD.format(rows="VALUES {rows}")
-# One array a column: thousands of placeholders cost more than the rows.
-_INSERT_ARRAYS = _INSERT_INTO_HEAD.format(
-    rows="SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[])"
+# One parameter a column: thousands of placeholders cost more than the rows. Payloads are JSON, one a line: as bytes
+# they would be spelled in hexadecimal, twice as long.
+_ARRAYS = (
+    "SELECT workspace_id, source_id, ts, convert_to(payload, 'UTF8') FROM unnest(%s::bigint[], %s::bigint[], "
+    "%s::bigint[], string_to_array(%s, chr(10))) AS said (workspace_id, source_id, ts, payload)"
 )
 _INSERT_PINGS = (
     "INSERT INTO heartbeat_ping "
@@ -36,7 +38,7 @@ _PING_ARRAYS = (
 )
 _PING_VALUES = "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 # Told apart row by row: what came in for the first time, for those who go on with it.
-_INSERT_NEW = f"{_INSERT_HEAD} RETURNING workspace_id, source_id, ts"
+_INSERT_NEW = f"{_INSERT_INTO_HEAD} RETURNING workspace_id, source_id, ts"
 # The newest row of a source is the end of its index: nothing needs to be kept up to date for it.
 _NEWEST_HEAD = (
     "WITH wanted (workspace_id, source_id) AS (VALUES {rows}) "
@@ -52,10 +54,27 @@ _SELECT_HEAD = (
     "WHERE head.workspace_id = wanted.workspace_id AND head.source_id = wanted.source_id AND head.ts = wanted.ts"
 )
 _UPSERT_LATEST = (
-    "INSERT INTO ts_latest (workspace_id, source_id, ts, payload) VALUES {rows} "
+    "INSERT INTO ts_latest (workspace_id, source_id, ts, payload) {rows} "
     "ON CONFLICT (workspace_id, source_id) DO UPDATE SET ts = excluded.ts, payload = excluded.payload "
     "WHERE excluded.ts > ts_latest.ts RETURNING workspace_id, source_id"
 )
+_OF_SOURCES = """
+    FROM {wanted} CROSS JOIN ts_source source CROSS JOIN ts_latest latest
+    WHERE source.workspace_id = wanted.workspace_id AND source.kind = %s AND source.ref = wanted.ref
+      AND latest.workspace_id = source.workspace_id AND latest.source_id = source.id
+"""
+_WANTED = {
+    "postgresql": "unnest(%s::bigint[], %s::text[]) AS wanted (workspace_id, ref)",
+    "sqlite": "(SELECT value->>0 AS workspace_id, value->>1 AS ref FROM json_each(%s)) wanted",
+}
+_NEWEST_LATEST = "SELECT source.workspace_id, source.ref, latest.ts" + _OF_SOURCES
+_NEWEST_LATESTS = {vendor: _NEWEST_LATEST.format(wanted=wanted) for vendor, wanted in _WANTED.items()}
+# Payloads are JSON: as bytes they would come in hexadecimal, twice as long.
+_LATEST = "SELECT source.ref, CAST(source.columns AS text), latest.ts, {text}" + _OF_SOURCES
+_LATESTS = {
+    "postgresql": _LATEST.format(wanted=_WANTED["postgresql"], text="convert_from(latest.payload, 'UTF8')"),
+    "sqlite": _LATEST.format(wanted=_WANTED["sqlite"], text="CAST(latest.payload AS text)"),
+}
 
 
 def insert_pings(rows: Sequence[PingRow]) -> None:
@@ -76,15 +95,10 @@ def insert_pings(rows: Sequence[PingRow]) -> None:
 
 def insert_head(rows: Sequence[StoredRow]) -> int:
     """Insert the rows whose instant is not stored yet; how many were new."""
-    alias = router.db_for_write(HeadRow)
     inserted = 0
     for chunk in _chunks(rows):
-        with prepared.cursor(connections[alias]) as cursor:
-            if connections[alias].vendor == "postgresql":
-                *keys, payloads = zip(*chunk, strict=True)
-                cursor.execute(_INSERT_ARRAYS, [*map(array_of_integers, keys), array_of_bytes(payloads)])
-            else:
-                cursor.execute(*_with_groups(_INSERT_HEAD, chunk))
+        with prepared.cursor(connections[router.db_for_write(HeadRow)]) as cursor:
+            _put(cursor, _INSERT_INTO_HEAD, chunk)
             inserted += cursor.rowcount
     return inserted
 
@@ -93,7 +107,9 @@ def insert_new(rows: Sequence[StoredRow]) -> set[RowKey]:
     """Insert the rows whose instant is not stored yet; the keys of those that were new."""
     inserted: set[RowKey] = set()
     for chunk in _chunks(rows):
-        inserted.update(_run(router.db_for_write(HeadRow), _INSERT_NEW, chunk))
+        with prepared.cursor(connections[router.db_for_write(HeadRow)]) as cursor:
+            _put(cursor, _INSERT_NEW, chunk)
+            inserted.update(cursor.fetchall())
     return inserted
 
 
@@ -122,8 +138,42 @@ def upsert_latest(rows: Sequence[StoredRow]) -> set[tuple[int, int]]:
     """
     newest: set[tuple[int, int]] = set()
     for chunk in _chunks(rows):
-        newest.update(_run(router.db_for_write(LatestRow), _UPSERT_LATEST, chunk))
+        with prepared.cursor(connections[router.db_for_write(LatestRow)]) as cursor:
+            _put(cursor, _UPSERT_LATEST, chunk)
+            newest.update(cursor.fetchall())
     return newest
+
+
+def newest_latest(keys: Collection[tuple[int, str]], *, kind: int) -> list[tuple[int, str, int]]:
+    """Workspace, reference and newest instant of those of the sources that have one; keys: workspace and reference."""
+    return _of_sources(_NEWEST_LATESTS, keys, kind)
+
+
+def read_latest(keys: Collection[tuple[int, str]], *, kind: int) -> list[tuple[str, str, int, str]]:
+    """Reference, own columns (JSON), newest instant and payload as text of those of the sources that have one."""
+    return _of_sources(_LATESTS, keys, kind)
+
+
+def _of_sources(statements: Mapping[str, str], keys: Collection[tuple[int, str]], kind: int) -> list[Any]:
+    connection = connections[router.db_for_write(LatestRow)]
+    if connection.vendor == "postgresql":
+        workspaces, refs = zip(*keys, strict=True)
+        wanted = [array_of_integers(workspaces), array_of_texts(refs)]
+    else:
+        wanted = [json.dumps(list(keys))]
+    with prepared.cursor(connection) as cursor:
+        cursor.execute(statements[connection.vendor], [*wanted, kind])
+        return list(cursor.fetchall())
+
+
+def _put(cursor: Any, statement: str, rows: Sequence[StoredRow]) -> None:
+    """Run an insert of stored rows, whose payloads are JSON in one line each."""
+    if cursor.db.vendor == "postgresql":
+        *keys, payloads = zip(*rows, strict=True)
+        lines = b"\n".join(payloads).decode()
+        cursor.execute(statement.format(rows=_ARRAYS), [*map(array_of_integers, keys), lines])
+    else:
+        cursor.execute(*_with_groups(statement.replace("{rows}", "VALUES {rows}"), rows))
 
 
 def _chunks(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from apps.common.values import Ref
 
@@ -44,6 +44,32 @@ class Report:
     values: Mapping[str, int | float | None]
     detail: Mapping[str, Any] = field(default_factory=dict)
     sections: Mapping[SectionName, Document] = field(default_factory=dict)
+
+
+class Reporting(NamedTuple):
+    """A node as a report finds it; `peer` is the address of the one before, `was_heard` whether there was one."""
+
+    pk: int
+    workspace_id: int
+    number: int
+    name: str
+    project_id: int | None
+    cores: int | None
+    report_interval_s: int
+    agent_kind: str
+    agent_version: str
+    wanted_version: str
+    peer: str | None
+    was_heard: bool
+
+    @property
+    def ref(self) -> Ref:
+        return Ref("node", self.pk)
+
+    @property
+    def stale_after_s(self) -> int:
+        """Seconds of silence after which the node counts as offline."""
+        return stale_after_s(self.report_interval_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from datetime import datetime
 from django.db import transaction
 
 from apps.common.clock import epoch_ms, from_epoch_ms
-from apps.common.values import Ref
-from apps.metrics.selectors import newest_details
 from apps.nodes import services as nodes
 from apps.nodes.latest import stamp_of
 from apps.nodes.models import Node
+from apps.nodes.statements import lock_reporting
 from apps.nodes.types import Report, StaticFacts
-from apps.pipeline.reports import submit_reports
+from apps.pipeline.newest import Told, newest_told
+from apps.pipeline.reports import keep_reports
 from apps.pipeline.types import NodeFact, NodeReply
 from apps.tokens.models import AgentKey
 from apps.tokens.selectors import KnownKey, Sent, keys_of_agents
@@ -56,7 +56,7 @@ class Identity:
     created: bool
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def receive_reports(
     *, sent: Sequence[SentReport], now: datetime, opens_from: datetime | None = None
 ) -> list[NodeReply | None]:
@@ -65,12 +65,14 @@ def receive_reports(
     A report that is sent again (the newest of its node, by the agent's own clock) is answered and changes nothing.
     """
     keys = _keys([each.sender for each in sent], now=now)
-    wishes = _lock(keys)
-    known = [each for each in sent if each.sender in keys and keys[each.sender].subject_id in wishes]
-    fresh = _first_sent([_fact(each, keys[each.sender]) for each in known])
+    live = lock_reporting(_node_ids(keys))
+    known = [each for each in sent if each.sender in keys and keys[each.sender].subject_id in live]
+    facts = [_fact(each, keys[each.sender]) for each in known]
+    before = newest_told(facts)
+    replies = keep_reports(facts=_first_sent(facts, before), nodes=live, before=before, now=now, opens_from=opens_from)
     # A wish that this very report fulfils is not told any more. Nobody else changes one while we hold the nodes.
-    for reply in submit_reports(facts=fresh, now=now, opens_from=opens_from):
-        wishes[reply.node_id] = reply.wanted_version
+    wishes = {pk: node.wanted_version for pk, node in live.items()}
+    wishes |= {reply.node_id: reply.wanted_version for reply in replies}
     return [_reply(keys.get(each.sender), wishes) for each in sent]
 
 
@@ -78,7 +80,7 @@ def receive_reports(
 def receive_statics(*, sent: Sequence[SentStatic], now: datetime) -> list[bool]:
     """Keep what agents say about their machines; for each whether its secret is known."""
     keys = _keys([each.sender for each in sent], now=now)
-    live = {node.pk: node for node in Node.objects.live().filter(pk__in=_lock(keys))}
+    live = {node.pk: node for node in Node.objects.live().filter(pk__in=lock_reporting(_node_ids(keys)))}
     for each in sent:
         node = live.get(keys[each.sender].subject_id) if each.sender in keys else None
         if node is not None:
@@ -90,7 +92,7 @@ def receive_statics(*, sent: Sequence[SentStatic], now: datetime) -> list[bool]:
 def identify(*, senders: Sequence[Sent], now: datetime) -> list[Identity | None]:
     """The install id of each agent's workspace, drawn where there is none yet; None for strangers."""
     keys = _keys(senders, now=now)
-    live = _lock(keys)
+    live = lock_reporting(_node_ids(keys))
     workspaces = Workspace.objects.in_bulk([key.workspace_id for key in keys.values()])
     answers: list[Identity | None] = []
     for sender in senders:
@@ -103,37 +105,26 @@ def identify(*, senders: Sequence[Sent], now: datetime) -> list[Identity | None]
 
 
 def _keys(senders: Sequence[Sent], *, now: datetime) -> dict[Sent, KnownKey]:
-    default = default_workspace() if any(sender.slug is None for sender in senders) else None
-    return keys_of_agents(
-        set(senders),
-        subject=AgentKey.Subject.NODE,
-        default_workspace=None if default is None else default.pk,
-        now=now,
-    )
+    return keys_of_agents(set(senders), subject=AgentKey.Subject.NODE, default_workspace=_default, now=now)
 
 
-def _lock(keys: Mapping[Sent, KnownKey]) -> dict[int, str]:
-    """The live nodes of these keys with the version that each should become, locked in one order.
+def _default() -> int | None:
+    default = default_workspace()
+    return None if default is None else default.pk
 
-    Of two processes that were sent the same report the second one waits here and then sees what the first one kept.
-    """
-    pks = {key.subject_id for key in keys.values()}
-    rows = Node.objects.live().filter(pk__in=pks).select_for_update(no_key=True).order_by("pk")
-    return dict(rows.values_list("pk", "wanted_version"))
+
+def _node_ids(keys: Mapping[Sent, KnownKey]) -> set[int]:
+    return {key.subject_id for key in keys.values()}
 
 
 def _fact(sent: SentReport, key: KnownKey) -> NodeFact:
     return NodeFact(key.workspace_id, key.subject_id, sent.at, sent.report, sent.address)
 
 
-def _first_sent(facts: Sequence[NodeFact]) -> list[NodeFact]:
+def _first_sent(facts: Sequence[NodeFact], before: Mapping[int, Told]) -> list[NodeFact]:
     """Without what was sent again: what is the newest of its node already, or came earlier in the batch."""
-    refs: dict[int, set[Ref]] = {}
-    for fact in facts:
-        refs.setdefault(fact.workspace_id, set()).add(Ref("node", fact.node_id))
-    newest = newest_details(refs)
-    told = {(ref.id, str(detail.get("observed"))) for (_, ref), (_, detail) in newest.items()}
-    last = {ref.id: ts for (_, ref), (ts, _) in newest.items()}
+    told = {(node_id, newest.stamp) for node_id, newest in before.items()}
+    last = {node_id: newest.ts_ms for node_id, newest in before.items()}
     fresh = []
     for fact in facts:
         key = (fact.node_id, stamp_of(fact.report))

@@ -1,6 +1,7 @@
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import NamedTuple
 
 from django.db.models import Q
@@ -106,21 +107,36 @@ class KnownKey(NamedTuple):
 
 
 def keys_of_agents(
-    sent: Collection[Sent], *, subject: AgentKey.Subject, default_workspace: int | None, now: datetime
+    sent: Collection[Sent],
+    *,
+    subject: AgentKey.Subject,
+    default_workspace: Callable[[], int | None] | None,
+    now: datetime,
 ) -> dict[Sent, KnownKey]:
-    """`key_of_agent` for up to 500 at once, in open workspaces: one statement. Strangers have no entry."""
+    """`key_of_agent` for up to 500 at once, in open workspaces: one statement. Strangers have no entry.
+
+    The default workspace is asked for when a secret that somebody chose comes to the host of all of them.
+    """
     found: dict[str, list[KnownKey]] = {}
     for text, *facts in keys_with({each.digest for each in sent}, subject=subject, now=now):
         found.setdefault(text, []).append(KnownKey._make(facts))
-    chosen = {each: _meant(each, found.get(each.digest, ()), default_workspace) for each in sent}
+    default = cache(default_workspace or _nobody)
+    chosen = {each: _meant(each, found.get(each.digest, ()), default) for each in sent}
     return {each: key for each, key in chosen.items() if key is not None}
 
 
-def _meant(sent: Sent, keys: Collection[KnownKey], default_workspace: int | None) -> KnownKey | None:
+def _nobody() -> None:
+    """Where there is no default workspace."""
+
+
+def _meant(sent: Sent, keys: Collection[KnownKey], default_workspace: Callable[[], int | None]) -> KnownKey | None:
     if sent.slug is not None:
         return next((key for key in keys if key.slug == sent.slug), None)
     generated = next((key for key in keys if key.generated), None)
-    return generated or next((key for key in keys if key.workspace_id == default_workspace), None)
+    if generated is not None or not keys:
+        return generated
+    default = default_workspace()
+    return next((key for key in keys if key.workspace_id == default), None)
 
 
 def _in_force() -> Q:

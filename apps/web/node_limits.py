@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from apps.alerts.batches import rules_in_force
 from apps.alerts.cycles import Cycle
+from apps.alerts.dockets import rules_in_force
 from apps.alerts.states import Rule, is_about
 from apps.alerts.types import Sample
 from apps.nodes.models import Node

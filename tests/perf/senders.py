@@ -12,11 +12,13 @@ from tests.perf.cores import arguments
 SENDERS = 500
 # As many as the plan lets one project and one workspace have.
 PROJECT, NODES = 50, 100
+# Where a body says when it was sent: what stands before it and after it is the same of all.
+INSTANT = "<now>"
 CASES = Path(__file__).parents[1] / "vectors" / "dash_node_reports.json"
 
 
 def reports() -> dict[str, Any]:
-    """Nodes with secrets of their own, all of which send one report over and over."""
+    """Nodes with secrets of their own, all of which send one report, each time at another instant."""
     from django.utils import timezone
 
     from apps.nodes.models import Node
@@ -30,7 +32,8 @@ def reports() -> dict[str, Any]:
         nodes += [create_node(workspace=workspace, name=f"n{n}", actor="bench", now=now) for n in range(NODES)]
     secrets = [secret for node in nodes for secret in secrets_of(node.workspace_id, [node]).values()]
     report = json.loads(CASES.read_text(encoding="utf-8"))["cases"][0]["report"]
-    return {"requests": [["/api/node/metrics", secret] for secret in secrets], "body": json.dumps(report)}
+    body = json.dumps({**report, "timestamp": INSTANT}).split(INSTANT)
+    return {"requests": [["/api/node/metrics", secret] for secret in secrets], "body": body}
 
 
 def heartbeats() -> dict[str, Any]:
@@ -54,7 +57,7 @@ def heartbeats() -> dict[str, Any]:
         signal = read_signal(at=now, path_parts=[], json_body=None, query={}, method="POST", body=b"")
         receive(beats=[Beat(Sent(digest(token)), signal)], now=now)
         tokens.append(token)
-    return {"requests": [[f"/ping/{token}", ""] for token in tokens], "body": "{}"}
+    return {"requests": [[f"/ping/{token}", ""] for token in tokens], "body": ["{}"]}
 
 
 def main() -> None:

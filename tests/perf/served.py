@@ -17,13 +17,18 @@ from tests.perf.farm import tool
 from tests.perf.status_page import serve
 
 ROUND_S, CONNECTIONS = 4, 64
-# Every request has a sender of its own: a stride that is prime to their number.
+# Every request has a sender of its own: a stride that is prime to their number. A body in two parts gets an instant of
+# its own between them: a report that comes again is answered and not kept, which is another matter.
 SCRIPT = """
-local requests, at = %s, 0
+local requests, at, sent = %s, 0, 0
+local before, after = %s, %s
 request = function()
-  at = (at + 7919) %% #requests
-  local each = requests[at + 1]
-  return wrk.format("POST", each[1], {["Content-Type"] = "application/json", ["X-Node-Secret"] = each[2]}, %s)
+  at, sent = (at + 7919) %% #requests, sent + 1
+  local each, body = requests[at + 1], before
+  if after then
+    body = before .. os.date("!%%Y-%%m-%%dT%%H:%%M:%%S") .. string.format(".%%06dZ", sent %% 1000000) .. after
+  end
+  return wrk.format("POST", each[1], {["Content-Type"] = "application/json", ["X-Node-Secret"] = each[2]}, body)
 end
 """
 # What a connection waits between two requests, drawn anew each time.
@@ -95,7 +100,8 @@ def served(kind: str, store: str, *modules: str) -> Iterator[Served]:
         }
         senders = measure("senders", environment=environment, kind=kind)
         script = folder / "senders.lua"
-        script.write_text(SCRIPT % (_lua(senders["requests"]), json.dumps(senders["body"])))
+        before, *after = map(json.dumps, senders["body"])
+        script.write_text(SCRIPT % (_lua(senders["requests"]), before, *(after or ["nil"])))
         ports, processes = list[int](), list[int]()
         for module in modules:
             with on_core(OWN_CORE):

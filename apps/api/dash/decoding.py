@@ -26,16 +26,27 @@ _NUL = b"\\u0000"
 
 def decode(body: bytes, shape: type[S]) -> S:
     """The typed value of a body; InvalidRequestError when it is not one JSON object of the shape's types."""
-    if _NUL in body:
+    is_escaped = b"\\" in body
+    if is_escaped and _NUL in body:
         raise InvalidRequestError("A text holds a null character.")
     try:
         found: S = _decoder(shape).decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _carefully(body, shape)
-    # As many keys as were read: nothing was said twice. A key spaced from its colon is counted the careful way.
-    if body.count(_KEY) != msgspec.json.encode(found).count(_KEY):
+    if not _says_all(body, msgspec.json.encode(found), is_escaped=is_escaped):
         return _carefully(body, shape)
     return found
+
+
+def _says_all(body: bytes, read: bytes, *, is_escaped: bool) -> bool:
+    """Whether a body has as many keys as were read of it: then none is said twice.
+
+    Where nothing is escaped the colons tell as much, since texts have theirs on both sides, and are counted faster. An
+    instant may be spelled with other ones; a key spaced from its colon is counted the careful way.
+    """
+    if not is_escaped and body.count(b":") == read.count(b":"):
+        return True
+    return body.count(_KEY) == read.count(_KEY)
 
 
 @cache

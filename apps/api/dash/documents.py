@@ -20,7 +20,7 @@ COLD = ("temp_c", "high_c", "critical_c")
 REMEMBERED, SMALL = 2048, 8192
 
 
-class _Usage(Struct):
+class _Usage(Struct, gc=False):
     kind: Any
     name: Any
     device_path: Any
@@ -32,7 +32,7 @@ class _Usage(Struct):
     mounted: Any
 
 
-class _Io(Struct):
+class _Io(Struct, gc=False):
     kind: Any
     name: Any
     device_path: Any
@@ -40,13 +40,13 @@ class _Io(Struct):
     role: Any
 
 
-class _FileSystem(Struct):
+class _FileSystem(Struct, gc=False):
     path: Any
     device: Any
     mountpoint: Any
 
 
-class _Sensor(Struct):
+class _Sensor(Struct, gc=False):
     kind: Any
     name: Any
     sensor_key: Any

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
 from operator import attrgetter
 from typing import Any
 
@@ -14,63 +15,79 @@ from apps.nodes.types import Document, SectionName
 
 LONGEST_INSTANCE = 320
 PERCENT = 100
-Field = tuple[str, str]
-CPU: Sequence[Field] = (
-    ("cpu.ratio", "usage_ratio"),
-    ("cpu.load1", "load1"),
-    ("cpu.load5", "load5"),
-    ("cpu.load15", "load15"),
+# How many instances are remembered with the names of their columns, of each kind of part.
+REMEMBERED = 5_000
+
+
+class Fields:
+    """The columns that a part of a report fills, each with the field that it is read from."""
+
+    def __init__(self, columns: Mapping[str, str]) -> None:
+        self.columns = tuple(columns)
+        read = attrgetter(*columns.values())
+        self.read: Callable[[Any], Sequence[Any]] = read if len(columns) > 1 else lambda part: (read(part),)
+        # The names of the columns of one instance: `disk.ratio[sda]`.
+        self.of = lru_cache(maxsize=REMEMBERED)(self._of)
+
+    def _of(self, instance: str) -> Sequence[str]:
+        return tuple(f"{column}[{instance}]" for column in self.columns)
+
+
+CPU = Fields({"cpu.ratio": "usage_ratio", "cpu.load1": "load1", "cpu.load5": "load5", "cpu.load15": "load15"})
+TIMES = Fields(
+    {
+        "cpu.user_s": "user",
+        "cpu.system_s": "system",
+        "cpu.idle_s": "idle",
+        "cpu.iowait_s": "iowait",
+        "cpu.steal_s": "steal",
+    }
 )
-TIMES: Sequence[Field] = (
-    ("cpu.user_s", "user"),
-    ("cpu.system_s", "system"),
-    ("cpu.idle_s", "idle"),
-    ("cpu.iowait_s", "iowait"),
-    ("cpu.steal_s", "steal"),
+MEMORY = Fields(
+    {
+        "mem.used_bytes": "used",
+        "mem.ratio": "used_ratio",
+        "mem.available_bytes": "available",
+        "mem.buffers_bytes": "buffers",
+        "mem.cached_bytes": "cached",
+        "swap.used_bytes": "swap_used",
+        "swap.ratio": "swap_used_ratio",
+    }
 )
-MEMORY: Sequence[Field] = (
-    ("mem.used_bytes", "used"),
-    ("mem.ratio", "used_ratio"),
-    ("mem.available_bytes", "available"),
-    ("mem.buffers_bytes", "buffers"),
-    ("mem.cached_bytes", "cached"),
-    ("swap.used_bytes", "swap_used"),
-    ("swap.ratio", "swap_used_ratio"),
-)
-CONNECTIONS: Sequence[Field] = (("conn.tcp", "tcp_count"), ("conn.udp", "udp_count"))
-PROCESSES: Sequence[Field] = (("proc.count", "process_count"),)
-SYSTEM: Sequence[Field] = (("uptime_s", "uptime_seconds"),)
-INTERFACE: Sequence[Field] = (
-    ("net.rx_rate", "recv_rate_bytes_per_sec"),
-    ("net.tx_rate", "sent_rate_bytes_per_sec"),
-    ("net.rx_bytes", "bytes_recv"),
-    ("net.tx_bytes", "bytes_sent"),
-    ("net.rx_packets", "packets_recv"),
-    ("net.tx_packets", "packets_sent"),
-    ("net.rx_errors", "err_in"),
-    ("net.tx_errors", "err_out"),
-    ("net.rx_drops", "drop_in"),
-    ("net.tx_drops", "drop_out"),
+CONNECTIONS = Fields({"conn.tcp": "tcp_count", "conn.udp": "udp_count"})
+PROCESSES = Fields({"proc.count": "process_count"})
+SYSTEM = Fields({"uptime_s": "uptime_seconds"})
+INTERFACE = Fields(
+    {
+        "net.rx_rate": "recv_rate_bytes_per_sec",
+        "net.tx_rate": "sent_rate_bytes_per_sec",
+        "net.rx_bytes": "bytes_recv",
+        "net.tx_bytes": "bytes_sent",
+        "net.rx_packets": "packets_recv",
+        "net.tx_packets": "packets_sent",
+        "net.rx_errors": "err_in",
+        "net.tx_errors": "err_out",
+        "net.rx_drops": "drop_in",
+        "net.tx_drops": "drop_out",
+    }
 )
 # Rules look at these of a machine as a whole; what is kept of its counters is kept by interface.
-WHOLE_MACHINE = INTERFACE[:4]
-DISK_IO: Sequence[Field] = (
-    ("disk.read_rate", "read_rate_bytes_per_sec"),
-    ("disk.write_rate", "write_rate_bytes_per_sec"),
-    ("disk.read_iops", "read_iops"),
-    ("disk.write_iops", "write_iops"),
-    ("disk.iops", "iops"),
-    ("disk.util_ratio", "util_ratio"),
-    ("disk.wait_ms", "wait_ms"),
-    ("disk.read_bytes", "read_bytes"),
-    ("disk.write_bytes", "write_bytes"),
+WHOLE_MACHINE = INTERFACE.columns[:4]
+DISK_IO = Fields(
+    {
+        "disk.read_rate": "read_rate_bytes_per_sec",
+        "disk.write_rate": "write_rate_bytes_per_sec",
+        "disk.read_iops": "read_iops",
+        "disk.write_iops": "write_iops",
+        "disk.iops": "iops",
+        "disk.util_ratio": "util_ratio",
+        "disk.wait_ms": "wait_ms",
+        "disk.read_bytes": "read_bytes",
+        "disk.write_bytes": "write_bytes",
+    }
 )
-DISK_USE: Sequence[Field] = (("disk.used_bytes", "used"), ("disk.ratio", "used_ratio"))
-FILE_SYSTEM: Sequence[Field] = (
-    ("fs.used_bytes", "used"),
-    ("fs.ratio", "used_ratio"),
-    ("fs.inodes_ratio", "inodes_used_ratio"),
-)
+DISK_USE = Fields({"disk.used_bytes": "used", "disk.ratio": "used_ratio"})
+FILE_SYSTEM = Fields({"fs.used_bytes": "used", "fs.ratio": "used_ratio", "fs.inodes_ratio": "inodes_used_ratio"})
 # A disk that a machine only pretends to have says nothing about the temperature of one.
 NOT_A_DISK = ("md", "dm-", "vd", "xvd")
 NOT_A_PATH = ("raid:", ":md", "/dev/md", "/dev/dm-", "/dev/mapper", "/dev/vd", "/dev/xvd")
@@ -96,44 +113,33 @@ def values_of(metrics: Metrics, sections: Mapping[SectionName, Document]) -> Val
     return {column: value for column, value in values.items() if value is not None and value is not UNSET}
 
 
-def _put(values: dict[str, Any], fields: Sequence[Field], part: Any) -> None:
+def _put(values: dict[str, Any], fields: Fields, part: Any) -> None:
     if part is not None:
-        names, read = _reader(fields)
-        values.update(zip(names, read(part), strict=True))
+        values.update(zip(fields.columns, fields.read(part), strict=True))
 
 
-def _put_parts(values: dict[str, Any], fields: Sequence[Field], parts: Sequence[Any], keys: Sequence[str]) -> None:
-    """One column for each field of each part, in the order of the parts."""
-    _, read = _reader(fields)
-    for part, key in zip(parts, keys, strict=True):
+def _put_parts(values: dict[str, Any], fields: Fields, readings: Iterable[Sequence[Any]], keys: Sequence[str]) -> None:
+    """One column for each reading of each part, in the order of the parts."""
+    for read, key in zip(readings, keys, strict=True):
         if 0 < len(key) <= LONGEST_INSTANCE:
-            values.update(zip(_names(fields, key), read(part), strict=True))
-
-
-@lru_cache(maxsize=64)
-def _reader(fields: Sequence[Field]) -> tuple[Sequence[str], Callable[[Any], Sequence[Any]]]:
-    names = tuple(field for _, field in fields)
-    read = attrgetter(*names)
-    return tuple(column for column, _ in fields), read if len(names) > 1 else lambda part: (read(part),)
-
-
-@lru_cache(maxsize=20_000)
-def _names(fields: Sequence[Field], key: str) -> Sequence[str]:
-    return tuple(f"{column}[{key}]" for column, _ in fields)
+            values.update(zip(fields.of(key), read, strict=True))
 
 
 def _put_network(values: dict[str, Any], interfaces: Sequence[Interface]) -> None:
-    _put_parts(values, INTERFACE, interfaces, [(said(each.name) or "").strip() for each in interfaces])
-    for column, field in WHOLE_MACHINE:
-        values[column] = sum(filter(None, (said(getattr(each, field)) for each in interfaces)))
+    readings = [INTERFACE.read(each) for each in interfaces]
+    _put_parts(values, INTERFACE, readings, [(said(each.name) or "").strip() for each in interfaces])
+    # What an interface does not say adds nothing.
+    told = zip(*readings, strict=True) if readings else repeat(())
+    values.update((column, sum(filter(None, each))) for column, each in zip(WHOLE_MACHINE, told, strict=False))
 
 
 def _put_disks(values: dict[str, Any], disk: Disk) -> None:
     logical, base_io = said(disk.logical) or [], said(disk.base_io) or []
     file_systems = said(disk.filesystems) or []
-    _put_parts(values, DISK_USE, logical, keys_of(logical))
-    _put_parts(values, DISK_IO, base_io, keys_of(base_io))
-    _put_parts(values, FILE_SYSTEM, file_systems, [(said(each.path) or "").strip() for each in file_systems])
+    _put_parts(values, DISK_USE, map(DISK_USE.read, logical), keys_of(logical))
+    _put_parts(values, DISK_IO, map(DISK_IO.read, base_io), keys_of(base_io))
+    paths = [(said(each.path) or "").strip() for each in file_systems]
+    _put_parts(values, FILE_SYSTEM, map(FILE_SYSTEM.read, file_systems), paths)
     values |= _whole(logical, file_systems)
     values["disk.primary_ratio"] = _primary(logical, file_systems)
 
@@ -167,14 +173,20 @@ def _primary(logical: Sequence[LogicalDisk], file_systems: Sequence[FileSystem])
 
 def _thermal(thermal: Thermal | None) -> Values:
     sensors = (said(thermal.sensors) or []) if thermal is not None else []
-    keys = sensor_keys([said(sensor.sensor_key) for sensor in sensors])
-    read = [(key, sensor.kind, said(sensor.temp_c)) for key, sensor in zip(keys, sensors, strict=True)]
-    warm = [(key, kind, reading) for key, kind, reading in read if reading is not None and reading > 0]
-    return {
-        **{f"temp_c[{key}]": reading for key, _, reading in warm if len(key) <= LONGEST_INSTANCE},
-        "temp.max_c": max((reading for _, _, reading in warm), default=None),
-        "cpu.temp_c": max((reading for _, kind, reading in warm if kind == "cpu"), default=None),
-    }
+    values: Values = {}
+    warm: list[float] = []
+    cpu: list[float] = []
+    for key, sensor in zip(sensor_keys([said(sensor.sensor_key) for sensor in sensors]), sensors, strict=True):
+        reading = said(sensor.temp_c)
+        if reading is None or reading <= 0:
+            continue
+        warm.append(reading)
+        if sensor.kind == "cpu":
+            cpu.append(reading)
+        if len(key) <= LONGEST_INSTANCE:
+            values[f"temp_c[{key}]"] = reading
+    values["temp.max_c"], values["cpu.temp_c"] = max(warm, default=None), max(cpu, default=None)
+    return values
 
 
 # A share of time by what stalled and how; the CPU as a whole never does.
@@ -193,8 +205,9 @@ def _pressure(pressure: Pressure) -> Values:
         group = said(getattr(pressure, what))
         stall = said(getattr(group, how)) if group is not None else None
         if stall is not None:
-            shares = zip(names, _read_stall(stall), strict=True)
-            values.update((name, percent / PERCENT) for name, percent in shares if isinstance(percent, float))
+            for name, percent in zip(names, _read_stall(stall), strict=True):
+                if isinstance(percent, float):
+                    values[name] = percent / PERCENT
     return values
 
 

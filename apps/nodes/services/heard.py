@@ -2,28 +2,31 @@
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import transaction
 
 from apps.nodes import versions
 from apps.nodes.facts import cores, merged
 from apps.nodes.models import UNNAMED, Node, NodeSection
-from apps.nodes.types import Document, Report, StaticFacts
+from apps.nodes.types import Document, Report, Reporting, StaticFacts
 
 STATIC = "static"
 COLUMNS = ("agent_kind", "agent_version", "wanted_version", "addresses", "first_report_at")
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """The newest report of a node, with the server's clock and the address it came from."""
+class Heard(NamedTuple):
+    """The newest report of a node, with the server's clock and the address it came from.
 
-    node: Node
+    `node` is as it was before. `repeats` the documents of the report before: all of them are kept.
+    """
+
+    node: Reporting
     report: Report
     at: datetime
     address: str = ""
+    repeats: bool = False
 
 
 @transaction.atomic
@@ -48,29 +51,46 @@ def save_static(*, node: Node, facts: StaticFacts, now: datetime) -> None:
     write_sections([(fresh, STATIC, Document(text, json.loads), now)])
 
 
-def note_reports(*, heard: Sequence[Heard]) -> None:
+def note_reports(*, heard: Sequence[Heard]) -> dict[int, str]:
     """Keep what the newest reports say about their nodes besides numbers; where nothing is new nothing is written.
 
-    Runs in the transaction that stored the numbers.
+    Runs in the transaction that stored the numbers and locked the nodes. Answers what the nodes that are not as they
+    were should become, by primary key.
     """
-    changed = [each.node for each in heard if _note(each)]
-    if changed:
-        # One order for every writer, so two transactions never wait for each other.
-        Node.objects.bulk_update(sorted(changed, key=lambda node: node.pk), COLUMNS, batch_size=100)
-    write_sections(
-        [(each.node, name, document, each.at) for each in heard for name, document in each.report.sections.items()]
+    changed = {each.node.pk: each for each in heard if _changes(each)}
+    rows = Node.objects.filter(pk__in=changed).order_by("pk") if changed else ()
+    # One order for every writer, so two transactions never wait for each other.
+    nodes = [_noted(node, changed[node.pk]) for node in rows]
+    if nodes:
+        Node.objects.bulk_update(nodes, COLUMNS, batch_size=100)
+    told = [each for each in heard if not each.repeats]
+    if told:
+        write_sections(
+            [(each.node, name, document, each.at) for each in told for name, document in each.report.sections.items()]
+        )
+    return {node.pk: node.wanted_version for node in nodes}
+
+
+def _changes(heard: Heard) -> bool:
+    """Whether the node's row is another one after the report; nearly never."""
+    node, version = heard.node, heard.report.version[: versions.LENGTH]
+    return not (
+        node.was_heard
+        and node.agent_kind == heard.report.agent_kind
+        and node.agent_version == version
+        and (not heard.address or node.peer == heard.address)
+        and (not node.wanted_version or versions.is_owed(reported=version, wanted=node.wanted_version))
     )
 
 
-def _note(heard: Heard) -> bool:
-    node, report = heard.node, heard.report
-    before = [getattr(node, name) for name in COLUMNS]
+def _noted(node: Node, heard: Heard) -> Node:
+    report = heard.report
     node.agent_kind, node.agent_version = report.agent_kind, report.version[: versions.LENGTH]
     if heard.address:
         node.addresses = {**node.addresses, "peer": heard.address}
     node.first_report_at = node.first_report_at or heard.at
     _settle_wish(node)
-    return before != [getattr(node, name) for name in COLUMNS]
+    return node
 
 
 def _settle_wish(node: Node) -> None:
@@ -78,7 +98,7 @@ def _settle_wish(node: Node) -> None:
         node.wanted_version = ""
 
 
-def write_sections(told: Collection[tuple[Node, str, Document, datetime]]) -> None:
+def write_sections(told: Collection[tuple[Node | Reporting, str, Document, datetime]]) -> None:
     """Keep documents whose digest differs from the one that is kept."""
     fresh = {(node.pk, name): (node, document, document.digest, at) for node, name, document, at in told}
     known = NodeSection.objects.filter(
@@ -88,7 +108,7 @@ def write_sections(told: Collection[tuple[Node, str, Document, datetime]]) -> No
     rows = [
         NodeSection(
             workspace_id=node.workspace_id,
-            node=node,
+            node_id=node.pk,
             section=name,
             digest=digest,
             document=document.read(document.text),

@@ -65,6 +65,19 @@ def test_a_bad_report_opens_with_its_value_limit_and_words_and_a_good_one_closes
     assert not RuleState.objects.exists()
 
 
+def test_a_row_that_changes_and_ends_in_one_batch_is_gone(workspace, node) -> None:
+    make(workspace)
+    tell(node, 3, BAD)
+    assert RuleState.objects.get().phase == "firing"
+
+    # The first one tells the lasting value anew, which moves the row; the second one clears.
+    batch = [Sample(node, at(seconds), values) for seconds, values in ((70, BAD), (73, GOOD))]
+    verdicts = services.evaluate_samples(samples=batch, now=at(73))
+
+    assert kinds(verdicts) == ["bad", "ok"]
+    assert not RuleState.objects.exists()
+
+
 def test_rows_are_kept_only_while_a_rule_is_not_idle(workspace, node) -> None:
     rule = make(workspace, replace(CPU, window=Streak(60)), cooldown_s=60)
     phases = []

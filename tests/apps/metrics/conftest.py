@@ -110,3 +110,8 @@ def stored_bytes() -> dict[str, list[tuple[Any, ...]]]:
         ],
         "dirty": [(row.tier, row.t0) for row in DirtyWindow.objects.order_by("tier", "t0")],
     }
+
+
+def rounded(value: float, decimals: int) -> float:
+    """A value as history keeps it."""
+    return round(value, decimals) + 0.0 if isinstance(value, float) else value

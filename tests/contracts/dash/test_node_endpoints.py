@@ -304,7 +304,7 @@ def test_while_the_database_is_away_senders_are_told_so_and_then_it_goes_on(
     door: Door, secret: str, monkeypatch
 ) -> None:
     with monkeypatch.context() as away:
-        away.setattr(agents, "submit_reports", lambda **_: (_ for _ in ()).throw(OperationalError("away")))
+        away.setattr(agents, "keep_reports", lambda **_: (_ for _ in ()).throw(OperationalError("away")))
         reply = door(METRICS, report(), secret=secret)
         refused(reply, 503, "service_unavailable")
         assert reply.headers["retry-after"] == "3"
