@@ -17,7 +17,7 @@ from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from apps.checks.confirmation import follow_up
-from apps.checks.facts import fact_of, missed
+from apps.checks.facts import fact_of, missed, plain_of
 from apps.checks.models import CheckBatch
 from apps.checks.plans import Monitor
 from apps.checks.statements import Taken, lease_oldest
@@ -26,6 +26,7 @@ from apps.common import counters
 from apps.common.among import Among
 from apps.common.clock import epoch_ms, from_epoch_ms
 from apps.devices.models import Device
+from apps.metrics.types import PlainResult
 from apps.pipeline.services import submit
 from apps.pipeline.types import DeviceFact
 
@@ -136,8 +137,9 @@ def complete(*, batch: Leased, results: Sequence[Ran], rest: Sequence[Member] = 
     """
     if not _prove(batch, rest=rest):
         return False
-    facts = [_fact(ran) for ran in results]
-    submitted = submit(observations=facts, now=now)
+    plain = [_plain(ran) for ran in results]
+    facts = [_fact(ran) for ran, short in zip(results, plain, strict=True) if short is None]
+    submitted = submit(observations=facts, plain=[each for each in plain if each is not None], now=now)
     follow_up(
         submitted=submitted,
         devices={ran.member.device.pk: ran.member.device for ran in results},
@@ -152,6 +154,18 @@ def _prove(batch: Leased, *, rest: Sequence[Member]) -> bool:
         return mine.delete()[0] == 1
     device_ids = [member.device.pk for member in rest]
     return mine.update(device_ids=device_ids, slots=[member.slot_ms for member in rest]) == 1
+
+
+def _plain(ran: Ran) -> PlainResult | None:
+    (device, slot_ms), result, run_ms = ran
+    return plain_of(
+        workspace_id=device.workspace_id,
+        device_id=device.pk,
+        slot_ms=slot_ms,
+        interval_ms=device.interval_s * 1000,
+        run_ms=run_ms,
+        result=result,
+    )
 
 
 def _fact(ran: Ran) -> DeviceFact:

@@ -7,7 +7,8 @@ from apps.common.clock import epoch_ms
 from apps.common.values import Observation
 from apps.metrics.sources import KnownSource, SourceKey, known_sources, source_key
 from apps.metrics.statements import RowKey, StoredRow
-from apps.metrics.tiers import DEFAULT_RETENTION, MINUTE, Retention
+from apps.metrics.tiers import DEFAULT_RETENTION, MINUTE, RAW, Retention
+from apps.metrics.types import PlainResult
 
 FUTURE_MS = 5 * MINUTE
 
@@ -38,15 +39,31 @@ def timely(rows: Sequence[Observation], *, tier: int, now_ms: int, retention: Ma
     return [(ts, row) for ts, row in timed if limits[row.workspace_id] <= ts <= now_ms + FUTURE_MS]
 
 
+def timely_plain(rows: Sequence[PlainResult], *, now_ms: int, retention: Mapping[int, Retention]) -> list[PlainResult]:
+    """The same of plain results."""
+    limits = {row.workspace_id: _oldest(row.workspace_id, RAW, now_ms, retention) for row in _one_each(rows)}
+    newest = now_ms + FUTURE_MS
+    return [row for row in rows if limits[row.workspace_id] <= row.at_ms <= newest]
+
+
+def _one_each(rows: Sequence[PlainResult]) -> Collection[PlainResult]:
+    """Of each workspace one row."""
+    return {row.workspace_id: row for row in rows}.values()
+
+
 def batch_of(
     accepted: Sequence[Timed],
     payload_of: Callable[[Observation, KnownSource], bytes],
     names_of: Callable[[Observation], Collection[str]],
+    written: dict[RowKey, bytes] | None = None,
 ) -> Batch:
-    """The batch of these rows; their sources are made, or given columns of these names, where needed."""
+    """The batch of these rows; their sources are made, or given columns of these names, where needed.
+
+    `written`: payloads that are in it already.
+    """
     keys = [source_key(row.workspace_id, row.source) for _, row in accepted]
     sources = known_sources(_wanted(accepted, keys, names_of))
-    payloads: dict[RowKey, bytes] = {}
+    payloads: dict[RowKey, bytes] = written if written is not None else {}
     duplicates = conflicts = 0
     for (ts, row), key in zip(accepted, keys, strict=True):
         source = sources[key]
