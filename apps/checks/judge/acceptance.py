@@ -3,14 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from apps.checks.headers import named
+from apps.checks.headers import Headers, named
 from apps.checks.judge.assertions import operators_of
 from apps.checks.judge.charsets import body_text
 from apps.checks.types import HttpFacts
 
 
 def _text_of(facts: HttpFacts) -> str:
-    values = named(facts.headers, "content-type")
+    headers = facts.headers
+    if isinstance(headers, Headers) and not headers.mention(b"charset"):
+        # No sender without a word about it has another than this one.
+        return facts.body.decode("utf-8", "replace")
+    values = named(headers, "content-type")
     return body_text(facts.body, [", ".join(values)] if values else [])
 
 
