@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from apps.checks.engine.clock import Clock
 from apps.checks.engine.curl import Hop, HopAnswer
 from apps.checks.engine.faults import Fault
-from apps.checks.engine.fetch import REDIRECTS, Begun, Fetched, phases_of
+from apps.checks.engine.fetch import REDIRECTS, Begun, Fetched, Request, phases_of
 from apps.checks.engine.flow import Task
 from apps.checks.engine.http_check import Findings, Underway, certificate_of, request_of
 from apps.checks.engine.places import Place
@@ -31,6 +31,7 @@ class Prepared(NamedTuple):
     """What follows from a plan alone."""
 
     target: Target
+    request: Request
     hop: Hop | None  # the first request, when the URL spells its address
     acceptance: Acceptance
     follows: bool
@@ -46,19 +47,19 @@ def prepared(plan: HttpPlan) -> Prepared | None:
 
 def _prepare(plan: HttpPlan) -> Prepared | None:
     """None where something runs beside the exchange or after it, and for what is no URL."""
-    if plan.domain is not None or not request_of(plan).verify_chain:
+    request = request_of(plan)
+    if plan.domain is not None or not request.verify_chain:
         return None
     try:
         target = parse_url(plan.url)
     except ForbiddenTargetError:
         return None
     address = target.host.address
-    hop = None if address is None else _hop(plan, target, address, plan.timeout_ms)
-    return Prepared(target, hop, Acceptance(plan.config), plan.follow_redirects)
+    hop = None if address is None else _hop(request, target, address, plan.timeout_ms)
+    return Prepared(target, request, hop, Acceptance(plan.config), plan.follow_redirects)
 
 
-def _hop(plan: HttpPlan, target: Target, address: Address, timeout_ms: int) -> Hop:
-    request = request_of(plan)
+def _hop(request: Request, target: Target, address: Address, timeout_ms: int) -> Hop:
     return Hop(
         target,
         address,
@@ -174,7 +175,7 @@ class _Run:
         hop = self._made.hop
         if hop is None:
             left_ms = max(1, self._plan.timeout_ms - self._dns_us // 1000)
-            hop = _hop(self._plan, self._made.target, address, left_ms)
+            hop = _hop(self._made.request, self._made.target, address, left_ms)
         try:
             tools.lane.start(hop, self._answered)
         except BaseException:
