@@ -5,10 +5,12 @@ from typing import Any
 
 from apps.checks.types import CheckResult, Phases
 from apps.common.clock import from_epoch_ms
-from apps.devices.state import Outcome
+from apps.devices.state import CODE, Outcome
+from apps.metrics.types import PlainResult
 from apps.pipeline.types import DeviceFact
 
 DAY = timedelta(days=1)
+UP = CODE["up"]
 NOT_MEASURED = {"reason": "not_measured"}
 Values = dict[str, int | float | None]
 
@@ -29,6 +31,20 @@ def fact_of(
         certificate_issuer=certificate.issuer if certificate else "",
         domain_expires_at=result.domain_expires_at,
     )
+
+
+def plain_of(
+    *, workspace_id: int, device_id: int, slot_ms: int, interval_ms: int, run_ms: int, result: CheckResult
+) -> PlainResult | None:
+    """The same of a success with nothing to say beside its numbers, as nearly all of them are; None of any other."""
+    latency_us = result.latency_us
+    if result.status != "up" or latency_us is None or not result.measured or result.detail:
+        return None
+    if result.certificate is not None or result.domain_expires_at is not None:
+        return None
+    values = {"state": UP, "latency_us": latency_us, "run_ms": run_ms, "interval_ms": interval_ms}
+    _add_times(values, result)
+    return PlainResult(workspace_id, device_id, slot_ms, values)
 
 
 def missed(*, workspace_id: int, device_id: int, slot_ms: int, interval_ms: int, count: int = 1) -> DeviceFact:
@@ -66,19 +82,21 @@ def _cause(result: CheckResult) -> str:
 
 def _values(result: CheckResult, *, interval_ms: int, run_ms: int) -> Values:
     values: Values = {"latency_us": result.latency_us, "run_ms": run_ms, "interval_ms": interval_ms}
-    # The phases are called as their columns are.
-    for name, value in zip(Phases._fields, result.phases, strict=True):
-        if value is not None:
-            values[name] = value
-    if result.status_code is not None:
-        values["http.status"] = result.status_code
-    if result.ttl_s is not None:
-        values["dns.ttl_s"] = result.ttl_s
+    _add_times(values, result)
     if result.certificate is not None:
         values["cert.days"] = _days(result.certificate.not_after, result.started_at)
     if result.domain_expires_at is not None:
         values["domain.days"] = _days(result.domain_expires_at, result.started_at)
     return values
+
+
+def _add_times(values: dict[str, Any], result: CheckResult) -> None:
+    # The phases are called as their columns are.
+    values.update([pair for pair in zip(Phases._fields, result.phases, strict=True) if pair[1] is not None])
+    if result.status_code is not None:
+        values["http.status"] = result.status_code
+    if result.ttl_s is not None:
+        values["dns.ttl_s"] = result.ttl_s
 
 
 def _days(end: datetime, now: datetime) -> int:

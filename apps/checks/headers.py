@@ -25,6 +25,10 @@ class Headers(Sequence[tuple[str, str]]):
             if line[:size].lower() == wanted and line[size:].lstrip()[:1] == b":"
         ]
 
+    def mention(self, word: bytes) -> bool:
+        """Whether a word, in lower case, stands anywhere in the lines: one look instead of one a line."""
+        return word in b"".join(self._lines).lower()
+
     def __iter__(self) -> Iterator[tuple[str, str]]:
         pairs = (line.partition(b":") for line in self._lines)
         return ((_text(name).lower(), _text(value)) for name, colon, value in pairs if colon)

@@ -13,27 +13,23 @@ from functools import partial
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import TextField
-from django.db.models.functions import Cast
 
 from apps.checks.confirmation import follow_up
-from apps.checks.facts import fact_of, missed
+from apps.checks.facts import fact_of, missed, plain_of
 from apps.checks.models import CheckBatch
+from apps.checks.monitors import enabled_monitors
 from apps.checks.plans import Monitor
 from apps.checks.statements import Taken, lease_oldest
 from apps.checks.types import CheckResult
 from apps.common import counters
-from apps.common.among import Among
 from apps.common.clock import epoch_ms, from_epoch_ms
-from apps.devices.models import Device
+from apps.metrics.types import PlainResult
 from apps.pipeline.services import submit
 from apps.pipeline.types import DeviceFact
 
 LEASE = timedelta(seconds=60)
 # A batch that was taken this often brought its workers down; its slots are recorded as not measured.
 MOST_ATTEMPTS = 5
-_COLUMNS = (*Monitor._fields[:-2], "synthetic_text", "dns_text")
-_AS_TEXT = partial(Cast, output_field=TextField())
 Slot = tuple[int, int]  # device, slot in epoch milliseconds
 
 
@@ -97,7 +93,7 @@ def lease(*, owner: str, now: datetime) -> Taken | None:
 
 def members_of(row: Taken, *, now: datetime) -> tuple[list[Member], list[DeviceFact]]:
     """What of a batch is to be run, and the slots that are not worth it any more."""
-    monitors = _monitors(row.device_ids)
+    monitors = enabled_monitors(row.device_ids)
     now_ms, poisoned = epoch_ms(now), row.attempt > MOST_ATTEMPTS
     members: list[Member] = []
     stale: list[DeviceFact] = []
@@ -110,13 +106,6 @@ def members_of(row: Taken, *, now: datetime) -> tuple[list[Member], list[DeviceF
         else:
             members.append(Member(monitor, slot_ms))
     return members, stale
-
-
-def _monitors(device_ids: Iterable[int]) -> dict[int, Monitor]:
-    """Enabled devices by key, their documents as text: most are configured as they were at the last check."""
-    wanted = Device.objects.filter(Among("pk", set(device_ids)), enabled=True)
-    rows = wanted.annotate(synthetic_text=_AS_TEXT("synthetic"), dns_text=_AS_TEXT("dns")).values_list(*_COLUMNS)
-    return {row[0]: Monitor._make(row) for row in rows}
 
 
 def _missed(device: Monitor, slot_ms: int) -> DeviceFact:
@@ -136,8 +125,9 @@ def complete(*, batch: Leased, results: Sequence[Ran], rest: Sequence[Member] = 
     """
     if not _prove(batch, rest=rest):
         return False
-    facts = [_fact(ran) for ran in results]
-    submitted = submit(observations=facts, now=now)
+    plain = [_plain(ran) for ran in results]
+    facts = [_fact(ran) for ran, short in zip(results, plain, strict=True) if short is None]
+    submitted = submit(observations=facts, plain=[each for each in plain if each is not None], now=now)
     follow_up(
         submitted=submitted,
         devices={ran.member.device.pk: ran.member.device for ran in results},
@@ -152,6 +142,18 @@ def _prove(batch: Leased, *, rest: Sequence[Member]) -> bool:
         return mine.delete()[0] == 1
     device_ids = [member.device.pk for member in rest]
     return mine.update(device_ids=device_ids, slots=[member.slot_ms for member in rest]) == 1
+
+
+def _plain(ran: Ran) -> PlainResult | None:
+    (device, slot_ms), result, run_ms = ran
+    return plain_of(
+        workspace_id=device.workspace_id,
+        device_id=device.pk,
+        slot_ms=slot_ms,
+        interval_ms=device.interval_s * 1000,
+        run_ms=run_ms,
+        result=result,
+    )
 
 
 def _fact(ran: Ran) -> DeviceFact:

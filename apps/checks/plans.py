@@ -41,6 +41,8 @@ class HttpPlan:
     config: Document = field(default_factory=dict)  # the synthetic document, for the judge
     tls: Document | None = None  # None: the certificate is read, but has no rule of its own
     domain: Document | None = None
+    # What the engine made of this plan, beside which it is kept: the same plan is run again and again.
+    prepared: Any = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def budget_s(self) -> float:

@@ -237,11 +237,11 @@ class Pump:
         heapq.heappush(self._agenda, (start_ms, next(self._order), job))
 
     def _plan(self, work: tuple[int, Member] | LeasedRequest) -> Any:
-        if isinstance(work, LeasedRequest):
-            if work.row.device is not None:
-                return self._planner.of_device(work.row.device)
-            return self._planner.of_draft(work.row.draft or {})
-        return self._planner.of_device(work[1].device)
+        if not isinstance(work, LeasedRequest):
+            return self._planner.of_device(work[1].device)
+        if work.row.device is not None:
+            return self._planner.of_device(work.row.device)
+        return self._planner.of_draft(work.row.draft or {})
 
     def _renew(self, now: datetime) -> None:
         """Hold on to what takes long; forget what was lost to somebody else meanwhile."""

@@ -7,7 +7,8 @@ from apps.common.clock import epoch_ms
 from apps.common.values import Observation
 from apps.metrics.sources import KnownSource, SourceKey, known_sources, source_key
 from apps.metrics.statements import RowKey, StoredRow
-from apps.metrics.tiers import DEFAULT_RETENTION, MINUTE, Retention
+from apps.metrics.tiers import DEFAULT_RETENTION, MINUTE, RAW, Retention
+from apps.metrics.types import PlainResult
 
 FUTURE_MS = 5 * MINUTE
 
@@ -37,6 +38,18 @@ def timely(rows: Sequence[Observation], *, tier: int, now_ms: int, retention: Ma
     return [(ts, row) for ts, row in timed if limits[row.workspace_id] <= ts <= now_ms + FUTURE_MS]
 
 
+def timely_plain(rows: Sequence[PlainResult], *, now_ms: int, retention: Mapping[int, Retention]) -> list[PlainResult]:
+    """The same of plain results."""
+    limits = {row.workspace_id: _oldest(row.workspace_id, RAW, now_ms, retention) for row in _one_each(rows)}
+    newest = now_ms + FUTURE_MS
+    return [row for row in rows if limits[row.workspace_id] <= row.at_ms <= newest]
+
+
+def _one_each(rows: Sequence[PlainResult]) -> Collection[PlainResult]:
+    """Of each workspace one row."""
+    return {row.workspace_id: row for row in rows}.values()
+
+
 def sources_of_rows(accepted: Sequence[Timed], names_of: Callable[[Observation], Collection[str]]) -> list[KnownSource]:
     """The source of each row; they are made, or given columns of these names, where needed."""
     keys = [source_key(row.workspace_id, row.source) for _, row in accepted]
@@ -44,9 +57,14 @@ def sources_of_rows(accepted: Sequence[Timed], names_of: Callable[[Observation],
     return [sources[key] for key in keys]
 
 
-def batch_of(accepted: Sequence[Timed], sources: Sequence[KnownSource], payloads: Sequence[bytes]) -> Batch:
-    """The batch of these rows, each with its source and its payload."""
-    kept: dict[RowKey, bytes] = {}
+def batch_of(
+    accepted: Sequence[Timed],
+    sources: Sequence[KnownSource],
+    payloads: Sequence[bytes],
+    written: Mapping[RowKey, bytes] | None = None,
+) -> Batch:
+    """The batch of these rows, each with its source and its payload; `written` are payloads that are in it already."""
+    kept: dict[RowKey, bytes] = dict(written or {})
     duplicates = conflicts = 0
     for (ts, row), source, payload in zip(accepted, sources, payloads, strict=True):
         first = kept.setdefault((row.workspace_id, source.id, ts), payload)

@@ -71,6 +71,13 @@ def source_key(workspace_id: int, source: SourceRef) -> SourceKey:
     return workspace_id, int(KINDS[source.subject.kind]), source.key
 
 
+def remembered_devices(devices: Iterable[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """Of devices (workspace, primary key) the numbers of their sources, as far as this process remembers them."""
+    kind = int(Source.Kind.DEVICE)
+    keys = {(workspace_id, kind, str(device_id)): (workspace_id, device_id) for workspace_id, device_id in devices}
+    return {keys[key]: source.id for key, source in _remembered.take(keys).items()}
+
+
 def own_columns(source: Source) -> dict[str, int]:
     """The columns that only this source has, name to number."""
     return {attributes["name"]: int(key) for key, attributes in source.columns.items()}

@@ -42,6 +42,18 @@ class Appended:
         )
 
 
+class PlainResult(NamedTuple):
+    """A result of a device on its way in that is nothing but whole numbers (within 64 bits) of standard columns.
+
+    Nearly every result is one, and takes a shorter way. `state` is among the values, and no None.
+    """
+
+    workspace_id: int
+    device_id: int
+    at_ms: int
+    values: Mapping[str, int]
+
+
 class ResultRow(NamedTuple):
     """One result as it was stored. Durations in microseconds; None where the phase did not happen.
 

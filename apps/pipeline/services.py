@@ -14,6 +14,7 @@ from apps.common.values import Observation, Ref
 from apps.devices.models import Device, DeviceState
 from apps.devices.state import CODE, CONFIRMING, Flip, Snapshot, advance
 from apps.metrics import services as metrics
+from apps.metrics.types import PlainResult
 from apps.pipeline import samples
 from apps.pipeline.states import (
     Standing,
@@ -27,7 +28,7 @@ from apps.pipeline.states import (
     source_of,
     write_snapshot,
 )
-from apps.pipeline.types import DeviceFact, Submitted
+from apps.pipeline.types import DeviceFact, Submitted, fact_of_plain
 
 
 @dataclass(slots=True)
@@ -42,16 +43,14 @@ class _Batch:
 
 
 @transaction.atomic
-def submit(*, observations: Sequence[DeviceFact], now: datetime) -> Submitted:
+def submit(*, observations: Sequence[DeviceFact], now: datetime, plain: Sequence[PlainResult] = ()) -> Submitted:
     """Store up to 500 facts about devices and let everything follow from them, in the caller's transaction.
 
     Facts of one device are applied in the order of their instants. A fact that came before changes nothing; facts
-    about devices that are gone are dropped. Only states that changed are written (design: state on change).
+    about devices that are gone are dropped. Only states that changed are written (design: state on change). `plain` are
+    successes that say nothing beside their numbers; what is calm of them goes to the store as it is.
     """
-    standings = lock_standings({fact.device_id for fact in observations})
-    known = [fact for fact in observations if _belongs(fact, standings)]
-    # Nearly all of a batch: up before and up now. Only the others are worth reading their rows for.
-    moving = {fact.device_id for fact in known if not _is_calm(fact, standings[fact.device_id])}
+    known, calm, moving = _sorted_out(observations, plain)
     states = lock_states(moving) if moving else {}
     batch = _Batch()
     for fact in sorted(known, key=_instant):
@@ -63,11 +62,36 @@ def submit(*, observations: Sequence[DeviceFact], now: datetime) -> Submitted:
     changes = changes_of(batch.flips) if batch.flips else []
     if batch.changed:
         save_states(batch.changed.values())
-    metrics.append(rows=batch.rows, now=now)
+    metrics.append(rows=batch.rows, plain=calm, now=now)
     announce(changes, now=now)
-    _judge_values([fact for fact in known if _is_measured(fact)], now=now)
+    _judge_values([fact for fact in known if _is_measured(fact)], calm, now=now)
     confirming = frozenset(device for device, after in batch.after.items() if after.confirming)
-    return Submitted(len(batch.rows), tuple(changes), confirming, frozenset(batch.after) - confirming)
+    stored = len(batch.rows) + len(calm)
+    return Submitted(stored, tuple(changes), confirming, frozenset(batch.after) - confirming)
+
+
+def _sorted_out(
+    observations: Sequence[DeviceFact], plain: Sequence[PlainResult]
+) -> tuple[list[DeviceFact], list[PlainResult], set[int]]:
+    """Facts to be applied, plain results to be stored as they are, and the devices whose rows are worth reading.
+
+    Nearly all of a batch was up before and is up now: none of those rows is.
+    """
+    device_ids = {fact.device_id for fact in observations}.union([result.device_id for result in plain])
+    with_expiries = any(map(_tells_expiries, observations))
+    standings = lock_standings(device_ids, with_expiries=with_expiries)
+    known = [fact for fact in observations if _belongs(fact, standings)]
+    moving = {fact.device_id for fact in known if not _is_calm(fact, standings[fact.device_id])}
+    calm: list[PlainResult] = []
+    for result in plain:
+        if not _belongs(result, standings):
+            continue
+        if standings[result.device_id].is_calm and result.device_id not in moving:
+            calm.append(result)
+        else:
+            known.append(fact_of_plain(result))
+            moving.add(result.device_id)
+    return known, calm, moving
 
 
 def _instant(fact: DeviceFact) -> datetime:
@@ -84,23 +108,25 @@ def _is_calm(fact: DeviceFact, standing: Standing) -> bool:
     return not _fresh_expiries(fact, standing)
 
 
-def _judge_values(facts: Sequence[DeviceFact], *, now: datetime) -> None:
+def _judge_values(facts: Sequence[DeviceFact], calm: Sequence[PlainResult], *, now: datetime) -> None:
     """Let rules about values see the facts, where there are any such rules."""
     # Devices of one workspace have the same kinds of limits, so any of them stands for all.
     examples = {fact.workspace_id: fact.device_id for fact in facts}
+    examples |= {result.workspace_id: result.device_id for result in calm}
     workspaces = alerts.judging_values(
         [Subject(workspace_id, Ref("device", device_id), 0, "") for workspace_id, device_id in examples.items()]
     )
-    wanted = [fact for fact in facts if fact.workspace_id in workspaces]
-    if not wanted:
+    if not workspaces:
         return
+    told = [*facts, *map(fact_of_plain, calm)]
+    wanted = [fact for fact in told if fact.workspace_id in workspaces]
     rows = Device.objects.filter(Among("pk", {fact.device_id for fact in wanted}))
     devices = {row.pk: row for row in rows.only("workspace_id", "number", "name", "project_id")}
-    told = [sample_of(devices[fact.device_id], fact.at, fact.values) for fact in wanted]
-    samples.judge(told, now=now)
+    found = [sample_of(devices[fact.device_id], fact.at, fact.values) for fact in wanted]
+    samples.judge(found, now=now)
 
 
-def _belongs(fact: DeviceFact, standings: Mapping[int, Standing]) -> bool:
+def _belongs(fact: DeviceFact | PlainResult, standings: Mapping[int, Standing]) -> bool:
     row = standings.get(fact.device_id)
     return row is not None and row.workspace_id == fact.workspace_id
 
@@ -142,9 +168,13 @@ def _observation(fact: DeviceFact, *, code: int, confirming: bool = False) -> Ob
     )
 
 
+def _tells_expiries(fact: DeviceFact) -> bool:
+    return bool(fact.certificate_expires_at or fact.domain_expires_at or fact.certificate_issuer)
+
+
 def _fresh_expiries(fact: DeviceFact, known: DeviceState | Standing) -> dict[str, Any]:
     """What a check saw of certificate and name and nobody knew; what it did not see, it says nothing about."""
-    if fact.certificate_expires_at is None and fact.domain_expires_at is None and not fact.certificate_issuer:
+    if not _tells_expiries(fact):
         return {}
     seen = {
         "certificate_expires_at": fact.certificate_expires_at,

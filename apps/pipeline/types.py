@@ -6,8 +6,10 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from apps.common.clock import from_epoch_ms
 from apps.devices.state import Outcome
 from apps.devices.types import Change
+from apps.metrics.types import PlainResult
 from apps.nodes.types import Report
 
 
@@ -28,6 +30,13 @@ class DeviceFact(NamedTuple):
     certificate_expires_at: datetime | None = None
     certificate_issuer: str = ""
     domain_expires_at: datetime | None = None
+
+
+def fact_of_plain(result: PlainResult) -> DeviceFact:
+    """A plain success as the fact it stands for."""
+    at = from_epoch_ms(result.at_ms)
+    values = {name: value for name, value in result.values.items() if name != "state"}
+    return DeviceFact(result.workspace_id, result.device_id, at, Outcome(at, "up"), values)
 
 
 @dataclass(frozen=True, slots=True)

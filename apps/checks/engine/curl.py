@@ -1,7 +1,7 @@
 """libcurl on the reactor: one multi handle, persistent easy handles, a fresh connection for every hop."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import pycurl
@@ -103,16 +103,20 @@ class Lane:
         self._handler = self._act
         reactor.at_end(self._reap)
         self._idle: list[_Slot] = []
-        self._busy: dict[Any, tuple[_Slot, Waiter[HopAnswer]]] = {}
+        self._busy: dict[Any, tuple[_Slot, Callable[[HopAnswer], object]]] = {}
 
     def send(self, hop: Hop) -> Waiter[HopAnswer]:
         """Send one request; never fails, the answer carries the fault."""
+        waiter: Waiter[HopAnswer] = Waiter()
+        self.start(hop, waiter.resolve)
+        return waiter
+
+    def start(self, hop: Hop, done: Callable[[HopAnswer], object]) -> None:
+        """The same, with a function that is called with the answer; it must not raise."""
         slot = self._idle.pop() if self._idle and not hop.handshake_only else _Slot()
         slot.prepare(hop, ca_bundle=self._ca_bundle, user_agent=self._user_agent)
-        waiter: Waiter[HopAnswer] = Waiter()
-        self._busy[slot.curl] = (slot, waiter)
+        self._busy[slot.curl] = (slot, done)
         self._multi.add_handle(slot.curl)
-        return waiter
 
     def close(self) -> None:
         for curl, (slot, _) in self._busy.items():
@@ -172,7 +176,7 @@ class Lane:
                 self._finish(curl, code, message)
 
     def _finish(self, curl: Any, code: int, message: str) -> None:
-        slot, waiter = self._busy.pop(curl)
+        slot, done = self._busy.pop(curl)
         answer = slot.answer(code, message)
         self._multi.remove_handle(curl)
         if slot.hop.handshake_only:
@@ -180,7 +184,7 @@ class Lane:
             curl.close()
         else:
             self._idle.append(slot)
-        waiter.resolve(answer)
+        done(answer)
 
 
 class _Slot:

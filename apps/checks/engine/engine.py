@@ -12,12 +12,13 @@ from apps.checks.engine.curl import Lane
 from apps.checks.engine.dns_check import check_dns
 from apps.checks.engine.flow import Task
 from apps.checks.engine.host_checks import check_ladder, check_ping, check_tcp
-from apps.checks.engine.http_check import check_http
+from apps.checks.engine.http_check import Underway, check_http
 from apps.checks.engine.icmp import Pinger
 from apps.checks.engine.places import PER_ADDRESS, Places
 from apps.checks.engine.reactor import Reactor
 from apps.checks.engine.registry import WHOIS_PORT, Registry
 from apps.checks.engine.resolver import Resolver
+from apps.checks.engine.straight import Straight
 from apps.checks.engine.tools import Tools
 from apps.checks.engine.trust_checks import check_domain, check_tls
 from apps.checks.engine.verdicts import not_measured
@@ -72,6 +73,10 @@ class Engine:
             whois_port=whois_port,
         )
         self._checks = self._kinds()
+        self._straight = Straight(
+            self._tools, clock, done=self._file, detour=self._go_on_with_http, broken=self._file_broken
+        )
+        self._under_way = 0
         self._running: dict[int, Task[CheckResult]] = {}
         self._finished: list[tuple[Hashable, CheckResult]] = []
         self._count = 0
@@ -80,14 +85,29 @@ class Engine:
     @property
     def free(self) -> int:
         """How many more checks can start now."""
-        return self._slots - len(self._running)
+        return self._slots - self._under_way
 
     def start(self, plan: Plan, ticket: Hashable) -> None:
         """Begin a check; its result comes out of `wait` with the ticket. Never blocks, never raises."""
+        self._under_way += 1
+        if type(plan) is HttpPlan:
+            try:
+                if self._straight.start(plan, ticket):
+                    return
+            except Exception:  # the edge of one check: a fault of ours must not end the others
+                logger.exception("check failed by itself")
+                self._file_broken(ticket)
+                return
+        self._run(self._checks[type(plan)](plan), ticket)
+
+    def _run(self, check: Check, ticket: Hashable) -> None:
         self._count += 1
         number = self._count
-        task = self._running[number] = Task(self._checks[type(plan)](plan))
+        task = self._running[number] = Task(check)
         task.then(partial(self._finish, number, ticket))
+
+    def _go_on_with_http(self, ticket: Hashable, plan: HttpPlan, underway: Underway) -> None:
+        self._run(check_http(self._tools, self._registry, plan, self._clock, underway), ticket)
 
     def wait(self, timeout_s: float) -> list[tuple[Hashable, CheckResult]]:
         """Results since the last call. Waits for the first one, for `wake`, or at most `timeout_s` seconds."""
@@ -114,6 +134,8 @@ class Engine:
         for task in self._running.values():
             task.cancel()
         self._running.clear()
+        self._straight.close()
+        self._under_way = 0
         self._finished.clear()
         self._pinger.close()
         self._tools.lane.close()
@@ -122,11 +144,17 @@ class Engine:
     def _finish(self, number: int, ticket: Hashable) -> None:
         task = self._running.pop(number)
         try:
-            result = task.result()
+            self._file(ticket, task.result())
         except Exception:  # the edge of one check: a fault of ours must not end the others
             logger.exception("check failed by itself")
-            result = not_measured(self._clock(), "internal", "The check could not be run")
+            self._file_broken(ticket)
+
+    def _file(self, ticket: Hashable, result: CheckResult) -> None:
+        self._under_way -= 1
         self._finished.append((ticket, result))
+
+    def _file_broken(self, ticket: Hashable) -> None:
+        self._file(ticket, not_measured(self._clock(), "internal", "The check could not be run"))
 
     def _kinds(self) -> Mapping[type, Callable[[Any], Check]]:
         """The coroutine of each kind of plan."""

@@ -51,6 +51,14 @@ class Fetched(NamedTuple):
         return self.last.status or None if self.last else None
 
 
+class Begun(NamedTuple):
+    """An exchange whose first request has been sent already: where to, after how long a look-up, and its answer."""
+
+    addresses: tuple[Address, ...]
+    dns_us: int
+    answer: HopAnswer | None  # None: the addresses are known, and nothing was sent yet
+
+
 def phases_of(dns_us: int, hops: Sequence[HopAnswer]) -> Phases:
     """Phases over all hops, in microseconds."""
     if len(hops) == 1:
@@ -65,17 +73,18 @@ def phases_of(dns_us: int, hops: Sequence[HopAnswer]) -> Phases:
     )
 
 
-def fetch(tools: Tools, request: Request, budget: Budget) -> Coroutine[Any, None, Fetched]:
-    """Run the exchange; never raises, the answer carries the fault."""
-    return _Fetch(tools, request, budget).run()
+def fetch(tools: Tools, request: Request, budget: Budget, begun: Begun | None = None) -> Coroutine[Any, None, Fetched]:
+    """Run the exchange, or go on with it; never raises, the answer carries the fault."""
+    return _Fetch(tools, request, budget, begun).run()
 
 
 class _Fetch:
-    def __init__(self, tools: Tools, request: Request, budget: Budget) -> None:
+    def __init__(self, tools: Tools, request: Request, budget: Budget, begun: Begun | None) -> None:
         self.tools = tools
         self.request = request
         self.budget = budget
-        self.dns_us = 0
+        self.begun = begun
+        self.dns_us = begun.dns_us if begun else 0
         self.hops: list[HopAnswer] = []
         self.redirects = 0
         self.target: Target | None = None
@@ -95,10 +104,13 @@ class _Fetch:
 
     async def _hop(self, target: Target) -> bool:
         """One request to one target; whether its answer is a redirect to follow."""
-        addresses = self.tools.resolver.known(target.host, target.port, family=self.request.family)
+        begun, self.begun = self.begun, None
+        addresses = begun.addresses if begun else ()
+        if not addresses:
+            addresses = self.tools.resolver.known(target.host, target.port, family=self.request.family)
         if not addresses:
             addresses = await self._look_up(target)
-        answer = self.last = await self._first_answer(target, tried(addresses))
+        answer = self.last = await self._first_answer(target, tried(addresses), begun.answer if begun else None)
         if answer.fault is not None:
             raise answer.fault
         return answer.status in REDIRECTS and self.request.follow and self._location is not None
@@ -113,20 +125,24 @@ class _Fetch:
         finally:
             self.dns_us += int((reactor.now() - started) * 1_000_000)
 
-    async def _first_answer(self, target: Target, addresses: Sequence[Address]) -> HopAnswer:
-        """Connect to each address in turn until one takes the connection."""
-        places = self.tools.places
+    async def _first_answer(self, target: Target, addresses: Sequence[Address], given: HopAnswer | None) -> HopAnswer:
+        """Connect to each address in turn until one takes the connection; `given` is what the first one said."""
         for address in addresses:
-            place = places.try_take(address) or await places.take(address)
-            self.budget.grant(place.waited_s)
-            try:
-                answer = await self.tools.lane.send(self._spelled(target, address))
-            finally:
-                places.give(place)
+            answer = given or await self._answer_of(target, address)
+            given = None
             self.hops.append(answer)
             if answer.fault is None or answer.fault.failure.reason not in NEXT_ADDRESS:
                 break
         return answer
+
+    async def _answer_of(self, target: Target, address: Address) -> HopAnswer:
+        places = self.tools.places
+        place = places.try_take(address) or await places.take(address)
+        self.budget.grant(place.waited_s)
+        try:
+            return await self.tools.lane.send(self._spelled(target, address))
+        finally:
+            places.give(place)
 
     def _spelled(self, target: Target, address: Address) -> Hop:
         request = self.request

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from apps.checks.engine.certificate import CHAIN_IS_FINE, read_certificate
 from apps.checks.engine.clock import Clock
 from apps.checks.engine.curl import DEFAULT_TLS, TLS_VERSIONS, HopAnswer
-from apps.checks.engine.fetch import Fetched, Request, fetch
+from apps.checks.engine.fetch import Begun, Fetched, Request, fetch
 from apps.checks.engine.flow import Task
 from apps.checks.engine.registry import Registry
 from apps.checks.engine.tools import Budget, Tools
@@ -29,13 +29,23 @@ from apps.checks.plans import Document, HttpPlan
 from apps.checks.types import Certificate, CheckResult, HttpFacts
 
 
-async def check_http(tools: Tools, registry: Registry, plan: HttpPlan, clock: Clock) -> CheckResult:
+class Underway(NamedTuple):
+    """A check that has begun elsewhere (`straight`) and is to be gone on with."""
+
+    started_at: datetime
+    budget: Budget
+    begun: Begun
+
+
+async def check_http(
+    tools: Tools, registry: Registry, plan: HttpPlan, clock: Clock, underway: Underway | None = None
+) -> CheckResult:
     """Run the exchange, and beside it the look-up at the registry when the plan wants one."""
-    started_at = clock()
+    started_at = underway.started_at if underway else clock()
     expiry = Task(registry.expiry_of_url(plan.url)) if plan.domain is not None else None
-    budget = Budget(tools.reactor, plan.timeout_ms / 1000)
+    budget = underway.budget if underway else Budget(tools.reactor, plan.timeout_ms / 1000)
     request = request_of(plan)
-    fetched = await fetch(tools, request, budget)
+    fetched = await fetch(tools, request, budget, underway.begun if underway else None)
     attempt_us = budget.elapsed_us
     certificate = certificate_of(fetched.last, verified=request.verify_chain)
     if certificate is not None and not request.verify_chain:
@@ -43,7 +53,7 @@ async def check_http(tools: Tools, registry: Registry, plan: HttpPlan, clock: Cl
     expires_at = await expiry if expiry is not None else None
     # Only what ends one day is judged by the time it is now.
     now = clock() if certificate is not None or expiry is not None else started_at
-    return _Result(plan, fetched, certificate, expires_at, started_at, now).build(attempt_us)
+    return Findings(plan, fetched, certificate, expires_at, started_at, now).result(attempt_us)
 
 
 def request_of(plan: HttpPlan) -> Request:
@@ -87,7 +97,7 @@ def certificate_of(answer: HopAnswer | None, *, verified: bool) -> Certificate |
     return read_certificate(answer.chain, trusted=trusted, version=answer.tls_version)
 
 
-class _Result(NamedTuple):
+class Findings(NamedTuple):
     """Findings of one exchange, put together."""
 
     plan: HttpPlan
@@ -101,7 +111,7 @@ class _Result(NamedTuple):
     def host(self) -> str:
         return self.fetched.target.host.name if self.fetched.target else ""
 
-    def build(self, attempt_us: int) -> CheckResult:
+    def result(self, attempt_us: int) -> CheckResult:
         http, fetched = self._http(), self.fetched
         findings = self._answer(http)
         detail: dict[str, Any] = {}

@@ -5,6 +5,7 @@ import ipaddress
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -21,6 +22,7 @@ RESOLV_CONF = Path("/etc/resolv.conf")
 REREAD_S = 5.0
 TRY_S = 2.0  # per server and round, as long as there is time
 ROUNDS = 2
+ADDRESSES_KEPT = 32_768
 FAMILIES: Mapping[str, tuple[str, ...]] = {"auto": ("A", "AAAA"), "4": ("A",), "6": ("AAAA",)}
 VERSIONS: Mapping[str, frozenset[int]] = {
     "auto": frozenset({4, 6}),
@@ -186,7 +188,7 @@ class Resolver:
             if message.status == "NXDOMAIN":
                 raise Fault("dns", "nxdomain", f"The name {name} does not exist")
             if found := message.records(TYPES[record_type]):
-                return tuple(ipaddress.ip_address(record.text) for record in found)
+                return tuple([_address(record.text) for record in found])
         raise Fault("dns", "no_answer", f"The name {name} has no address")
 
     async def _ask_any(self, name: str, number: int, deadline: float) -> Message:
@@ -213,6 +215,12 @@ class Resolver:
             return None
         except ValueError as error:
             raise Fault("dns", "nxdomain", f"{name} is not a name that DNS knows") from error
+
+
+@lru_cache(maxsize=ADDRESSES_KEPT)
+def _address(text: str) -> Address:
+    """The same names have the same addresses at every look-up; reading one is pure, so it is done once."""
+    return ipaddress.ip_address(text)
 
 
 def _of_family(host: Host, found: Sequence[Address], family: str) -> tuple[Address, ...]:

@@ -23,9 +23,10 @@ class Tools:
 class Budget:
     """The time a check has. Standing in line for an address costs it nothing."""
 
-    def __init__(self, reactor: Reactor, seconds: float) -> None:
+    def __init__(self, reactor: Reactor, seconds: float, started: float | None = None) -> None:
+        """`started`: when it began, on the reactor's clock, if that was not just now."""
         self._reactor = reactor
-        self._started = reactor.now()
+        self._started = reactor.now() if started is None else started
         self.deadline = self._started + seconds
 
     def grant(self, seconds: float) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from apps.checks.headers import named
 from apps.checks.judge import sentences
 from apps.checks.judge.charsets import body_text
-from apps.checks.judge.operators import JSON_OPERATORS, STATUS_OPERATORS, TEXT_OPERATORS
+from apps.checks.judge.operators import JSON_OPERATORS, STATUS_OPERATORS, TEXT_OPERATORS, Operator
 from apps.checks.types import Failure, HttpFacts, Status
 from apps.devices.json_paths import PathError, compile_path
 from apps.devices.patterns import SEARCH_SECONDS, PatternError, search
@@ -178,13 +178,18 @@ def judge_assertion(assertion: Mapping[str, Any], exchange: Exchange) -> FailedA
     return FailedAssertion(str(assertion.get("id", "")), severity, reason, sentence)
 
 
+def operators_of(source: str) -> Mapping[str, Operator]:
+    """What may be asked of the values of a source, beside the patterns."""
+    return _OPERATORS.get(source, JSON_OPERATORS)
+
+
 def _fault(assertion: Mapping[str, Any], found: list[Any], exchange: Exchange) -> Reason | None:
     op, value = str(assertion.get("op")), assertion.get("value")
     if not found:
         return None if op in ("not_exists", "is_empty") else "missing"
     if op in ("matches", "not_matches"):
         return _pattern_fault(assertion, found)
-    test = _OPERATORS.get(str(assertion.get("source")), JSON_OPERATORS).get(op)
+    test = operators_of(str(assertion.get("source"))).get(op)
     if test is None:
         return "invalid_rule"
     every = assertion.get("quantifier") == "all"
