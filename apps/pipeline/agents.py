@@ -14,7 +14,7 @@ from apps.common.clock import epoch_ms, from_epoch_ms
 from apps.common.values import Ref
 from apps.metrics.selectors import newest_details
 from apps.nodes import services as nodes
-from apps.nodes.latest import stamp_of
+from apps.nodes.latest import REMEMBERED, stamp_of, stamps_in
 from apps.nodes.models import Node
 from apps.nodes.types import Report, StaticFacts
 from apps.pipeline.reports import submit_reports
@@ -62,7 +62,8 @@ def receive_reports(
 ) -> list[NodeReply | None]:
     """Keep up to 500 reports of any agents; a reply for each in their order, None for strangers.
 
-    A report that is sent again (the newest of its node, by the agent's own clock) is answered and changes nothing.
+    A report that is sent again (one of the last few of its node, by the agent's own clock) is answered and changes
+    nothing.
     """
     keys = _keys([each.sender for each in sent], now=now)
     wishes = _lock(keys)
@@ -127,19 +128,19 @@ def _fact(sent: SentReport, key: KnownKey) -> NodeFact:
 
 
 def _first_sent(facts: Sequence[NodeFact]) -> list[NodeFact]:
-    """Without what was sent again: what is the newest of its node already, or came earlier in the batch."""
+    """Without what was sent again: what came lately already, or earlier in the batch."""
     refs: dict[int, set[Ref]] = {}
     for fact in facts:
         refs.setdefault(fact.workspace_id, set()).add(Ref("node", fact.node_id))
     newest = newest_details(refs)
-    told = {(ref.id, str(detail.get("observed"))) for (_, ref), (_, detail) in newest.items()}
+    told = {ref.id: stamps_in(detail) for (_, ref), (_, detail) in newest.items()}
     last = {ref.id: ts for (_, ref), (ts, _) in newest.items()}
     fresh = []
     for fact in facts:
-        key = (fact.node_id, stamp_of(fact.report))
-        if key not in told:
-            fresh.append(_apart(fact, last))
-        told.add(key)
+        before, stamp = told.get(fact.node_id, ()), stamp_of(fact.report)
+        if stamp not in before:
+            fresh.append(_apart(replace(fact, before=before[-REMEMBERED:]), last))
+            told[fact.node_id] = (*before, stamp)
     return fresh
 
 
