@@ -25,6 +25,9 @@ MOST = 500  # entries of a batch
 MOST_WAITING, MOST_BYTES = 4000, 64 << 20
 # Agents give up after ten seconds.
 ANSWER_S = 8.0
+# A transaction costs as much as a dozen of its entries, and keeps the interpreter from everybody else: while less than
+# a handful waits the next one begins no sooner than this after the one before. Whoever comes alone does not wait.
+APART_S, HANDFUL = 0.05, 24
 
 Write = Callable[[Sequence[Any], datetime], Sequence[Any]]
 
@@ -51,6 +54,7 @@ class Committer:
         self._writing = False
         self._is_out = False
         self._closed = False
+        self._begins_at = 0.0
         self._patience: Patience[asyncio.Future[Any]] = Patience(ANSWER_S, _give_up)
         self._unwatch = counters.watch("ingest_waiting", lambda: len(self._queue))
 
@@ -88,7 +92,8 @@ class Committer:
                 self._thread.start()
             self._queue.append(entry)
             self._bytes += entry.size
-            self._changed.notify()
+            if len(self._queue) in {1, HANDFUL}:
+                self._changed.notify()
 
     def _run(self) -> None:
         while batch := self._take():
@@ -98,6 +103,9 @@ class Committer:
                 self._is_out = False
             except Exception as error:  # noqa: BLE001  # whatever happened, whoever waits is told and the next batch comes
                 self._is_out = isinstance(error, UnavailableError)
+                if self._is_out:
+                    # Each vain try can take seconds; nobody is to sit through more than one.
+                    batch += self._take_rest()
                 answers = [error] * len(batch)
             counters.count("ingest_commits")
             counters.count("ingest_commit_seconds", time.perf_counter() - began)
@@ -111,10 +119,23 @@ class Committer:
         with self._changed:
             while not self._queue and not self._closed:
                 self._changed.wait()
+            while self._may_gather() and (left_s := self._begins_at - time.monotonic()) > 0:
+                self._changed.wait(left_s)
+            self._begins_at = time.monotonic() + APART_S
             batch = [self._queue.popleft() for _ in range(min(MOST, len(self._queue)))]
             self._bytes -= sum(entry.size for entry in batch)
             self._writing = True
             return batch
+
+    def _take_rest(self) -> list[_Entry]:
+        with self._changed:
+            rest = list(self._queue)
+            self._queue.clear()
+            self._bytes = 0
+            return rest
+
+    def _may_gather(self) -> bool:
+        return len(self._queue) < HANDFUL and not self._closed and not self._is_out
 
 
 def _written(batch: Sequence[_Entry]) -> list[Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -147,6 +148,25 @@ def test_an_outage_is_told_to_everybody_and_ends_by_itself(committer: Committer,
     assert asyncio.run(all_of(committer, writer, [11, 12])) == ["wrote 11", "wrote 12"]
 
 
+def test_who_waited_behind_a_vain_try_is_told_with_it(committer: Committer, writer: Writer) -> None:
+    writer.fault = lambda _: OperationalError("away")
+
+    async def scene() -> list[Any]:
+        writer.may_go.clear()
+        first = asyncio.create_task(all_of(committer, writer, [0], size=7))
+        await until(writer.began.is_set)
+        rest = asyncio.create_task(all_of(committer, writer, range(1, 6), size=7))
+        await until(lambda: counters.watched()["ingest_waiting"] == 5)
+        writer.may_go.set()
+        return [*await first, *await rest]
+
+    assert {type(each) for each in asyncio.run(scene())} == {UnavailableError}
+    assert writer.batches == [[0]]
+    assert (counters.watched()["ingest_waiting"], committer._bytes) == (0, 0)
+    writer.fault = lambda _: None
+    assert asyncio.run(all_of(committer, writer, [7])) == ["wrote 7"]
+
+
 @pytest.mark.parametrize("bound", [("MOST_WAITING", 3, 1), ("MOST_BYTES", 300, 100)])
 def test_more_than_may_wait_is_refused_at_once(committer, writer, monkeypatch, bound) -> None:
     name, most, size = bound
@@ -202,3 +222,46 @@ def test_a_connection_that_broke_is_made_anew(committer: Committer, writer: Writ
     answers = asyncio.run(all_of(committer, writer, [1]))
     assert isinstance(answers[0], Exception)
     assert asyncio.run(all_of(committer, writer, [2])) == ["wrote 2"]
+
+
+def test_who_comes_alone_does_not_wait_and_a_few_gather(committer: Committer, writer: Writer, monkeypatch) -> None:
+    monkeypatch.setattr(module, "APART_S", 0.3)
+
+    async def scene() -> list[float]:
+        asked = time.monotonic()
+        await committer.commit(writer.write, 0, size=1)
+        alone = time.monotonic()
+        await asyncio.gather(*(come(after * 0.01, 1 + after) for after in range(5)))
+        return [alone - asked, time.monotonic() - asked]
+
+    async def come(after_s: float, number: int) -> None:
+        await asyncio.sleep(after_s)
+        await committer.commit(writer.write, number, size=1)
+
+    alone, together = asyncio.run(scene())
+    assert writer.batches == [[0], [1, 2, 3, 4, 5]]
+    assert together >= 0.3 > alone
+
+
+def test_a_handful_does_not_wait_for_more(committer: Committer, writer: Writer, monkeypatch) -> None:
+    monkeypatch.setattr(module, "APART_S", 60)
+
+    async def scene() -> list[Any]:
+        first = await all_of(committer, writer, [0])
+        return [*first, *await all_of(committer, writer, range(1, module.HANDFUL + 1))]
+
+    assert len(asyncio.run(scene())) == module.HANDFUL + 1
+    assert list(map(len, writer.batches)) == [1, module.HANDFUL]
+
+
+def test_what_gathers_is_written_before_the_process_ends(committer: Committer, writer: Writer, monkeypatch) -> None:
+    monkeypatch.setattr(module, "APART_S", 60)
+
+    async def scene() -> list[Any]:
+        await all_of(committer, writer, [0])
+        waiting = asyncio.create_task(all_of(committer, writer, [1, 2]))
+        await until(lambda: counters.watched()["ingest_waiting"] == 2)
+        await asyncio.to_thread(committer.close)
+        return await waiting
+
+    assert asyncio.run(scene()) == ["wrote 1", "wrote 2"]
