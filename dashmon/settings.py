@@ -150,8 +150,8 @@ def database(url: str) -> dict[str, Any]:
         config["OPTIONS"] = {
             # One for each loop of an embedded background (dashmon/background.py), and as many for requests. Without a
             # database everybody hears so before a load balancer's usual patience of five seconds is over.
-            # The pool doubles its pauses between two vain tries for as long as it may try: after an outage of minutes it
-            # would not look for minutes more. Having given up, it tries anew for whoever comes next.
+            # The pool doubles its pauses between two vain tries for as long as it may try: after an outage of minutes
+            # it would not look for minutes more. Having given up, it tries anew for whoever comes next.
             "pool": {"min_size": 0, "max_size": 32, "timeout": 4, "reconnect_timeout": 2},
             # A server that vanished without a word is noticed in seconds, not in the quarter of an hour of TCP.
             "connect_timeout": 5,

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from apps.api.dash import shelf as dash_shelf
-from apps.common import counters, kept
+from apps.common import counters, kept, storage
 from apps.metrics.sources import forget_remembered
 from apps.statuspages import shelf
 from apps.statuspages.visits import visits
@@ -73,6 +73,7 @@ def _forget() -> None:
     forget_remembered()
     kept.forget_all()
     counters.reset()
+    storage.forget()
     shelf.pages.clear()
     dash_shelf.nodes.clear()
     visits.clear()

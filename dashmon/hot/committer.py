@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from apps.common import counters
+from apps.common import counters, storage
 from dashmon.hot.patience import Patience
 
 log = logging.getLogger(__name__)
@@ -143,6 +143,7 @@ def _written(batch: Sequence[_Entry]) -> list[Any]:
     try:
         return _in_one_transaction(batch)
     except (OperationalError, InterfaceError) as error:
+        storage.note(error, now=timezone.now())
         log.warning("ingest: the database did not take a batch", exc_info=True)
         connection.close()
         raise UnavailableError("The database does not answer.") from error
