@@ -21,8 +21,9 @@ from tests.chaos.report import Report, compare
 MONITORS = int(os.environ.get("CROWD_MONITORS", "10000"))
 MINUTES = float(os.environ.get("CROWD_MINUTES", "2"))
 ELSEWHERE = 300
-# The engine lets four checks at a time through to one address, which here takes a tenth of a second for each.
-A_SECOND = 40
+# The engine lets four checks at a time through to one address, which here takes a tenth of a second for each: 40 a
+# second at best.
+A_SECOND = 20
 # Until the line is known as a crowd, its checks come between everybody else's.
 FOUND_S = 75
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(MINUTES * 60 + 900)]
@@ -82,7 +83,7 @@ def test_a_crowd_waits_for_itself_and_nobody_else_does(house: Embedded, target: 
     for report in (crowd, others):
         assert (report.lost, report.doubled, report.invented, report.untrue, report.unasked) == ([], [], [], [], [])
     assert crowd.measured + crowd.not_measured == crowd.due
-    assert crowd.measured > 0.8 * min(crowd.due, A_SECOND * MINUTES * 60)
+    assert crowd.measured > min(0.9 * crowd.due, A_SECOND * MINUTES * 60)
     assert others.not_measured == 0
     assert others.lag(0.99) < 2
     if crowd.not_measured:
