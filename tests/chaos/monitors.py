@@ -1,6 +1,7 @@
 """Monitors straight into the tables, placed as the product does: `python -m tests.chaos.monitors PORT COUNT HOLES`.
 
-A fourth number is how many more there are on one host of their own, which answers slowly, once a minute each.
+A fourth number is how many more there are on one host of their own, which answers slowly, once a minute each; a fifth
+the interval of all others in seconds, instead of three by turns.
 """
 
 import random
@@ -17,7 +18,7 @@ def address(number: int) -> str:
     return f"127.{1 + number // 62_500}.{number // 250 % 250}.{1 + number % 250}"
 
 
-def main(port: int, count: int, holes: int, crowd: int = 0) -> None:
+def main(port: int, count: int, holes: int, crowd: int = 0, every_s: int = 0) -> None:
     django.setup()
     from django.utils import timezone
 
@@ -31,7 +32,7 @@ def main(port: int, count: int, holes: int, crowd: int = 0) -> None:
     rows = []
     for number in range(count + crowd):
         name, kind = uuid.UUID(int=dice.getrandbits(128), version=4), "hole" if number < holes else "m"
-        interval, host = dice.choice([10, 20, 30]), address(number)
+        interval, host = every_s or dice.choice([10, 20, 30]), address(number)
         if number >= count:
             kind, interval, host = "slow", 60, CROWDED
         rows.append(

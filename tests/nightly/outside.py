@@ -1,11 +1,12 @@
 """Nodes, jobs and people in an installation of its own, and what it has kept of them, as JSON.
 
-`python -m tests.nightly.outside make NODES JOBS` and `python -m tests.nightly.outside kept`, with its environment.
+`python -m tests.nightly.outside make NODES JOBS`, `... look` and `... kept`, with its environment.
 """
 
 import json
 import sys
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import django
@@ -43,6 +44,24 @@ def make(nodes: int, jobs: int) -> dict[str, Any]:
     }
 
 
+def look() -> dict[str, Any]:
+    """A session of an operator who has the workspace with the most monitors, and one of these."""
+    from django.db.models import Count
+
+    from apps.devices.models import Device
+    from apps.workspaces.models import Workspace
+    from apps.workspaces.selectors import owner_of
+    from tests.nightly.visitors import session_of
+
+    fullest = Device.objects.values_list("workspace_id").annotate(n=Count("pk")).order_by("-n")[0][0]
+    workspace = Workspace.objects.get(pk=fullest)
+    owner = owner_of(workspace)
+    owner.is_staff = True
+    owner.save()
+    monitor = str(Device.objects.filter(workspace=workspace).earliest("pk").public_id)
+    return {"slug": workspace.slug, "monitor": monitor, "cookie": session_of(owner)}
+
+
 def kept() -> dict[str, Any]:
     """By node and by job: the numbers of what is stored, each with how often it is there."""
     from apps.metrics.models import HeartbeatPing
@@ -57,8 +76,8 @@ def kept() -> dict[str, Any]:
 
 def main() -> None:
     django.setup()
-    said = make(int(sys.argv[2]), int(sys.argv[3])) if sys.argv[1] == "make" else kept()
-    json.dump(said, sys.stdout)
+    ways: dict[str, Callable[..., dict[str, Any]]] = {"make": make, "look": look, "kept": kept}
+    json.dump(ways[sys.argv[1]](*map(int, sys.argv[2:])), sys.stdout)
 
 
 if __name__ == "__main__":
