@@ -23,7 +23,7 @@ from django.utils import timezone
 from apps.checks import cycles, leases, requests
 from apps.checks.pump import Engine, Pump
 from apps.checks.selectors import due_per_second
-from apps.common import bus, counters
+from apps.common import bus, counters, storage
 from dashmon import steps
 
 log = logging.getLogger(__name__)
@@ -111,8 +111,9 @@ class Loop:
         try:
             with structlog.contextvars.bound_contextvars(step=self._name, run_id=secrets.token_hex(6)):
                 more = self._step()
-        except Exception:
+        except Exception as error:
             # The edge of the process: the next step finds the same work in the database.
+            storage.note(error, now=timezone.now())
             log.exception("background: a step failed", extra={"loop": self._name})
             connections.close_all()
             self.failures += 1

@@ -1,13 +1,19 @@
 """What happens to a request before any surface sees it, and to every answer on its way out."""
 
+import logging
 import random
 import re
 from collections.abc import Callable, Collection
+from datetime import timedelta
 from http.cookies import CookieError, SimpleCookie
 
 import structlog
+from allauth.account.adapter import get_adapter
+from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from apps.common.hosts import Host, classify, is_slug, without_port
 from apps.operations.addresses import host_rules
@@ -34,7 +40,10 @@ PUBLIC, PAGE_COOKIE = "/status/", "dashmon_page"
 # A surface's own sign-in works on the host of its workspace too, by these alone.
 SIGN_IN, SIGN_IN_COOKIES = "/api/auth/", frozenset({"refresh", "csrf"})
 FACE_TABLES = {"dash": "dashmon.urls_dash"}
+# The list of one's sessions says when each was used, to the minute.
+SEEN_EVERY = timedelta(minutes=1)
 Handler = Callable[[HttpRequest], HttpResponse]
+log = logging.getLogger(__name__)
 
 
 def new_request_id() -> str:
@@ -184,3 +193,36 @@ class PolicyMiddleware:
             for cookie in response.cookies.values():
                 cookie["secure"] = True
         return response
+
+
+class ActivityMiddleware:
+    """Remember when a session was last used, and from where.
+
+    allauth's own writes with every request of somebody who is signed in: each page would wait for whoever else writes,
+    and there would be none while nothing can be written.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.session.session_key and request.user.is_authenticated and not self._is_known(request):
+            try:
+                UserSession.objects.create_from_request(request)
+            except DatabaseError:
+                log.warning("sessions: when one was used could not be noted", exc_info=True)
+        return self.get_response(request)
+
+    @staticmethod
+    def _is_known(request: HttpRequest) -> bool:
+        """Whether all there is to say was said within the last minute."""
+        agent_max = UserSession._meta.get_field("user_agent").max_length  # noqa: SLF001  # Django's own way to ask
+        return bool(
+            UserSession.objects.filter(
+                session_key=request.session.session_key,
+                user=request.user,
+                ip=get_adapter().get_client_ip(request),
+                user_agent=request.headers.get("User-Agent", "")[:agent_max],
+                last_seen_at__gt=timezone.now() - SEEN_EVERY,
+            ).exists()
+        )

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError, connections
 from django.utils import timezone
 
-from apps.common import counters
+from apps.common import counters, storage
 from apps.operations import processes
 from apps.operations.models import ProcessReport
 
@@ -83,7 +83,8 @@ class Reporter:
                 self.leave(now)
             else:
                 self.tell(now)
-        except DatabaseError:
+        except DatabaseError as error:
+            storage.note(error, now=now)
             log.warning("reporting: the row of this process could not be written", exc_info=True)
             connections.close_all()
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import django
 
+KEPT_OPEN_S = 75
+
 
 def main() -> int:
     """Serve until told to stop; the exit status is the shell's."""
@@ -77,6 +79,9 @@ def _serve(host: str, ports: Sequence[int]) -> None:
         proxy_headers=False,
         server_header=False,
         lifespan="on",
+        # Longer than agents and proxies are silent between two requests. Whoever sends just as we hang up is told
+        # nothing, and an agent's report is lost with that.
+        timeout_keep_alive=KEPT_OPEN_S,
         timeout_graceful_shutdown=3,
     )
     server = uvicorn.Server(config)

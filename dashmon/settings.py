@@ -99,7 +99,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "dashmon.middleware.ActivityMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 ROOT_URLCONF = "dashmon.urls"
@@ -133,6 +133,7 @@ def database(url: str) -> dict[str, Any]:
         url = f"sqlite:///{DATA_DIR / 'dashmon.sqlite3'}"
     config: dict[str, Any] = environ.Env.db_url_config(url)
     if config["ENGINE"].endswith("sqlite3"):
+        config["ENGINE"] = "dashmon.sqlite"
         # Tests use a real file too: threads and processes meet there as they do in production.
         config["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
         # Writers queue from BEGIN on, so a read that turns into a write can never be refused.
@@ -149,7 +150,9 @@ def database(url: str) -> dict[str, Any]:
         config["OPTIONS"] = {
             # One for each loop of an embedded background (dashmon/background.py), and as many for requests. Without a
             # database everybody hears so before a load balancer's usual patience of five seconds is over.
-            "pool": {"min_size": 0, "max_size": 32, "timeout": 4},
+            # The pool doubles its pauses between two vain tries for as long as it may try: after an outage of minutes
+            # it would not look for minutes more. Having given up, it tries anew for whoever comes next.
+            "pool": {"min_size": 0, "max_size": 32, "timeout": 4, "reconnect_timeout": 2},
             # A server that vanished without a word is noticed in seconds, not in the quarter of an hour of TCP.
             "connect_timeout": 5,
             "keepalives_idle": 30,

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from apps.api.dash import shelf as dash_shelf
-from apps.common import counters, kept, remembered
+from apps.common import counters, kept, remembered, storage
 from apps.statuspages import shelf
 from apps.statuspages.visits import visits
 
@@ -72,6 +72,7 @@ def _forget() -> None:
     remembered.forget_all()
     kept.forget_all()
     counters.reset()
+    storage.forget()
     shelf.pages.clear()
     dash_shelf.nodes.clear()
     visits.clear()

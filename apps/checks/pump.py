@@ -26,7 +26,7 @@ from apps.checks.leases import Member, Ran
 from apps.checks.plans import Monitor, plan_for, plan_for_draft
 from apps.checks.requests import LeasedRequest
 from apps.checks.types import CheckResult, Phases
-from apps.common import bus, counters
+from apps.common import bus, counters, storage
 from apps.common.clock import epoch_ms
 from apps.common.errors import DomainError
 from apps.devices.crowds import gather
@@ -184,6 +184,7 @@ class Pump:
 
     def _notice_absence(self, error: Error, now: datetime) -> None:
         """Leave the database alone for a moment: each vain try holds up the checks that are under way."""
+        storage.note(error, now=now)
         log.error("pump: the database cannot be used", exc_info=error)
         connection.close_if_unusable_or_obsolete()
         self._failures += 1

@@ -1,6 +1,6 @@
 """The registry of sources: which number a subject has in the store, and which columns of its own."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 

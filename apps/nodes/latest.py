@@ -1,17 +1,21 @@
 """What is kept of a node's newest report besides its numbers."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from apps.nodes.types import Report
 
+# Whoever repeats a report does so within an agent's patience: ten seconds, in which a few others may have come.
+REMEMBERED = 4
 
-def detail_of(report: Report) -> dict[str, Any]:
-    """The detail of a report with its own clock, and the names of the documents that came with it."""
+
+def detail_of(report: Report, *, before: Sequence[str] = ()) -> dict[str, Any]:
+    """The detail of a report with its own clock, the stamps of those before it, and what documents came with it."""
     came = sorted(report.sections)
-    observed = {"observed_s": int(report.observed_at.timestamp()), "observed": stamp_of(report)}
+    observed = {"observed_s": int(report.observed_at.timestamp()), "observed": stamp_of(report), "before": [*before]}
     return {**report.detail, **observed, "came": came}
 
 
@@ -24,6 +28,11 @@ def mark_of(report: Report) -> bytes:
         said.update(b"%b %d " % (name.encode(), len(text)))
         said.update(text)
     return said.digest()
+
+
+def stamps_in(detail: Mapping[str, Any]) -> tuple[str, ...]:
+    """The stamps of the newest report and of those that came before it, oldest first."""
+    return (*detail.get("before", ()), str(detail.get("observed")))
 
 
 def stamp_of(report: Report) -> str:

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from apps.common.clock import epoch_ms, from_epoch_ms
 from apps.nodes import services as nodes
-from apps.nodes.latest import stamp_of
+from apps.nodes.latest import REMEMBERED, stamp_of
 from apps.nodes.models import Node
 from apps.nodes.statements import lock_reporting
 from apps.nodes.types import Report, StaticFacts
@@ -62,7 +62,8 @@ def receive_reports(
 ) -> list[NodeReply | None]:
     """Keep up to 500 reports of any agents; a reply for each in their order, None for strangers.
 
-    A report that is sent again (the newest of its node, by the agent's own clock) is answered and changes nothing.
+    A report that is sent again (one of the last few of its node, by the agent's own clock) is answered and changes
+    nothing.
     """
     keys = _keys([each.sender for each in sent], now=now)
     live = lock_reporting(_node_ids(keys))
@@ -122,15 +123,15 @@ def _fact(sent: SentReport, key: KnownKey) -> NodeFact:
 
 
 def _first_sent(facts: Sequence[NodeFact], before: Mapping[int, Told]) -> list[NodeFact]:
-    """Without what was sent again: what is the newest of its node already, or came earlier in the batch."""
-    told = {(node_id, newest.stamp) for node_id, newest in before.items()}
+    """Without what was sent again: what came lately already, or earlier in the batch."""
+    told = {node_id: newest.stamps for node_id, newest in before.items()}
     last = {node_id: newest.ts_ms for node_id, newest in before.items()}
     fresh = []
     for fact in facts:
-        key = (fact.node_id, stamp_of(fact.report))
-        if key not in told:
-            fresh.append(_apart(fact, last))
-        told.add(key)
+        lately, stamp = told.get(fact.node_id, ()), stamp_of(fact.report)
+        if stamp not in lately:
+            fresh.append(_apart(replace(fact, before=lately[-REMEMBERED:]), last))
+            told[fact.node_id] = (*lately, stamp)
     return fresh
 
 

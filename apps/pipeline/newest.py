@@ -15,17 +15,19 @@ from apps.common.clock import epoch_ms
 from apps.common.remembered import Remembered
 from apps.common.values import Ref
 from apps.metrics.selectors import newest_details, newest_instants
-from apps.nodes.latest import stamp_of
+from apps.nodes.latest import stamp_of, stamps_in
 from apps.pipeline.types import NodeFact
 
 REMEMBERED = 50_000
 
 
 class Told(NamedTuple):
-    """When a node's newest report came, its agent's own instant, and what tells its documents (b"": not known)."""
+    """When a node's newest report came, the agent's own instants of it and of the few before it, oldest first, and
+    what tells its documents (b"": not known).
+    """
 
     ts_ms: int
-    stamp: str
+    stamps: tuple[str, ...]
     mark: bytes
 
 
@@ -44,13 +46,13 @@ def newest_told(facts: Collection[NodeFact]) -> dict[int, Told]:
     }
     unknown = _refs((workspace_id, ref.id) for workspace_id, ref in instants if ref.id not in found)
     for (_, ref), (ts, detail) in newest_details(unknown).items():
-        found[ref.id] = Told(ts, str(detail.get("observed")), b"")
+        found[ref.id] = Told(ts, stamps_in(detail), b"")
     return found
 
 
 def told_by(fact: NodeFact, mark: bytes) -> Told:
     """What a report says that is now the newest of its node."""
-    return Told(epoch_ms(fact.at), stamp_of(fact.report), mark)
+    return Told(epoch_ms(fact.at), (*fact.before, stamp_of(fact.report)), mark)
 
 
 def remember_told(told: Mapping[int, Told]) -> None:

@@ -68,7 +68,7 @@ def _observation(fact: NodeFact, node: Reporting) -> Observation:
         at=fact.at,
         values={**fact.report.values, "interval_ms": node.report_interval_s * 1000},
         observed_at=fact.report.observed_at,
-        detail=detail_of(fact.report),
+        detail=detail_of(fact.report, before=fact.before),
     )
 
 

@@ -1,6 +1,6 @@
 """What enters through the one door, and what came of it: plain frozen values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -41,13 +41,17 @@ def fact_of_plain(result: PlainResult) -> DeviceFact:
 
 @dataclass(frozen=True, slots=True)
 class NodeFact:
-    """One report of a node's agent, on its way in; `at` is the server's clock, `address` where it came from."""
+    """One report of a node's agent, on its way in.
+
+    `at` is the server's clock, `address` where it came from, `before` the stamps of what the node sent lately.
+    """
 
     workspace_id: int
     node_id: int
     at: datetime
     report: Report
     address: str = ""
+    before: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from apps.common import counters
+from apps.common import counters, storage
 from dashmon.hot.patience import Patience
 
 log = logging.getLogger(__name__)
@@ -98,6 +98,9 @@ class Committer:
                 self._is_out = False
             except Exception as error:  # noqa: BLE001  # whatever happened, whoever waits is told and the next batch comes
                 self._is_out = isinstance(error, UnavailableError)
+                if self._is_out:
+                    # Each vain try can take seconds; nobody is to sit through more than one.
+                    batch += self._take_rest()
                 answers = [error] * len(batch)
             counters.count("ingest_commits")
             counters.count("ingest_commit_seconds", time.perf_counter() - began)
@@ -116,12 +119,20 @@ class Committer:
             self._writing = True
             return batch
 
+    def _take_rest(self) -> list[_Entry]:
+        with self._changed:
+            rest = list(self._queue)
+            self._queue.clear()
+            self._bytes = 0
+            return rest
+
 
 def _written(batch: Sequence[_Entry]) -> list[Any]:
     """What was said of each entry, an exception for those that cannot be written; UnavailableError for all of them."""
     try:
         return _in_one_transaction(batch)
     except (OperationalError, InterfaceError) as error:
+        storage.note(error, now=timezone.now())
         log.warning("ingest: the database did not take a batch", exc_info=True)
         connection.close()
         raise UnavailableError("The database does not answer.") from error

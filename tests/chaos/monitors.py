@@ -1,4 +1,8 @@
-"""Monitors straight into the tables, placed as the product does: `python -m tests.chaos.monitors PORT COUNT HOLES`."""
+"""Monitors straight into the tables, placed as the product does: `python -m tests.chaos.monitors PORT COUNT HOLES`.
+
+A fourth number is how many more there are on one host of their own, which answers slowly, once a minute each; a fifth
+the interval of all others in seconds, instead of three by turns.
+"""
 
 import random
 import sys
@@ -6,13 +10,15 @@ import uuid
 
 import django
 
+CROWDED = "127.0.0.1"
+
 
 def address(number: int) -> str:
     """A loopback address of its own for each, so that no limit per address joins them."""
     return f"127.{1 + number // 62_500}.{number // 250 % 250}.{1 + number % 250}"
 
 
-def main(port: int, count: int, holes: int) -> None:
+def main(port: int, count: int, holes: int, crowd: int = 0, every_s: int = 0) -> None:
     django.setup()
     from django.utils import timezone
 
@@ -24,9 +30,11 @@ def main(port: int, count: int, holes: int) -> None:
     now, dice = timezone.now(), random.Random(count)
     project = make_project(now=now, name="chaos")
     rows = []
-    for number in range(count):
+    for number in range(count + crowd):
         name, kind = uuid.UUID(int=dice.getrandbits(128), version=4), "hole" if number < holes else "m"
-        interval = dice.choice([10, 20, 30])
+        interval, host = every_s or dice.choice([10, 20, 30]), address(number)
+        if number >= count:
+            kind, interval, host = "slow", 60, CROWDED
         rows.append(
             Device(
                 workspace_id=project.workspace_id,
@@ -36,7 +44,7 @@ def main(port: int, count: int, holes: int) -> None:
                 name=f"monitor {number}",
                 kind=Device.Kind.HTTP,
                 label="http",
-                url=f"http://{address(number)}:{port}/{kind}/{number}",
+                url=f"http://{host}:{port}/{kind}/{number}",
                 interval_s=interval,
                 phase_ms=name.int % (interval * 1000),
                 shard=name.int % SHARDS,
@@ -51,4 +59,4 @@ def main(port: int, count: int, holes: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*(int(word) for word in sys.argv[1:4]))
+    main(*(int(word) for word in sys.argv[1:]))

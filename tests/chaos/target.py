@@ -1,7 +1,7 @@
 """What is watched, as a process of its own: `python -m tests.chaos.target PORT`. It counts every request it gets.
 
-`/m/<n>` answers, `/hole/<n>` never does, and after `/mode/hole` nobody answers until `/mode/answer`. `/seen` tells
-who was asked for when, in milliseconds.
+`/m/<n>` answers, `/slow/<n>` after a tenth of a second, `/hole/<n>` never does, and after `/mode/hole` nobody answers
+until `/mode/answer`. `/seen` tells who was asked for when, in milliseconds.
 """
 
 import asyncio
@@ -39,6 +39,8 @@ class Target:
             if kind == "hole" or self.silent:
                 await reader.read()
                 return
+            if kind == "slow":
+                await asyncio.sleep(0.1)
         writer.write(ANSWER)
         await writer.drain()
 

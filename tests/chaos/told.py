@@ -21,7 +21,7 @@ def main() -> None:
     from apps.metrics.raw import load_raw
 
     now_ms, monitors = time.time_ns() // 1_000_000, {}
-    for device in Device.objects.order_by("number"):
+    for device in Device.objects.filter(kind=Device.Kind.HTTP).order_by("number"):
         source = Source.objects.filter(workspace_id=device.workspace_id, kind=Source.Kind.DEVICE, ref=str(device.pk))
         rows = []
         if pk := source.values_list("pk", flat=True).first():

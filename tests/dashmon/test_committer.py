@@ -147,6 +147,25 @@ def test_an_outage_is_told_to_everybody_and_ends_by_itself(committer: Committer,
     assert asyncio.run(all_of(committer, writer, [11, 12])) == ["wrote 11", "wrote 12"]
 
 
+def test_who_waited_behind_a_vain_try_is_told_with_it(committer: Committer, writer: Writer) -> None:
+    writer.fault = lambda _: OperationalError("away")
+
+    async def scene() -> list[Any]:
+        writer.may_go.clear()
+        first = asyncio.create_task(all_of(committer, writer, [0], size=7))
+        await until(writer.began.is_set)
+        rest = asyncio.create_task(all_of(committer, writer, range(1, 6), size=7))
+        await until(lambda: counters.watched()["ingest_waiting"] == 5)
+        writer.may_go.set()
+        return [*await first, *await rest]
+
+    assert {type(each) for each in asyncio.run(scene())} == {UnavailableError}
+    assert writer.batches == [[0]]
+    assert (counters.watched()["ingest_waiting"], committer._bytes) == (0, 0)
+    writer.fault = lambda _: None
+    assert asyncio.run(all_of(committer, writer, [7])) == ["wrote 7"]
+
+
 @pytest.mark.parametrize("bound", [("MOST_WAITING", 3, 1), ("MOST_BYTES", 300, 100)])
 def test_more_than_may_wait_is_refused_at_once(committer, writer, monkeypatch, bound) -> None:
     name, most, size = bound

@@ -5,11 +5,15 @@ import re
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
+from django.utils import timezone
 from pytest_django import Settings
 
 from dashmon.middleware import (
+    SEEN_EVERY,
     ForwardedMiddleware,
     HostMiddleware,
     PolicyMiddleware,
@@ -362,3 +366,35 @@ def test_log_lines_of_a_request_carry_its_id(caplog: pytest.LogCaptureFixture) -
 
     assert seen["request_id"] == "0123456789abcdef"
     assert "request_id" not in structlog.contextvars.get_contextvars()
+
+
+def _seen(client: Client) -> UserSession:
+    return UserSession.objects.get(session_key=client.session.session_key)
+
+
+def test_a_page_writes_that_its_session_was_used_once_a_minute(client: Client) -> None:
+    make_workspace(owner=(ana := make_user()))
+    client.force_login(ana)
+    first = "Mozilla/5.0 (one)"
+    client.get("/api/me", headers={"User-Agent": first})
+    before = _seen(client)
+    for _ in range(3):
+        client.get("/api/me", headers={"User-Agent": first})
+    assert _seen(client).last_seen_at == before.last_seen_at
+
+    client.get("/api/me", headers={"User-Agent": "Mozilla/5.0 (another)"})
+    assert _seen(client).user_agent == "Mozilla/5.0 (another)"
+    UserSession.objects.update(last_seen_at=timezone.now() - SEEN_EVERY)
+    client.get("/api/me", headers={"User-Agent": "Mozilla/5.0 (another)"})
+    assert timezone.now() - _seen(client).last_seen_at < SEEN_EVERY
+
+
+def test_a_page_is_shown_when_nothing_can_be_written(client: Client, monkeypatch) -> None:
+    def full(*_: Any) -> None:
+        raise OperationalError("database or disk is full")
+
+    make_workspace(owner=(ana := make_user()))
+    client.force_login(ana)
+    monkeypatch.setattr(UserSession.objects, "create_from_request", full)
+
+    assert client.get("/api/me").status_code == 200

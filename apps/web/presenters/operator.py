@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from apps.common.storage import Trouble
 from apps.operations.backlog import Queue
 from apps.operations.faults import Fault
 from apps.operations.models import ProcessReport
@@ -33,6 +34,10 @@ PROCESSES = {"server": "Server", "background": "Background", "worker": "Worker",
 FAULTS = {"event": "Event waits", "delivery": "Message given up", "channel": "Channel fails"}
 TIERS = {0: "raw results", 1: "5 min", 2: "1 h", 3: "1 d", 4: "traffic", 5: "reports"}
 TABLES_SHOWN = 12
+MAKE_ROOM = (
+    "Make room on its disk, or see what is wrong with it. Meanwhile agents and jobs are told to come again, and what"
+    " was not checked is recorded. Then everything goes on by itself."
+)
 KB = 1000
 
 
@@ -103,12 +108,15 @@ class OperatorView:
     versions: Sequence[str]
 
 
-def operator_view(seen: Installation, faults: Sequence[Fault]) -> OperatorView:
+def operator_view(seen: Installation, faults: Sequence[Fault], trouble: Trouble | None = None) -> OperatorView:
     """The page of one look."""
     queues = sorted(seen.queues, key=lambda queue: not queue.is_behind)
     rows = [_queue(queue) for queue in queues]
     cures = [(row.name, row.cure) for row in rows if row.cure]
-    if not any(_is_alive(row, seen.at) for row in seen.running):
+    if trouble is not None:
+        since = f"{trouble.since:%H:%M:%S} UTC"
+        cures.insert(0, ("Nothing can be written", f"Since {since} the database says: {trouble.said}. {MAKE_ROOM}"))
+    elif not any(_is_alive(row, seen.at) for row in seen.running):
         cures.insert(0, ("Nothing runs", "No process has reported lately. Start the server, workers and beat."))
     elif seen.schedule.stalled and not seen.slots:
         cures.insert(0, ("No checks are run", "Only the server reports. Start a worker and the beat."))

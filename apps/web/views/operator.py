@@ -18,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from apps.accounts.models import User
+from apps.common import storage
 from apps.operations.faults import recent_faults
 from apps.web.exposition import CONTENT_TYPE, exposition
 from apps.web.installation import installation
@@ -84,5 +85,5 @@ class Operations(View):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         now: datetime = timezone.now()
-        view = operator_view(installation.get(now), recent_faults(now))
+        view = operator_view(installation.get(now), recent_faults(now), storage.trouble(now))
         return render(request, "web/operator.html", {"view": view, "now": now})

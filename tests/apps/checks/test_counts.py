@@ -6,11 +6,14 @@ import pytest
 from django.db import transaction
 
 from apps.checks import leases
+from apps.checks.counts import count_results
 from apps.checks.schedule import materialise
+from apps.checks.types import CheckResult
 from apps.common import counters
 from tests.apps.checks.house import House
 from tests.apps.checks.simulation import Doing, Targets, answer
 from tests.apps.pipeline.scene import make_device
+from tests.factories import NOW
 
 SECOND = timedelta(seconds=1)
 
@@ -40,6 +43,16 @@ def test_what_could_not_be_run_is_no_result(project, now, monkeypatch) -> None:
     counted = counters.counted()
     assert counted["checks_not_measured/not_run"] >= 1
     assert not [name for name in counted if name.startswith("checks_executed")]
+
+
+@pytest.mark.parametrize(("error", "reason"), [("late", "late"), ("unsupported", "not_run"), (None, "not_run")])
+def test_what_found_no_place_in_time_is_late(error: str | None, reason: str) -> None:
+    detail = {"error": error} if error else {}
+    result = CheckResult(status="down", started_at=NOW, message="", detail=detail, measured=False)
+
+    count_results([result, result])
+
+    assert counters.counted() == {f"checks_not_measured/{reason}": 2}
 
 
 def test_a_result_whose_lease_was_lost_is_not_counted(project, now, monkeypatch) -> None:

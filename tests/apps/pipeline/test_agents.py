@@ -13,6 +13,7 @@ from apps.api.dash.reports import read_report
 from apps.common.clock import from_epoch_ms
 from apps.common.ids import digest
 from apps.metrics.models import HeadRow
+from apps.nodes.latest import REMEMBERED
 from apps.nodes.models import Node, NodeSection
 from apps.nodes.selectors import secret_of
 from apps.pipeline import agents
@@ -116,3 +117,19 @@ def test_the_default_workspace_is_asked_for_only_where_a_secret_was_chosen(node,
     AgentKey.objects.filter(subject_id=node.pk).update(generated=False)
     assert receive_reports(sent=[sent(node, now, 1), sent(node, now, 2)], now=now) == [None, None]
     assert asked == [1]
+
+
+@pytest.mark.parametrize("late", range(REMEMBERED + 1))
+def test_a_report_that_comes_again_after_others_is_kept_once(node, now, late) -> None:
+    seconds = [*range(late + 1), 0]
+    for number, second in enumerate(seconds):
+        receive_reports(sent=[sent(node, now + number * 3000 * MS, second)], now=now + number * 3000 * MS)
+
+    assert len(kept()) == len(set(seconds))
+
+
+def test_a_report_that_comes_again_is_known_within_one_batch_and_over_two(node, now) -> None:
+    receive_reports(sent=[sent(node, now, second) for second in (0, 1, 0, 2, 1)], now=now)
+    assert len(kept()) == 3
+    receive_reports(sent=[sent(node, now + 3000 * MS, second) for second in (1, 3, 0, 2)], now=now + 3000 * MS)
+    assert len(kept()) == 4

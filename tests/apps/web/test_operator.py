@@ -5,12 +5,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
 from apps.checks.models import ShardCursor
-from apps.common.clock import epoch_ms
+from apps.common import storage
+from apps.common.clock import epoch_ms, iso_ms
 from apps.notifications.models import Channel, Delivery
 from apps.operations.models import ProcessReport
 from apps.operations.storage import measure_storage
@@ -250,3 +252,26 @@ def test_every_queue_there_is_has_words(db, now) -> None:
 )
 def test_sizes_in_words(count: int | None, text: str) -> None:
     assert presenter.size(count) == text
+
+
+def test_a_disk_that_is_full_is_the_first_thing_said(scene: Scene, client: Client) -> None:
+    now = timezone.now()
+    storage.note(OperationalError("database or disk is full"), now=now)
+    assert client.get("/api/health").json() | {"time": ""} == {
+        "ok": True,
+        "service": "dashmon",
+        "time": "",
+        "version": settings.VERSION,
+        "status": "degraded",
+        "checks": {
+            "db": "ok",
+            **{name: {"lagMs": 0} for name in ("scheduler", "events", "escalations", "deliveries")},
+            "storage": {"writable": False, "since": iso_ms(now)},
+        },
+    }
+
+    view = operator_view(seen_as(processes=[]), [], storage.trouble(now))
+    assert view.cures[0][0] == "Nothing can be written"
+    assert "database or disk is full" in view.cures[0][1]
+    storage.forget()
+    assert client.get("/api/health").json()["checks"]["storage"] == {"writable": True}

@@ -302,6 +302,7 @@ def test_health_answers_without_a_credential(db, clock) -> None:
         "events": behind,
         "escalations": behind,
         "deliveries": behind,
+        "storage": {"writable": True},
     }
 
 

@@ -17,6 +17,7 @@ from apps.api.dashmon.schema import OBJECT, described, wrapped
 from apps.api.dashmon.serializers.fields import Instant
 from apps.api.dashmon.views.base import API_VERSION, ApiView
 from apps.checks.selectors import STALLED, schedule_lag
+from apps.common import storage
 from apps.common.clock import iso_ms
 from apps.common.kept import Kept
 from apps.operations.backlog import MESSAGES, message_queues
@@ -41,6 +42,7 @@ class HealthView(ApiView):
 
     Only that: a server whose workers lag still serves, and taking it out of a balancer would make matters worse. That
     work is late is said by `status`, and how late by milliseconds; how much there is says something about tenants.
+    Where nothing can be written, a full disk for one, `storage` says so: reads go on.
     """
 
     @described("Whether the service works", answer=HealthAnswer, also={503: "`db_unavailable`: the database is gone."})
@@ -62,8 +64,12 @@ def _progress(now: datetime) -> tuple[str, dict[str, Any]]:
     queues = [queue for queue in _queues.get(now) if queue.name in MESSAGES]
     late = lag > STALLED or any(queue.is_behind for queue in queues)
     lags = {"scheduler": lag, **{queue.name: queue.lag or timedelta() for queue in queues}}
-    checks = {name: {"lagMs": behind // timedelta(milliseconds=1)} for name, behind in lags.items()}
-    return "degraded" if late else "ok", checks
+    checks: dict[str, Any] = {name: {"lagMs": behind // timedelta(milliseconds=1)} for name, behind in lags.items()}
+    trouble = storage.trouble(now)
+    checks["storage"] = {"writable": trouble is None}
+    if trouble is not None:
+        checks["storage"]["since"] = iso_ms(trouble.since)
+    return "degraded" if late or trouble else "ok", checks
 
 
 CAPABILITIES: dict[str, Any] = {
