@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from msgspec import structs
 
 from apps.common.among import Among
-from apps.common.clock import MILLISECOND
+from apps.common.clock import MILLISECOND, epoch_ms
 from apps.common.values import Observation
 from apps.devices import heartbeat
 from apps.devices import services as devices
@@ -23,7 +23,7 @@ from apps.devices.state import Flip as StateFlip
 from apps.devices.statements import Machine, lock_machines, save_machines
 from apps.devices.types import Change
 from apps.metrics import services as metrics
-from apps.metrics.types import NewPing
+from apps.metrics.types import NewPing, PlainResult
 from apps.pipeline import samples
 from apps.pipeline.states import (
     announce,
@@ -41,6 +41,7 @@ CHUNK = 500
 NAMED = ("workspace_id", "number", "name", "project_id")
 # What the machine shows, as the device's state; new and paused have no row of their own.
 STATUS: Mapping[str, Literal["up", "warning", "down"]] = {"up": "up", "late": "warning", "down": "down"}
+WELL = {"state": CODE["up"], "interval_ms": 0}
 NOTHING: Mapping[str, str] = MappingProxyType({})
 SENTENCES = {
     "timeout": "No signal arrived by the deadline",
@@ -62,6 +63,12 @@ class Moved(NamedTuple):
     def is_calm(self) -> bool:
         """Whether the device's state stays what it is, as after nearly every signal."""
         return not self.flips and self.state.phase == self.machine.state.phase
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all there is to tell is that the job was well."""
+        recorded = self.heard.recorded if self.heard is not None and not self.flips else None
+        return recorded is not None and recorded.effect == "success" and recorded.duration_ms is None
 
     @property
     def next_look(self) -> datetime | None:
@@ -232,9 +239,12 @@ def _settle(moved: Sequence[Moved], *, now: datetime) -> None:
     """Write machines, states and history of heartbeats that moved, and announce their flips."""
     calm = [each for each in moved if each.is_calm]
     save_machines([(each.machine, each.state, each.look_at(now)) for each in calm])
-    rows = [row for each in moved for row in _history(each)]
+    plain = [_plain(each.machine, each.heard.recorded) for each in moved if each.heard is not None and each.is_plain]
+    rows = [row for each in moved if not each.is_plain for row in _history(each)]
     silent, changes = _turn([each for each in moved if not each.is_calm], now=now)
     rows.extend(silent)
+    for start in range(0, len(plain), CHUNK):
+        metrics.append(rows=(), plain=plain[start : start + CHUNK], now=now)
     for start in range(0, len(rows), CHUNK):
         metrics.append(rows=rows[start : start + CHUNK], now=now)
     announce(changes, now=now)
@@ -298,6 +308,10 @@ def _sentence(flip: Flip, heard: Taken | None) -> str:
     if flip.reason == "fail" and heard is not None and heard.signal.exit_code:
         return f"The job ended with exit status {heard.signal.exit_code}"
     return SENTENCES.get(flip.reason, "")
+
+
+def _plain(machine: Machine, recorded: Recorded) -> PlainResult:
+    return PlainResult(machine.workspace_id, machine.device_id, epoch_ms(recorded.at), WELL)
 
 
 def _history(moved: Moved) -> list[Observation]:
