@@ -15,12 +15,13 @@ import pytest
 
 from tests.chaos.events import now_ms
 from tests.chaos.installation import Embedded, TargetProcess
-from tests.chaos.report import compare
+from tests.chaos.report import UNKNOWN, compare
 from tests.nightly.visitors import Visitors
 
 MONITORS = int(os.environ.get("MANY_MONITORS", "5000"))
 MINUTES = float(os.environ.get("MANY_MINUTES", "2"))
 EVERY_S, WARM_S = 20, 40
+PLACES = 256  # of the engine: checks that can be under way
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(MINUTES * 60 + 900)]
 
 
@@ -87,13 +88,24 @@ def test_each_due_check_is_run_once_while_people_look(house: Embedded, target: T
         if (waits := sorted(took for _, took, _ in looks))
     }
     share = (ended[0] - began[0]) / (ended[1] - began[1])
-    print(json.dumps({"core_share": round(share, 3), "pages": pages, "load": os.getloadavg()}), flush=True)
+    stored = sum(state != UNKNOWN for monitor in told["monitors"].values() for _, state, *_ in monitor["rows"])
+    print(
+        json.dumps(
+            {
+                "asked": report.requests,
+                "stored": stored,
+                "core_share": round(share, 3),
+                "pages": pages,
+                "load": os.getloadavg(),
+            }
+        ),
+        flush=True,
+    )
 
     assert (report.lost, report.doubled, report.invented, report.untrue, report.unasked) == ([], [], [], [], [])
     assert report.measured + report.not_measured == report.due
     assert report.not_measured == 0
-    # From outside: as many requests as checks, but for what was under way at the borders of the time.
-    asked = sum(start_ms <= instant < end_ms for instants in seen.values() for instant in instants)
-    assert abs(asked - report.due) <= 5 * MONITORS / EVERY_S
+    # From outside, over the whole life of the server: a request for each stored check, but for what it was stopped in.
+    assert 0 <= report.requests - stored <= PLACES
     assert report.lag(0.99) < 2
     assert {status for looks in visitors.seen.values() for *_, status in looks} == {200}
