@@ -214,6 +214,7 @@ class Background:
             Loop("cycles", steps.keep_cycles, every_s=3600.0),
             Loop("reports", steps.send_reports, every_s=30.0),
             Loop("terms", steps.lapse_terms, every_s=60.0),
+            Loop("erase", steps.erase_closed, every_s=60.0),
             Loop("upkeep", steps.upkeep, every_s=300.0, does=steps.UPKEEP),
         ]
         self._unsubscribe = [bus.subscribe(bus.NOTIFICATIONS, loop.wake) for loop in notify.values()]

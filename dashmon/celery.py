@@ -36,6 +36,7 @@ app.conf.beat_schedule = {
     "windows": {"task": "apps.checks.tasks.sweep_ended_windows", "schedule": 5.0},
     "flapping": {"task": "apps.checks.tasks.settle_flapping", "schedule": 5.0},
     "terms": {"task": "apps.operations.tasks.lapse_terms", "schedule": 60.0},
+    "erase": {"task": "apps.operations.tasks.erase_workspaces", "schedule": 60.0},
     "stories": {"task": "apps.operations.tasks.prune_old_stories", "schedule": 600.0},
     "requests": {"task": "apps.checks.tasks.prune_requests", "schedule": 600.0},
     "fan-out": {"task": "apps.notifications.tasks.fan_out_events", "schedule": 1.0},

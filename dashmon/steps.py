@@ -10,6 +10,7 @@ from apps.checks.schedule import materialise
 from apps.common import bus
 from apps.metrics import services as metrics
 from apps.notifications import services as notifications
+from apps.operations.erasure import erase_due
 from apps.operations.plans import lapse_ended_terms
 from apps.operations.processes import expire_reports
 from apps.operations.retention import prune_stories
@@ -108,6 +109,10 @@ def keep_cycles() -> bool:
 
 def lapse_terms() -> bool:
     return lapse_ended_terms(now=timezone.now(), limit=LIMIT) >= LIMIT
+
+
+def erase_closed() -> bool:
+    return erase_due(now=timezone.now())
 
 
 def upkeep() -> bool:

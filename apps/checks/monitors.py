@@ -16,16 +16,21 @@ from apps.checks.plans import PLANS_KEPT, Monitor
 from apps.common.among import Among
 from apps.common.arrays import array_of_integers
 from apps.devices.models import Device
+from apps.workspaces.selectors import closed_workspaces
 
 _COLUMNS = (*Monitor._fields[:-2], "synthetic_text", "dns_text")
 _AS_TEXT = partial(Cast, output_field=TextField())
-_VERSIONS = "SELECT id, xmin::text || ctid::text FROM devices_device WHERE id = ANY(%s::bigint[]) AND enabled"
+# Closed workspaces have no enabled ones, but for what was being written when they were closed.
+_VERSIONS = """
+    SELECT id, xmin::text || ctid::text FROM devices_device WHERE id = ANY(%s::bigint[]) AND enabled
+    AND workspace_id NOT IN (SELECT id FROM workspaces_workspace WHERE closed_at IS NOT NULL)
+"""
 
 _kept: dict[int, tuple[str, Monitor]] = {}
 
 
 def enabled_monitors(device_ids: Collection[int]) -> dict[int, Monitor]:
-    """Enabled devices by key."""
+    """Enabled devices of open workspaces by key."""
     connection = connections[router.db_for_read(Device)]
     if connection.vendor != "postgresql":
         return _read(device_ids)
@@ -56,5 +61,6 @@ def _remembered(read: dict[int, Monitor], versions: dict[int, str]) -> dict[int,
 def _read(device_ids: Collection[int]) -> dict[int, Monitor]:
     """Documents are read as text: what they say is known by it."""
     wanted = Device.objects.filter(Among("pk", set(device_ids)), enabled=True)
+    wanted = wanted.exclude(workspace__in=closed_workspaces())
     rows = wanted.annotate(synthetic_text=_AS_TEXT("synthetic"), dns_text=_AS_TEXT("dns")).values_list(*_COLUMNS)
     return {row[0]: Monitor._make(row) for row in rows}

@@ -15,6 +15,7 @@ from apps.checks.facts import draft_answer, fact_of
 from apps.checks.models import CheckRequest
 from apps.checks.types import CheckResult
 from apps.pipeline.services import submit
+from apps.workspaces.selectors import closed_workspaces
 
 LEASE = timedelta(seconds=90)
 MOST_ATTEMPTS = 3
@@ -45,7 +46,9 @@ def _take(*, owner: str, limit: int, now: datetime) -> list[LeasedRequest]:
     free = CheckRequest.objects.filter(
         Q(lease_until__isnull=True) | Q(lease_until__lte=now) | Q(lease_until__gt=now + 2 * LEASE)
     )
-    due = free.filter(done_at__isnull=True, due_at__lte=now).select_related("device")
+    # What a closed workspace had asked for is never run.
+    wanted = free.exclude(workspace__in=closed_workspaces())
+    due = wanted.filter(done_at__isnull=True, due_at__lte=now).select_related("device")
     rows = list(due.select_for_update(skip_locked=True, of=("self",)).order_by("due_at", "pk")[:limit])
     leased = []
     for row in rows:

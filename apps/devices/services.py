@@ -194,10 +194,11 @@ def _place(device: Device, *, limits: Mapping[Limit, int | None]) -> None:
     device.interval_s = interval_in_force(device.asked_interval_s, limits)
     device.phase_ms = device.public_id.int % (device.interval_s * 1000)
     device.shard = device.public_id.int % SHARDS
-    _schedule(device)
+    fit_schedule(device)
 
 
-def _schedule(device: Device) -> None:
+def fit_schedule(device: Device) -> None:
+    """Whether it is to be probed follows from what it is."""
     # A DNS monitor without a name asks nothing: it stays unknown until it is configured.
     named = device.kind != Device.Kind.DNS or bool(device.dns or device.host)
     device.enabled = not device.paused and device.kind not in NOT_PROBED and named
@@ -307,7 +308,7 @@ def set_dns_config(*, device: Device, document: Mapping[str, Any], now: datetime
     if device.kind != Device.Kind.DNS:
         raise UnsupportedError("Only a device of type dns has a DNS configuration.")
     device.dns = dns_config.normalise(document, hostname=device.host)
-    _schedule(device)
+    fit_schedule(device)
     device.updated_at = now
     device.save(update_fields=["dns", "enabled", "updated_at"])
     return device.dns
@@ -343,7 +344,7 @@ def set_paused(*, device: Device, paused: bool, now: datetime) -> Device:
     """Pause or resume by hand. PremiumRequiredError when a Free workspace resumes what needs Premium."""
     _lock(device)
     _pause(device, paused=paused, premium=plan_of(device.workspace, now=now) == "premium")
-    _schedule(device)
+    fit_schedule(device)
     device.updated_at = now
     device.save(update_fields=["paused", "pause_reason", "enabled", "updated_at"])
     return device

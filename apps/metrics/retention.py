@@ -68,12 +68,16 @@ def forget(*, workspace_id: int, ref: Ref) -> int:
     return deleted
 
 
-def forget_workspace(*, workspace_id: int) -> int:
-    """Delete all series of a workspace; the number of rows. Safe to run again."""
+def forget_workspace(*, workspace_id: int, limit: int | None = None) -> int:
+    """Delete all series of a workspace, at most `limit` rows a call; the number of rows, 0 once none is left."""
     deleted = 0
     for model in (*_OF_SOURCE, HeartbeatPing, Source):
-        deleted += _delete_in_slices(model.objects.of(workspace_id))
-    forget_remembered()
+        # In no order: the keys that begin with the workspace find its rows, and everybody else's are not read.
+        rows = model.objects.of(workspace_id)
+        gone = _delete_in_slices(rows, None if limit is None else limit - deleted, order=())
+        if model is Source and gone:
+            forget_remembered()
+        deleted += gone
     return deleted
 
 
@@ -134,11 +138,11 @@ def _without_windows(blocks: "QuerySet[Block]", reach: Q, tier: int) -> "QuerySe
     return blocks.filter(~Exists(waiting))
 
 
-def _delete_in_slices(rows: "QuerySet[Any]", limit: int | None = None) -> int:
+def _delete_in_slices(rows: "QuerySet[Any]", limit: int | None = None, *, order: tuple[str, ...] = ("pk",)) -> int:
     deleted = 0
     while limit is None or deleted < limit:
         size = SLICE if limit is None else min(SLICE, limit - deleted)
-        pks = list(rows.order_by("pk").values_list("pk", flat=True)[:size])
+        pks = list(rows.order_by(*order).values_list("pk", flat=True)[:size])
         if not pks:
             break
         deleted += rows.model.objects.filter(pk__in=pks).delete()[0]

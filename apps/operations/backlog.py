@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 
 from apps.metrics.backlog import MOST_COUNTED, store_backlog
 from apps.notifications.selectors import backlog
+from apps.operations.models import Erasure
 from apps.reports.models import ReportSchedule
 from apps.statuspages.models import StatusUpdate
 
 # Behind by more than this, a queue does not keep up; every step looks at least this often in both modes.
 USUAL_PATIENCE = timedelta(seconds=60)
 # Sealing and roll-ups only make reading cheaper: nothing is lost and nobody waits while they lag.
-PATIENCE = {"inbox": timedelta(minutes=15), "reports": timedelta(minutes=10)}
+PATIENCE = {"inbox": timedelta(minutes=15), "reports": timedelta(minutes=10), "erasures": timedelta(hours=1)}
 
 
 # The way from a fact to somebody's telephone, in its order.
@@ -67,11 +68,25 @@ def store_queues(now: datetime) -> Sequence[Queue]:
 
 
 def other_queues(now: datetime) -> Sequence[Queue]:
-    """Reports that are due and posts that subscribers have not been told of."""
+    """Reports that are due, posts that subscribers have not been told of, and closed workspaces to erase."""
     reports = ReportSchedule.objects.filter(enabled=True, next_at__lte=now).aggregate(n=Count("pk"), at=Min("next_at"))
     posts = StatusUpdate.objects.filter(notify=True, notified_at__isnull=True).aggregate(
         n=Count("pk"), at=Min("published_at")
     )
-    return Queue("reports", reports["n"], since(reports["at"], now)), Queue(
-        "posts", posts["n"], since(posts["at"], now)
+    return (
+        Queue("reports", reports["n"], since(reports["at"], now)),
+        Queue("posts", posts["n"], since(posts["at"], now)),
+        _erasures(now),
     )
+
+
+def _erasures(now: datetime) -> Queue:
+    """Closed workspaces whose grace is over; one that is being erased is held, however long it takes."""
+    held, lost = Q(lease_until__gt=now), Q(lease_until__lte=now)
+    due = Erasure.objects.filter(due_at__lte=now).aggregate(
+        n=Count("pk", filter=~held | Q(lease_until__isnull=True)),
+        at=Min("due_at", filter=Q(begun_at__isnull=True)),
+        held=Count("pk", filter=held),
+        expired=Count("pk", filter=lost),
+    )
+    return Queue("erasures", due["n"], since(due["at"], now), due["held"], due["expired"])

@@ -1,5 +1,7 @@
 from django.db import models
 
+from apps.workspaces.models import TenantModel
+
 
 class ProcessReport(models.Model):
     """One process of the installation and what it has done, written by itself every few seconds.
@@ -37,6 +39,23 @@ class ProcessReport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.host}:{self.pid}"
+
+
+class Erasure(TenantModel):
+    """A closed workspace on its way out: when its rows begin to go, and who is at it."""
+
+    due_at = models.DateTimeField()
+    # Once set there is no way back.
+    begun_at = models.DateTimeField(null=True)
+    token = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace"], name="erasure_once")]
+        indexes = [models.Index(fields=["due_at"], name="erasure_due")]
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} from {self.due_at:%F %T}"
 
 
 class StorageSize(models.Model):

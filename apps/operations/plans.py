@@ -31,6 +31,8 @@ def change_plan(
 def lapse_ended_terms(*, now: datetime, limit: int = 100) -> int:
     """Apply the Free plan to workspaces whose Premium term has ended; answers how many. Safe to run twice."""
     ended = Workspace.objects.filter(plan=Workspace.Plan.PREMIUM, plan_status="active", premium_until__lte=now)
+    # A closed one must not be scheduled again by what follows; once reopened, its term ends at the next look.
+    ended = ended.filter(closed_at__isnull=True)
     keys = ended.order_by("premium_until", "pk").values_list("pk", flat=True)[:limit]
     return sum(_lapse(pk, now=now) for pk in list(keys))
 
@@ -39,7 +41,7 @@ def lapse_ended_terms(*, now: datetime, limit: int = 100) -> int:
 def _lapse(pk: int, *, now: datetime) -> bool:
     # Looked at again under its lock: a term that was renewed meanwhile has not ended.
     ended = Workspace.objects.filter(plan=Workspace.Plan.PREMIUM, plan_status="active", premium_until__lte=now)
-    workspace = ended.select_for_update().filter(pk=pk).first()
+    workspace = ended.filter(closed_at__isnull=True).select_for_update().filter(pk=pk).first()
     if workspace is None:
         return False
     workspace.plan_status = "canceled"

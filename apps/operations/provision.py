@@ -102,6 +102,8 @@ def _workspace(wanted: Wanted, owner: User, *, now: datetime) -> Workspace:
         return open_workspace(owner=owner, name=wanted.slug, slug=wanted.slug, plan=wanted.plan, now=now)
     if owner_of(workspace).pk != owner.pk:
         raise ConflictError(f"The workspace {wanted.slug} belongs to somebody else.")
+    if workspace.closed_at is not None:
+        raise ConflictError(f"The workspace {wanted.slug} is closed; `reopen_workspace {wanted.slug}` brings it back.")
     # The plan in force counts too: a lapsed Premium is asked for in vain otherwise.
     if wanted.plan is not None and not wanted.plan == workspace.plan == plan_of(workspace, now=now):
         change_plan(workspace=workspace, plan=wanted.plan, source="admin", actor="operator", now=now)

@@ -5,6 +5,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
+from apps.operations.erasure import erase_due
 from apps.operations.plans import lapse_ended_terms
 from apps.operations.processes import expire_reports
 from apps.operations.retention import prune_stories
@@ -21,6 +22,12 @@ def lapse_terms(**_: Any) -> None:
 def prune_old_stories(**_: Any) -> None:
     """Delete incidents and deliveries that are older than their workspace keeps them."""
     prune_stories(now=timezone.now())
+
+
+@shared_task(queue="default", ignore_result=True, expires=60, time_limit=300)
+def erase_workspaces(**_: Any) -> None:
+    """Delete what is left of closed workspaces whose grace is over, for some seconds."""
+    erase_due(now=timezone.now())
 
 
 @shared_task(queue="default", ignore_result=True, expires=60, time_limit=60)

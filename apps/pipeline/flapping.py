@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from apps.devices.models import DeviceState
 from apps.pipeline.states import HEAVY, announce, save_states, settled_change, snapshot_of
+from apps.workspaces.selectors import closed_workspaces
 
 
 def sweep_flapping(*, now: datetime, limit: int = 200) -> int:
@@ -14,7 +15,7 @@ def sweep_flapping(*, now: datetime, limit: int = 200) -> int:
 
     Each is settled once, by whichever worker or change of state comes first.
     """
-    calm = DeviceState.objects.filter(settles_at__lte=now)
+    calm = DeviceState.objects.filter(settles_at__lte=now).exclude(workspace__in=closed_workspaces())
     return _settle(calm, now=now, limit=limit) if calm.exists() else 0
 
 

@@ -35,6 +35,7 @@ from apps.pipeline.states import (
     source_of,
     write_snapshot,
 )
+from apps.workspaces.selectors import closed_workspaces
 
 CHUNK = 500
 # What rules have to know of a device.
@@ -172,7 +173,7 @@ def sweep_heartbeats(*, now: datetime, limit: int = 500, hold: bool = False) -> 
     Flips are dated by the machine, not by the sweep. With `hold`, heartbeats that would go down are left for the
     next sweep: after an outage of our own, jobs get one chance to be heard first.
     """
-    due = DeviceState.objects.filter(due_at__lte=now)
+    due = DeviceState.objects.filter(due_at__lte=now).exclude(workspace__in=closed_workspaces())
     # Nearly every sweep ends with this probe of an index: no transaction, no lock, no place in the line of writers.
     return _sweep(due, now=now, limit=limit, hold=hold) if due.exists() else 0
 

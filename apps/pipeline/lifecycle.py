@@ -26,6 +26,8 @@ from apps.workspaces.models import Workspace
 
 # By then no transaction that began before a node was retired can still be running.
 QUARANTINE = timedelta(minutes=10)
+# Monitors whose states are read and written together.
+TOGETHER = 500
 
 
 @transaction.atomic
@@ -52,6 +54,19 @@ def follow_plan(*, workspace: Workspace, now: datetime) -> int:
         rows = lock_states({device.pk for device in flipped})
         _enter_no_state(list(rows.values()), paused=paused, now=now)
     return fit.changed
+
+
+@transaction.atomic
+def begin_anew(*, workspace: Workspace, now: datetime) -> None:
+    """Let the states of a workspace's monitors begin as after a pause by hand: nobody looked at them for a while.
+
+    What was open about them closes silently, that time counts as unknown, and the first result is news again.
+    """
+    running = Device.objects.of(workspace).filter(paused=False).order_by("pk").values_list("pk", flat=True)
+    keys = list(running)
+    for start in range(0, len(keys), TOGETHER):
+        for paused in (True, False):
+            _enter_no_state(list(lock_states(keys[start : start + TOGETHER]).values()), paused=paused, now=now)
 
 
 def _enter_no_state(rows: Sequence[DeviceState], *, paused: bool, now: datetime) -> None:

@@ -15,6 +15,7 @@ from apps.pipeline.states import HEAVY, announce, snapshot_of, windows_of
 from apps.projects import windows as projects
 from apps.projects.models import MaintenanceWindow
 from apps.projects.windows import Target
+from apps.workspaces.selectors import closed_workspaces
 
 TROUBLE = (DeviceState.State.WARNING, DeviceState.State.DOWN)
 
@@ -46,6 +47,7 @@ def sweep_windows(*, now: datetime, limit: int = 100) -> int:
     another window says nothing: the last one to end does.
     """
     ended = MaintenanceWindow.objects.filter(settled_at__isnull=True, ends_at__lt=now)
+    ended = ended.exclude(workspace__in=closed_workspaces())
     return _settle(ended, now=now, limit=limit) if ended.exists() else 0
 
 

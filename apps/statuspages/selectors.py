@@ -55,6 +55,7 @@ def public_page(slug: str, *, now: datetime) -> StatusPage | None:
 def slug_of_host(host: str) -> str | None:
     """The slug of the page that is served under a proved name of its own."""
     domains = Domain.objects.filter(hostname=host, use=Domain.Use.STATUS_PAGE, verified_at__isnull=False)
+    domains = domains.filter(workspace__closed_at__isnull=True)
     page_id = domains.values_list("target_id", flat=True).first()
     return StatusPage.objects.filter(pk=page_id).values_list("slug", flat=True).first() if page_id else None
 

@@ -129,7 +129,7 @@ def _lag(queue: Queue) -> float | None:
 
 
 def _leases(queue: Queue) -> bool:
-    return queue.name in {"checks", "requests", "deliveries"}
+    return queue.name in {"checks", "requests", "deliveries", "erasures"}
 
 
 def _steps(seen: Installation) -> Iterator[Metric]:

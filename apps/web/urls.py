@@ -9,6 +9,7 @@ from apps.web.views import (
     analytics,
     browsers,
     channels,
+    closing,
     dash_access,
     deliveries,
     entry,
@@ -121,6 +122,7 @@ workspace_pages = [
     path("tokens/", manage.Tokens.as_view(), name="tokens"),
     path("tokens/<str:token>/revoke", manage.RevokeToken.as_view(), name="token-revoke"),
     path("settings/", manage.Settings.as_view(), name="settings"),
+    path("settings/delete", closing.DeleteWorkspace.as_view(), name="workspace-delete"),
     path("settings/traffic", traffic_settings.TrafficSettings.as_view(), name="traffic-settings"),
     path("settings/dash", dash_access.DashAccess.as_view(), name="dash-access"),
     path("settings/dash/sessions/end", dash_access.EndDashSessions.as_view(), name="dash-sessions-end"),
@@ -132,6 +134,7 @@ workspace_pages = [
 ]
 urlpatterns = [
     path("", entry.Home.as_view(), name="home"),
+    path("closed/", closing.Closed.as_view(), name="closed"),
     path("push-worker.js", browsers.push_worker, name="push-worker"),
     path("incidents/<str:incident>", overview.short_incident, name="short-incident"),
     path("w/<str:slug>/", include(workspace_pages)),

@@ -53,7 +53,8 @@ _EDITOR = _VIEWER | {
 }
 _ADMIN = _EDITOR | {"projects.delete", "alerts.write", "tokens.manage", "team.manage"}
 ROLE: dict[RoleName, frozenset[str]] = {
-    "owner": _ADMIN | {"billing"},
+    # The last one is asked for on our own pages only, so clients are not told of it.
+    "owner": _ADMIN | {"billing", "workspace.delete"},
     "admin": _ADMIN,
     "editor": _EDITOR,
     "viewer": _VIEWER,

@@ -1,8 +1,10 @@
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from apps.accounts.models import User
 from apps.common.ids import digest
@@ -53,10 +55,16 @@ def owner_of(workspace: Workspace) -> User:
 
 
 def default_workspace() -> Workspace | None:
-    """Who answers for credentials that name no workspace on the bare host; None in the saas profile."""
+    """Who answers for credentials that name no workspace on the bare host; None in the saas profile and once closed."""
     if settings.PROFILE == "saas":
         return None
     if settings.DEFAULT_WORKSPACE:
-        return Workspace.objects.filter(slug=settings.DEFAULT_WORKSPACE).first()
+        return Workspace.objects.filter(slug=settings.DEFAULT_WORKSPACE, closed_at__isnull=True).first()
     installation = Installation.objects.select_related("default_workspace").filter(pk=1).first()
-    return installation.default_workspace if installation is not None else None
+    chosen: Workspace | None = installation.default_workspace if installation is not None else None
+    return chosen if chosen is not None and chosen.closed_at is None else None
+
+
+def closed_workspaces() -> QuerySet[Workspace, Any]:
+    """The primary keys of closed workspaces, for use in a subquery: few, and read from an index of their own."""
+    return Workspace.objects.filter(closed_at__isnull=False).values("pk")

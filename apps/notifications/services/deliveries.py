@@ -20,6 +20,7 @@ from apps.common.errors import ConflictError
 from apps.incidents import services as incidents
 from apps.notifications import channels
 from apps.notifications.channels import ChannelError
+from apps.notifications.closing import drop_closed
 from apps.notifications.lease_tokens import token_for, tokens_of
 from apps.notifications.models import Channel, Delivery, DeliveryAttempt
 from apps.notifications.queue import heads
@@ -138,6 +139,9 @@ def _claim(*, now: datetime, room: int, owner: str) -> list[Delivery]:
     """Lease up to `room` due deliveries. The try counts from here on: a message that kills is given up too."""
     claimed = []
     for delivery in _next_due(now)[:room]:
+        if delivery.workspace.closed_at is not None:
+            drop_closed(Delivery.objects.of(delivery.workspace_id).filter(pk=delivery.pk))
+            continue
         if delivery.attempts >= ATTEMPTS:
             # Its last permitted try died with its worker.
             _settle(delivery, Outcome(ok=False, result=LOST), at=now)
@@ -159,7 +163,7 @@ def _next_due(now: datetime) -> QuerySet[Delivery]:
     free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
     rows = Delivery.objects.filter(free, pk__in=heads(), status=Delivery.Status.PLANNED, next_at__lte=now)
     due: QuerySet[Delivery] = rows.select_for_update(skip_locked=True, of=("self",)).order_by("next_at", "pk")
-    return due.select_related("channel", "route", "incident")
+    return due.select_related("workspace", "channel", "route", "incident")
 
 
 def _finish(delivery: Delivery, future: Future[Receipt], *, clock: _Clock, final: bool) -> Outcome:

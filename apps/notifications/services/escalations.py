@@ -21,6 +21,7 @@ from apps.notifications.routing.quiet import settle
 from apps.notifications.routing.timetable import moments
 from apps.notifications.services.planning import plan_delivery, save_planned
 from apps.notifications.services.turns import LOOK_AGAIN, Turn, note_silence, who_was_told, whom
+from apps.workspaces.selectors import closed_workspaces
 
 logger = structlog.get_logger(__name__)
 
@@ -102,7 +103,8 @@ def advance_due(*, now: datetime, limit: int) -> int:
 
 
 def _claim(now: datetime, *, room: int) -> list[Escalation]:
-    due = Escalation.objects.filter(next_at__lte=now).order_by("next_at", "pk")
+    due = Escalation.objects.filter(next_at__lte=now).exclude(workspace__in=closed_workspaces())
+    due = due.order_by("next_at", "pk")
     locked = due.select_for_update(skip_locked=True, of=("self",))
     return list(locked.select_related("incident__project", "route__project", "route__rule", "event", "ending")[:room])
 

@@ -99,6 +99,9 @@ def _plan(event: IncidentEvent, desk: Desk, *, now: datetime) -> None:
     if not routes:
         return
     news = desk.news(event)
+    if news.workspace.closed_at is not None:
+        # Written by what was under way when it was closed.
+        return
     planned: list[Delivery] = []
     for route in routes:
         if route.scope in ROUTINGS:

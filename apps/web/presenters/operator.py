@@ -28,6 +28,10 @@ QUEUES: Mapping[str, tuple[str, str]] = {
     "deliveries": ("Messages to send", "Messages leave late. See the failing channels below and the step deliver."),
     "planned": ("Messages planned", ""),
     "reports": ("Reports to make", "Reports leave late. See the step reports and the log."),
+    "erasures": (
+        "Closed workspaces to erase",
+        "They stay longer than their owners were told. See the step erase.",
+    ),
     "posts": ("Posts to subscribers", "Subscribers wait for posts of status pages. See the step subscribers."),
 }
 PROCESSES = {"server": "Server", "background": "Background", "worker": "Worker", "beat": "Beat"}

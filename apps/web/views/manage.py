@@ -12,6 +12,7 @@ from apps.common.ids import parse_uuid
 from apps.incidents.types import Cursor
 from apps.notifications.channels import web_push
 from apps.notifications.services.browsers import browsers_of
+from apps.operations.closing import GRACE
 from apps.tokens.models import ApiToken
 from apps.tokens.selectors import tokens_of
 from apps.tokens.services import create_api_token, revoke_api_token
@@ -102,6 +103,8 @@ class Settings(WorkspacePage):
         context = {
             "form": form,
             "plan": plan_of(self.workspace, now=self.now),
+            "grace": GRACE,
+            "erased_at": self.now + GRACE,
             "limits": plans.lines(limits_in_force(self.workspace, now=self.now), usage_of(self.workspace)),
         }
         return self.render("web/settings.html", context, status=status)

@@ -204,7 +204,7 @@ def test_two_workspaces_with_nodes_of_one_number_never_meet(workspace, stranger)
 
     assert facts(workspace) == expected(mine)
     assert facts(stranger) == expected(theirs)
-    services.forget_workspace(workspace_id=workspace.pk)
+    services.forget_workspace(workspace_id=workspace.pk, limit=1000)
     assert facts(stranger) == expected(theirs)
 
 

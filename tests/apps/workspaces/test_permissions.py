@@ -30,7 +30,8 @@ EDITING = {
 }
 BEYOND: dict[RoleName, set[str]] = {
     "owner": EDITING
-    | {"projects.delete", "alerts.write", "tokens.manage", "team.manage", "preferences.self", "billing"},
+    | {"projects.delete", "alerts.write", "tokens.manage", "team.manage", "preferences.self", "billing"}
+    | {"workspace.delete"},
     "admin": EDITING | {"projects.delete", "alerts.write", "tokens.manage", "team.manage", "preferences.self"},
     "editor": EDITING | {"preferences.self"},
     "viewer": {"preferences.self"},
