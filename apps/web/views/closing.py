@@ -26,7 +26,8 @@ class DeleteWorkspace(WorkspacePage):
     def post(self, request: HttpRequest) -> HttpResponse:
         if " ".join(request.POST.get("name", "").split()) != " ".join(self.workspace.name.split()):
             messages.error(request, f"Nothing was deleted: what you typed is not “{self.workspace.name}”.")
-            return redirect(f"{self.address('settings')}#delete")
+            # To its top, where the sentence is.
+            return redirect(self.address("settings"))
         return self._close(request)
 
     # Where there is no password and no second step, the session has to do.
