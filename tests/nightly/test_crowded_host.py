@@ -8,8 +8,6 @@ import os
 import re
 import time
 import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,20 +25,6 @@ A_SECOND = 20
 # Until the line is known as a crowd, its checks come between everybody else's.
 FOUND_S = 75
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(MINUTES * 60 + 900)]
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[Embedded]:
-    house = Embedded(tmp_path / "data")
-    yield house
-    house.close()
-
-
-@pytest.fixture
-def target() -> Iterator[TargetProcess]:
-    process = TargetProcess()
-    yield process
-    process.close()
 
 
 def figure(house: Embedded, name: str) -> float:

@@ -24,13 +24,6 @@ def house(tmp_path: Path) -> Iterator[OneProcess]:
     house.close()
 
 
-@pytest.fixture
-def target() -> Iterator[TargetProcess]:
-    process = TargetProcess()
-    yield process
-    process.close()
-
-
 def gone(house: OneProcess, how: str, seconds: float) -> Span:
     """Take the database away for so long; the time in which it was surely not there."""
     house.postgres.stop(how)

@@ -7,8 +7,6 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
@@ -23,20 +21,6 @@ MINUTES = float(os.environ.get("MANY_MINUTES", "2"))
 EVERY_S, WARM_S = 20, 40
 PLACES = 256  # of the engine: checks that can be under way
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(MINUTES * 60 + 900)]
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[Embedded]:
-    house = Embedded(tmp_path / "data")
-    yield house
-    house.close()
-
-
-@pytest.fixture
-def target() -> Iterator[TargetProcess]:
-    process = TargetProcess()
-    yield process
-    process.close()
 
 
 def visitors_of(house: Embedded) -> Visitors:

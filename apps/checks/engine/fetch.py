@@ -32,6 +32,21 @@ class Request(NamedTuple):
     family: str = "auto"
     handshake_only: bool = False
 
+    def hop(self, target: Target, address: Address, timeout_ms: int) -> Hop:
+        """One request of it, to one target at one address."""
+        return Hop(
+            target,
+            address,
+            timeout_ms,
+            self.method,
+            self.headers,
+            self.body,
+            self.verify_chain,
+            self.verify_host,
+            self.min_tls,
+            self.handshake_only,
+        )
+
 
 class Fetched(NamedTuple):
     """How it went: the last hop, and the times of all hops added up.
@@ -140,24 +155,9 @@ class _Fetch:
         place = places.try_take(address) or await places.take(address)
         self.budget.grant(place.waited_s)
         try:
-            return await self.tools.lane.send(self._spelled(target, address))
+            return await self.tools.lane.send(self.request.hop(target, address, self.budget.left_ms))
         finally:
             places.give(place)
-
-    def _spelled(self, target: Target, address: Address) -> Hop:
-        request = self.request
-        return Hop(
-            target,
-            address,
-            self.budget.left_ms,
-            request.method,
-            request.headers,
-            request.body,
-            request.verify_chain,
-            request.verify_host,
-            request.min_tls,
-            request.handshake_only,
-        )
 
     @property
     def _location(self) -> str | None:

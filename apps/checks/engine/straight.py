@@ -55,22 +55,8 @@ def _prepare(plan: HttpPlan) -> Prepared | None:
     except ForbiddenTargetError:
         return None
     address = target.host.address
-    hop = None if address is None else _hop(request, target, address, plan.timeout_ms)
+    hop = None if address is None else request.hop(target, address, plan.timeout_ms)
     return Prepared(target, request, hop, Acceptance(plan.config), plan.follow_redirects)
-
-
-def _hop(request: Request, target: Target, address: Address, timeout_ms: int) -> Hop:
-    return Hop(
-        target,
-        address,
-        timeout_ms,
-        request.method,
-        request.headers,
-        request.body,
-        request.verify_chain,
-        request.verify_host,
-        request.min_tls,
-    )
 
 
 class Straight:
@@ -175,7 +161,7 @@ class _Run:
         hop = self._made.hop
         if hop is None:
             left_ms = max(1, self._plan.timeout_ms - self._dns_us // 1000)
-            hop = _hop(self._made.request, self._made.target, address, left_ms)
+            hop = self._made.request.hop(self._made.target, address, left_ms)
         try:
             tools.lane.start(hop, self._answered)
         except BaseException:
