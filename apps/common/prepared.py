@@ -23,10 +23,10 @@ def cursor(connection: BaseDatabaseWrapper) -> CursorWrapper:
     raw = connection.connection
     if not _is_direct(raw):
         return connection.cursor()
-    from psycopg import Cursor
+    from apps.common.prepared_cursor import PreparedCursor
 
     # Counted and logged as any other.
-    wrapped: CursorWrapper = connection._prepare_cursor(Cursor(raw))  # type: ignore[attr-defined]  # noqa: SLF001  # Django has no other door
+    wrapped: CursorWrapper = connection._prepare_cursor(PreparedCursor(raw))  # type: ignore[attr-defined]  # noqa: SLF001  # Django has no other door
     return wrapped
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.common import prepared
 
@@ -48,9 +49,11 @@ def test_a_plan_is_kept_after_a_few_tries(fresh) -> None:
     asked(prepared.TRIED)
     assert kept() == 0
 
-    asked(2)
+    with CaptureQueriesContext(connection) as told:
+        asked(2)
 
     assert kept() == 1
+    assert [query["sql"] for query in told] == ["SELECT CAST($1 AS integer) + 1"] * 2
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no plans to keep")
