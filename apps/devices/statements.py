@@ -2,28 +2,29 @@
 
 import json
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connections, router
 
 from apps.common import prepared
 from apps.common.arrays import array_of_integers, array_of_plain, array_of_texts
+from apps.common.instants import known_instant, spelled_instant
 from apps.devices.heartbeat import HeartbeatConfig, HeartbeatState
 from apps.devices.models import Device, DeviceState
 
 _LOCK = """
     SELECT state.device_id, state.workspace_id, device.paused, device.pause_reason,
-           CAST(device.heartbeat AS text), CAST(state.heartbeat AS text), {due_at}, device.kind
+           CAST(device.heartbeat AS text), CAST(state.heartbeat AS text), CAST(state.due_at AS text), device.kind
     FROM devices_devicestate state JOIN devices_device device ON device.id = state.device_id
     WHERE state.device_id {among} AND device.id {among} ORDER BY state.device_id {locked}
 """
 # Both tables are told which rows are wanted, and the kind is looked at afterwards: a planner that has old figures of a
 # young installation would rather go through all devices than believe that so many of one kind are meant.
 _LOCKS = {
-    "postgresql": _LOCK.format(among="= ANY(%s::bigint[])", due_at="state.due_at", locked="FOR UPDATE OF state"),
-    # Who writes has the whole database. An instant is kept there as text: UTC, and no zone.
-    "sqlite": _LOCK.format(among="IN (SELECT value FROM json_each(%s))", due_at="state.due_at || '+00:00'", locked=""),
+    "postgresql": _LOCK.format(among="= ANY(%s::bigint[])", locked="FOR UPDATE OF state"),
+    # Who writes has the whole database.
+    "sqlite": _LOCK.format(among="IN (SELECT value FROM json_each(%s))", locked=""),
 }
 _SAVE = """
     UPDATE devices_devicestate SET heartbeat = said.heartbeat, version = version + 1
@@ -94,10 +95,8 @@ def save_machines(rows: Sequence[tuple[Machine, HeartbeatState, datetime | None]
 
 def _machine(row: Sequence[Any]) -> Machine:
     pk, workspace_id, paused, reason, config, state, due_at, _ = row
-    if isinstance(due_at, str):
-        due_at = datetime.fromisoformat(due_at)
-    known = HeartbeatConfig.read(config)
-    return Machine(pk, workspace_id, bool(paused), reason, known, HeartbeatState.read(state), due_at)
+    known, at = HeartbeatConfig.read(config), known_instant(due_at)
+    return Machine(pk, workspace_id, bool(paused), reason, known, HeartbeatState.read(state), at)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -111,8 +110,5 @@ def _kept(rows: Sequence[tuple[int, str]]) -> str:
 
 
 def _planned(rows: Sequence[tuple[int, str, datetime | None]]) -> str:
-    return f"[{','.join([f'[{pk},{state},{json.dumps(_spelled(due_at))}]' for pk, state, due_at in rows])}]"
-
-
-def _spelled(at: datetime | None) -> str | None:
-    return str(at.astimezone(UTC).replace(tzinfo=None)) if at else None
+    spelled = [(pk, state, json.dumps(due_at and spelled_instant(due_at))) for pk, state, due_at in rows]
+    return f"[{','.join([f'[{pk},{state},{due_at}]' for pk, state, due_at in spelled])}]"
