@@ -14,6 +14,7 @@ from django.db.models import Model
 
 from apps.alerts.models import AlertRule, RuleState, SubjectClock
 from apps.common import prepared
+from apps.common.among import integers_in, texts_in
 from apps.common.arrays import array_of_integers, array_of_plain, array_of_texts
 from apps.common.instants import instant_of, known_instant, spelled_instant
 
@@ -109,10 +110,7 @@ class StateRow(NamedTuple):
 def rule_rows(workspaces: Collection[int], kinds: Collection[str]) -> list[RuleRow]:
     """Rules that are on, in the order of their numbers."""
     connection = connections[router.db_for_read(AlertRule)]
-    if connection.vendor == "postgresql":
-        wanted: list[Any] = [array_of_integers(workspaces), array_of_texts(kinds)]
-    else:
-        wanted = [json.dumps(list(workspaces)), json.dumps(list(kinds))]
+    wanted = [integers_in(connection.vendor, workspaces), texts_in(connection.vendor, kinds)]
     with prepared.cursor(connection) as cursor:
         cursor.execute(_RULES_OF[connection.vendor], wanted)
         rows = cursor.fetchall()

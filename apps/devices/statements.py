@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from django.db import connections, router
 
 from apps.common import prepared
+from apps.common.among import integers_in
 from apps.common.arrays import array_of_integers, array_of_plain, array_of_texts
 from apps.common.instants import known_instant, spelled_instant
 from apps.devices.heartbeat import HeartbeatConfig, HeartbeatState
@@ -67,8 +68,7 @@ class Machine(NamedTuple):
 def lock_machines(device_ids: Collection[int]) -> dict[int, Machine]:
     """The heartbeats among these devices; their states are locked in the one order of every writer."""
     connection = connections[router.db_for_write(DeviceState)]
-    is_array = connection.vendor == "postgresql"
-    wanted = array_of_integers(device_ids) if is_array else json.dumps(list(device_ids))
+    wanted = integers_in(connection.vendor, device_ids)
     with prepared.cursor(connection) as cursor:
         cursor.execute(_LOCKS[connection.vendor], [wanted, wanted])
         rows = cursor.fetchall()

@@ -1,12 +1,11 @@
 """What every batch of reports reads of its nodes, locked; the same on SQLite and on PostgreSQL."""
 
-import json
 from collections.abc import Collection
 
 from django.db import connections, router
 
 from apps.common import prepared
-from apps.common.arrays import array_of_integers
+from apps.common.among import integers_in
 from apps.nodes.models import Node
 from apps.nodes.types import Reporting
 
@@ -28,8 +27,6 @@ def lock_reporting(node_ids: Collection[int]) -> dict[int, Reporting]:
     Of two processes that were sent the same report the second one waits here and then sees what the first one kept.
     """
     connection = connections[router.db_for_write(Node)]
-    is_array = connection.vendor == "postgresql"
     with prepared.cursor(connection) as cursor:
-        wanted = array_of_integers(node_ids) if is_array else json.dumps(list(node_ids))
-        cursor.execute(_LOCKS[connection.vendor], [wanted])
+        cursor.execute(_LOCKS[connection.vendor], [integers_in(connection.vendor, node_ids)])
         return {row[0]: Reporting._make(row) for row in cursor.fetchall()}

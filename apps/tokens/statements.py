@@ -2,7 +2,6 @@
 more than running it. The same on SQLite and on PostgreSQL.
 """
 
-import json
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 from django.db import connections, router
 
 from apps.common import prepared
-from apps.common.arrays import array_of_texts
+from apps.common.among import texts_in
+from apps.common.instants import known_instant
 from apps.tokens.models import AgentKey
 
 _KEYS = """
@@ -29,16 +29,11 @@ _SPELLED = {
 def keys_with(hashes: Collection[str], *, subject: AgentKey.Subject, now: datetime) -> list[tuple[Any, ...]]:
     """Of each key in force: its hash, workspace, slug, subject, whether it was generated, plan, status, end of plan."""
     connection = connections[router.db_for_read(AgentKey)]
-    wanted = array_of_texts(hashes) if connection.vendor == "postgresql" else json.dumps(list(hashes))
+    wanted = texts_in(connection.vendor, hashes)
     with prepared.cursor(connection) as cursor:
         instant = connection.ops.adapt_datetimefield_value(now)
         cursor.execute(_SPELLED[connection.vendor], [wanted, subject.value, instant])
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     if connection.vendor == "postgresql":
         return rows
-    return [(*row[:4], bool(row[4]), *row[5:7], row[7] and _utc(row[7])) for row in rows]
-
-
-def _utc(text: str) -> datetime:
-    # As Django writes it there: UTC, and no zone.
-    return datetime.fromisoformat(text + "+00:00")
+    return [(*row[:4], bool(row[4]), *row[5:7], known_instant(row[7])) for row in rows]
