@@ -22,7 +22,8 @@ REGISTRY_TIMEOUT_MS = 20_000
 MAX_REDIRECTS = 10
 PING_PACKETS = 3
 LADDER_PORTS = (443, 80)
-PLANS_KEPT = 32_768
+# More monitors than one process checks: what is asked for round and round must all be there, or nothing of it is.
+PLANS_KEPT = 131_072
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,21 @@ import re
 
 from dashmon.hot import heartbeats, nodes
 from dashmon.hot.committer import Committer
-from dashmon.hot.wire import Answer, App, Call, GoneError, Reader, Receive, Scope, Send, Ways, call_of, send_answer
+from dashmon.hot.wire import (
+    Answer,
+    App,
+    Call,
+    GoneError,
+    Reader,
+    Receive,
+    Scope,
+    Send,
+    Tell,
+    Ways,
+    broken,
+    call_of,
+    send_answer,
+)
 
 PLACES = re.compile("|".join(map(re.escape, (*heartbeats.PLACES, *nodes.PLACES))))
 SPELLED = re.compile(PLACES.pattern.encode())
@@ -49,6 +63,14 @@ class HotPaths:
         if self._nodes.answers(call):
             return await self._nodes.answer(call, reader)
         return await self._heartbeats.answer(call, reader)
+
+    def begin(self, call: Call, body: bytes, tell: Tell) -> None:
+        """As `answer`, of a call whose whole body is there: `tell` is handed the answer, now or later in this loop."""
+        place = self._nodes if self._nodes.answers(call) else self._heartbeats
+        try:
+            place.begin(call, body, tell)
+        except Exception as error:  # noqa: BLE001  # it is logged
+            tell(broken(call, error))
 
     def close(self) -> None:
         """Write what waits, then end."""

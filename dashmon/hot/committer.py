@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
@@ -27,17 +27,22 @@ MOST_WAITING, MOST_BYTES = 4000, 64 << 20
 ANSWER_S = 8.0
 
 Write = Callable[[Sequence[Any], datetime], Sequence[Any]]
+# Hears what a write said of its entry, or the exception that stands for it.
+Hear = Callable[[Any], None]
 
 
 class UnavailableError(Exception):
     """Not written, or nobody knows: the sender should come again."""
 
 
-class _Entry(NamedTuple):
-    write: Write
-    said: Any
-    size: int
-    done: "asyncio.Future[Any]"
+class _Entry:
+    """Something that is to be written; known by itself, whatever it says."""
+
+    __slots__ = ("hear", "loop", "said", "size", "write")
+
+    def __init__(self, write: Write, said: Any, hear: Hear, size: int) -> None:
+        self.write, self.said, self.hear, self.size = write, said, hear, size
+        self.loop = asyncio.get_running_loop()
 
 
 class Committer:
@@ -51,22 +56,20 @@ class Committer:
         self._writing = False
         self._is_out = False
         self._closed = False
-        self._patience: Patience[asyncio.Future[Any]] = Patience(ANSWER_S, _give_up)
+        self._patience: Patience[_Entry] = Patience(ANSWER_S, _give_up)
         self._unwatch = counters.watch("ingest_waiting", lambda: len(self._queue))
 
-    async def commit(self, write: Write, said: Any, *, size: int) -> Any:
-        """Write `said` through `write`, which is handed all that waits for it; answers what it said of this entry.
+    def hand_in(self, write: Write, said: Any, hear: Hear, *, size: int) -> None:
+        """Write `said` through `write`, which is handed all that waits for it. `hear` is called once, in this loop.
 
-        UnavailableError when too much waits, when the database does not answer, or when the process ends. What
-        `write` raises for this entry alone is raised here.
+        It hears what `write` said of this entry, or what `write` raised for it alone; an UnavailableError when too
+        much waits, when the database does not answer, or when the process ends.
         """
-        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._put(_Entry(write, said, size, done))
-        self._patience.begin(done)
-        try:
-            return await done
-        finally:
-            self._patience.end(done)
+        entry = _Entry(write, said, hear, size)
+        if self._put(entry):
+            self._patience.begin(entry)
+        else:
+            hear(UnavailableError("Too much waits to be written."))
 
     def close(self) -> None:
         """Write what waits, then end."""
@@ -77,18 +80,20 @@ class Committer:
         if self._thread is not None:
             self._thread.join(ANSWER_S)
 
-    def _put(self, entry: _Entry) -> None:
+    def _put(self, entry: _Entry) -> bool:
+        """Whether there is room for it."""
         with self._changed:
             is_full = len(self._queue) >= MOST_WAITING or self._bytes + entry.size > MOST_BYTES
             # While the database is away one entry at a time finds out whether it is back.
             if self._closed or is_full or (self._is_out and (self._queue or self._writing)):
-                raise UnavailableError("Too much waits to be written.")
+                return False
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
                 self._thread.start()
             self._queue.append(entry)
             self._bytes += entry.size
             self._changed.notify()
+            return True
 
     def _run(self) -> None:
         while batch := self._take():
@@ -107,8 +112,25 @@ class Committer:
             with self._changed:
                 # Before anybody is told: who comes again at once must not find the place taken.
                 self._writing = False
-            _tell(batch, answers)
+            self._tell(batch, answers)
         connection.close()
+
+    def _tell(self, batch: Sequence[_Entry], answers: Sequence[Any]) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Entry, Any]]] = {}
+        for entry, answer in zip(batch, answers, strict=True):
+            by_loop.setdefault(entry.loop, []).append((entry, answer))
+        for loop, told in by_loop.items():
+            try:
+                loop.call_soon_threadsafe(self._settle, told)
+            except RuntimeError:
+                # The loop has ended, and with it everybody who waited there.
+                continue
+
+    def _settle(self, told: Sequence[tuple[_Entry, Any]]) -> None:
+        for entry, answer in told:
+            # Who was told already that it takes too long is not told again; it is written all the same.
+            if self._patience.end(entry):
+                _hear(entry, answer)
 
     def _take(self) -> list[_Entry]:
         with self._changed:
@@ -158,29 +180,13 @@ def _in_one_transaction(batch: Sequence[_Entry]) -> list[Any]:
     return [answers[number] for number in range(len(batch))]
 
 
-def _give_up(done: "asyncio.Future[Any]") -> None:
-    if not done.done():
-        done.set_exception(UnavailableError("The database takes too long."))
+def _give_up(entry: _Entry) -> None:
+    _hear(entry, UnavailableError("The database takes too long."))
 
 
-def _tell(batch: Sequence[_Entry], answers: Sequence[Any]) -> None:
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Entry, Any]]] = {}
-    for entry, answer in zip(batch, answers, strict=True):
-        by_loop.setdefault(entry.done.get_loop(), []).append((entry, answer))
-    for loop, told in by_loop.items():
-        try:
-            loop.call_soon_threadsafe(_settle, told)
-        except RuntimeError:
-            # The loop has ended, and with it everybody who waited there.
-            continue
-
-
-def _settle(told: Sequence[tuple[_Entry, Any]]) -> None:
-    for entry, answer in told:
-        if entry.done.done():
-            # Who asked has gone away; it is written all the same.
-            continue
-        if isinstance(answer, Exception):
-            entry.done.set_exception(answer)
-        else:
-            entry.done.set_result(answer)
+def _hear(entry: _Entry, answer: Any) -> None:
+    try:
+        entry.hear(answer)
+    except Exception:
+        # The others of its batch wait for theirs.
+        log.exception("ingest: an answer could not be told")

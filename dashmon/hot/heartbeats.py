@@ -5,15 +5,15 @@ Long bodies, questions that browsers ask beforehand and methods that nobody know
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, QueryDict
-from django.utils import timezone
 
+from apps.api.dashmon import signals
 from apps.api.dashmon.errors import ApiError, answer, understood
-from apps.api.dashmon.signals import ALWAYS, METHODS, prefers_text, told
 from apps.checks.heartbeats import Beat, Received, receive
 from apps.common import counters
 from apps.common.errors import DomainError
@@ -22,13 +22,13 @@ from apps.common.limits import TooManyCallsError
 from apps.devices.heartbeat import Signal, read_json, read_signal
 from apps.tokens.selectors import Sent
 from dashmon.hot.committer import Committer, UnavailableError
-from dashmon.hot.wire import Answer, Call, Reader
+from dashmon.hot.wire import Answer, Call, Reader, Tell, tell_made, told
 
 PLACES = ("/ping/", "/api/incoming/heartbeat/")
 PATH = re.compile(r"(?:/ping|/api/incoming/heartbeat)/([^/]+)(?:/(.*))?", re.DOTALL)
 SMALL = 32 << 10
 JSON, TEXT = b"application/json", b"text/plain; charset=utf-8"
-HEADERS = [(name.lower().encode(), value.encode()) for name, value in ALWAYS.items()]
+HEADERS = [(name.lower().encode(), value.encode()) for name, value in signals.ALWAYS.items()]
 
 
 class Heartbeats:
@@ -39,37 +39,45 @@ class Heartbeats:
 
     def answers(self, call: Call) -> bool:
         """Whether the call is a signal; questions beforehand and unknown methods are Django's."""
-        return PATH.fullmatch(call.path) is not None and not call.is_face and call.method in METHODS
+        return PATH.fullmatch(call.path) is not None and not call.is_face and call.method in signals.METHODS
 
     async def answer(self, call: Call, reader: Reader) -> Answer | None:
         """The answer to a signal, None when its body is too long for here; GoneError when nobody waits for it."""
-        place = PATH.fullmatch(call.path)
-        if place is None:
-            return None
-        token, rest = place.groups("")
-        now = timezone.now()
         try:
             body = await reader.whole(SMALL)
-            if body is None:
-                return None
-            beat = Beat(Sent(digest(token), call.slug), _signal(call, rest, body, now=now))
-            received = await self._received(beat, len(body))
-            status, facts = told(received)
         except TimeoutError:
             return _refusal(call, ApiError("validation_error", "The body took too long."), (b"connection", b"close"))
-        except (DomainError, SuspiciousOperation) as error:
-            return _refusal(call, understood(error))
-        counters.count("ingest_accepted/heartbeat")
-        return _told(call, status, facts)
+        return None if body is None else await told(call, partial(self.begin, call, body))
 
-    async def _received(self, beat: Beat, size: int) -> Received:
+    def begin(self, call: Call, body: bytes, tell: Tell) -> None:
+        """Take a signal whose body is there; its answer is told at once if it is no signal, else after the commit."""
+        place = PATH.fullmatch(call.path)
+        if place is None:
+            raise LookupError(call.path)
+        token, rest = place.groups("")
         try:
-            received: Received | None = await self._committer.commit(write_signals, beat, size=size)
-        except UnavailableError:
-            raise ApiError("db_unavailable", "The database is not available.") from None
-        if received is None:
+            signal = _signal(call, rest, body, now=datetime.now(UTC))
+        except (DomainError, SuspiciousOperation) as error:
+            tell(_refusal(call, understood(error)))
+            return
+        beat = Beat(Sent(digest(token), call.slug), signal)
+        self._committer.hand_in(write_signals, beat, partial(tell_made, call, tell, _answer_to, call), size=len(body))
+
+
+def _answer_to(call: Call, heard: Received | Exception | None) -> Answer:
+    """What a sender hears of what became of its signal."""
+    try:
+        if heard is None:
             raise ApiError("not_found", "Not found")
-        return received
+        if isinstance(heard, UnavailableError):
+            raise ApiError("db_unavailable", "The database is not available.")
+        if isinstance(heard, Exception):
+            raise heard
+        status, facts = signals.told(heard)
+    except (DomainError, SuspiciousOperation) as error:
+        return _refusal(call, understood(error))
+    counters.count("ingest_accepted/heartbeat")
+    return _told(call, status, facts)
 
 
 def write_signals(beats: Sequence[Beat], now: datetime) -> Sequence[Received | None]:
@@ -90,7 +98,7 @@ def _signal(call: Call, rest: str, body: bytes, *, now: datetime) -> Signal:
 def _told(call: Call, status: int, facts: dict[str, object]) -> Answer:
     if call.method == "HEAD":
         return Answer(status, b"", JSON, HEADERS)
-    if prefers_text(call.headers.get(b"accept", b"*/*").decode("latin-1")):
+    if signals.prefers_text(call.headers.get(b"accept", b"*/*").decode("latin-1")):
         return Answer(status, b"OK", TEXT, HEADERS)
     return Answer(status, msgspec.json.encode(facts), JSON, HEADERS)
 

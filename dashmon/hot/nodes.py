@@ -3,8 +3,9 @@
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -23,12 +24,13 @@ from apps.pipeline.agents import MOST_A_MINUTE, SentReport, SentStatic, identify
 from apps.pipeline.silence import QUIET_START
 from apps.pipeline.types import NodeReply
 from apps.tokens.selectors import Sent
-from dashmon.hot.committer import Committer, UnavailableError
+from dashmon.hot.committer import Committer, UnavailableError, Write
 from dashmon.hot.rates import Rates
-from dashmon.hot.wire import TEXT, Answer, BodyTooLargeError, Call, Reader, read_body
+from dashmon.hot.wire import TEXT, Answer, BodyTooLargeError, Call, Reader, Tell, read_body, tell_made, told
 
 PLACES = ("/api/node/",)
 PATHS = {"/api/node/metrics": "metrics", "/api/node/static": "static", "/api/node/identity": "identity"}
+READERS: Mapping[str, Callable[[bytes], Any]] = {"metrics": read_report, "static": read_static}
 # Above this a body is read in a thread: whoever sends a huge one waits for it, and nobody else.
 SMALL = 32 << 10
 NOTHING_WANTED = b'{"ok":true,"update":null}'
@@ -49,7 +51,8 @@ class Nodes:
     def __init__(self, committer: Committer) -> None:
         self._committer = committer
         self._rates = Rates(most=MOST_A_MINUTE)
-        self._opens_from = timezone.now() + QUIET_START
+        self._opens_from = datetime.now(UTC) + QUIET_START
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def answers(self, call: Call) -> bool:
         """Whether the call is for one of the paths, with or without a slash."""
@@ -57,15 +60,24 @@ class Nodes:
 
     async def answer(self, call: Call, reader: Reader) -> Answer:
         """The answer to a call of one of the paths; GoneError when nobody waits for it."""
-        name = PATHS[call.path.removesuffix("/")]
+        name = _name(call)
         try:
             sender = self._sender(call)
-            answer = await self._taken(name, sender, call, reader)
+            body = await _body(call, reader) if name in READERS else b""
+            facts = _read(name, body) if len(body) <= SMALL else await asyncio.to_thread(_read, name, body)
         except Refusal as refusal:
-            counters.count(f"ingest_refused/{refusal.code}")
-            return refusal.answer
-        counters.count(f"ingest_accepted/{name}")
-        return answer
+            return _refused(refusal)
+        return await told(call, partial(self._hand_in, call, self._entry(name, sender, facts, call), len(body)))
+
+    def begin(self, call: Call, body: bytes, tell: Tell) -> None:
+        """Take a call whose body is there; its answer is told at once if it is refused, else after the commit."""
+        name = _name(call)
+        try:
+            sender, facts = self._sender(call), _read(name, body)
+        except Refusal as refusal:
+            tell(_refused(refusal))
+        else:
+            self._hand_in(call, self._entry(name, sender, facts, call), len(body), tell)
 
     def _sender(self, call: Call) -> Sent:
         """Who sends, as far as the headers say; Refusal in the contract's order."""
@@ -82,29 +94,25 @@ class Nodes:
             raise Refusal(401, "unauthorized", "X-Node-Secret is missing.")
         return Sent(hashed, call.slug)
 
-    async def _taken(self, name: str, sender: Sent, call: Call, reader: Reader) -> Answer:
+    def _entry(self, name: str, sender: Sent, facts: Any, call: Call) -> tuple[Write, Any]:
+        """What is to be written by whom."""
         if name == "identity":
-            identity = await self._commit(write_identities, sender, size=0)
-            told = {"install_id": identity.install_id, "created": identity.created}
-            return Answer(200, json.dumps(told, separators=(",", ":")).encode())
-        body = await _body(call, reader)
+            return write_identities, sender
         if name == "static":
-            facts = await _read(read_static, body)
-            await self._commit(write_statics, SentStatic(sender, facts), size=len(body))
-            return Answer(200, b"ok", TEXT)
-        report = await _read(read_report, body)
-        sent = SentReport(sender, timezone.now(), report, call.address)
-        reply = await self._commit(self._write_reports, sent, size=len(body))
-        return await _reply_to_report(reply, call)
+            return write_statics, SentStatic(sender, facts)
+        return self._write_reports, SentReport(sender, datetime.now(UTC), facts, call.address)
 
-    async def _commit(self, write: Any, said: Any, *, size: int) -> Any:
-        try:
-            answer = await self._committer.commit(write, said, size=size)
-        except UnavailableError:
-            raise Refusal(503, "service_unavailable", "Nothing can be stored now.", retry_after="3") from None
-        if not answer:
-            raise Refusal(401, "unauthorized", "No node has this secret.")
-        return answer
+    def _hand_in(self, call: Call, entry: tuple[Write, Any], size: int, tell: Tell) -> None:
+        self._committer.hand_in(*entry, partial(self._hear, call, tell), size=size)
+
+    def _hear(self, call: Call, tell: Tell, heard: Any) -> None:
+        if isinstance(heard, NodeReply) and heard.wanted_version:
+            # It is seldom that an agent is to become another one, so that has a thread.
+            task = asyncio.get_running_loop().create_task(_tell_of_update(heard.node_id, call, tell))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        else:
+            tell_made(call, tell, _answer_to, _name(call), heard)
 
     def _write_reports(self, sent: Sequence[SentReport], now: datetime) -> Sequence[NodeReply | None]:
         return receive_reports(sent=sent, now=now, opens_from=self._opens_from)
@@ -118,12 +126,35 @@ def write_identities(senders: Sequence[Sent], now: datetime) -> Sequence[Any]:
     return identify(senders=senders, now=now)
 
 
-async def _reply_to_report(reply: NodeReply, call: Call) -> Answer:
-    """The one place where a report is answered (contract Dash 3.5 and 4); a wish is seldom, so it has a thread."""
-    if not reply.wanted_version:
-        return Answer(200, NOTHING_WANTED)
-    update = await asyncio.to_thread(_manifest, reply.node_id, call.base)
-    return Answer(200, json.dumps({"ok": True, "update": update}, separators=(",", ":")).encode())
+def _name(call: Call) -> str:
+    return PATHS[call.path.removesuffix("/")]
+
+
+def _answer_to(name: str, heard: Any) -> Answer:
+    """What an agent hears of what became of its call (contract Dash 3.5)."""
+    if isinstance(heard, UnavailableError):
+        return _refused(Refusal(503, "service_unavailable", "Nothing can be stored now.", retry_after="3"))
+    if isinstance(heard, Exception):
+        raise heard
+    if not heard:
+        return _refused(Refusal(401, "unauthorized", "No node has this secret."))
+    counters.count(f"ingest_accepted/{name}")
+    if name == "identity":
+        said = {"install_id": heard.install_id, "created": heard.created}
+        return Answer(200, json.dumps(said, separators=(",", ":")).encode())
+    return Answer(200, b"ok", TEXT) if name == "static" else Answer(200, NOTHING_WANTED)
+
+
+def _refused(refusal: Refusal) -> Answer:
+    counters.count(f"ingest_refused/{refusal.code}")
+    return refusal.answer
+
+
+async def _tell_of_update(node_id: int, call: Call, tell: Tell) -> None:
+    """Answer a report with what its agent is to become (contract Dash 4)."""
+    counters.count("ingest_accepted/metrics")
+    update = await asyncio.to_thread(_manifest, node_id, call.base)
+    tell(Answer(200, json.dumps({"ok": True, "update": update}, separators=(",", ":")).encode()))
 
 
 def _manifest(node_id: int, base: str) -> dict[str, Any] | None:
@@ -147,9 +178,10 @@ async def _body(call: Call, reader: Reader) -> bytes:
         raise Refusal(408, "request_timeout", "The body took too long.", connection="close") from None
 
 
-async def _read(read: Any, body: bytes) -> Any:
+def _read(name: str, body: bytes) -> Any:
+    read = READERS.get(name)
     try:
-        return read(body) if len(body) <= SMALL else await asyncio.to_thread(read, body)
+        return read(body) if read is not None else None
     except InvalidRequestError as error:
         raise Refusal(400, error.code, error.message) from None
     except InvalidInputError as error:

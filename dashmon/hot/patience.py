@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-W = TypeVar("W", bound="asyncio.Future[object]")
+W = TypeVar("W")
 
 
 class Patience(Generic[W]):
@@ -17,7 +17,7 @@ class Patience(Generic[W]):
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, who: W) -> None:
-        """From now on the time of this future or task runs."""
+        """From now on its time runs."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             # The loop before has ended, and with it its timer and all who waited there.

@@ -5,20 +5,18 @@ bodies that come and answers that go in parts. It is answered by the same code, 
 have more in front of them on their connection included, go uvicorn's way.
 """
 
-import logging
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from dashmon.hot.wire import TEXT, Answer, Call, Reader, call_of, headers_of
+from dashmon.hot.wire import Answer, Call, call_of, headers_of
 
 if TYPE_CHECKING:
     from dashmon.hot.application import HotPaths
 
-log = logging.getLogger(__name__)
-BROKEN = Answer(500, b"Internal Server Error", TEXT, ((b"connection", b"close"),))
 # A path that means what it says.
 PLAIN = re.compile(rb"/[\w/.~-]*")
 # uvicorn reads so much at once; whatever is longer comes in parts.
@@ -79,9 +77,9 @@ class HotProtocol(HttpToolsProtocol):
         super().on_message_complete()
         short: Any = self.cycle
         if type(short) is Short and not short.response_complete:
-            task = self.loop.create_task(self._respond(short))
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
+            # Not in the midst of what the parser does.
+            respond = partial(self._respond, short)
+            self.loop.call_soon(self._paths.begin, short.call, bytes(short.body), respond)  # type: ignore[union-attr]  # it was asked
 
     def _short_call(self) -> Call | None:
         """The call that has begun, None when it has to go uvicorn's way."""
@@ -101,16 +99,22 @@ class HotProtocol(HttpToolsProtocol):
         call = call_of(self.scope, paths.ways)  # type: ignore[arg-type]  # a scope by a stricter name
         return call if call is not None and paths.answers(call) else None
 
-    async def _respond(self, short: Short) -> None:
-        try:
-            answer = await self._paths.answer(short.call, Whole(bytes(short.body)))  # type: ignore[union-attr]  # it was asked
-        except Exception:
-            log.exception("hot: a request could not be answered", extra={"request_id": short.call.request_id})
-            answer = BROKEN
+    def _respond(self, short: Short, answer: Answer) -> None:
         if self.flow.write_paused:
-            await self.flow.drain()
+            # Who does not read what it is told is not told more.
+            task = self.loop.create_task(self._respond_later(short, answer))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+        else:
+            self._finish(short, answer)
+
+    async def _respond_later(self, short: Short, answer: Answer) -> None:
+        await self.flow.drain()
+        self._finish(short, answer)
+
+    def _finish(self, short: Short, answer: Answer) -> None:
         if not (short.disconnected or self.transport.is_closing()):
-            self._write(short, answer or BROKEN)
+            self._write(short, answer)
         short.response_complete = True
         if not short.keep_alive:
             self.transport.close()
@@ -124,18 +128,6 @@ class HotProtocol(HttpToolsProtocol):
             headers = [*headers, (b"connection", b"close")]
         lines = [b"%b: %b\r\n" % header for header in headers]
         self.transport.write(b"".join([STATUS_LINE[answer.status], *lines, b"\r\n", answer.body]))
-
-
-class Whole(Reader):
-    """A body that is there."""
-
-    __slots__ = ("_body",)
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    async def whole(self, most: int) -> bytes | None:
-        return self._body if len(self._body) <= most else None
 
 
 def _is_long(name: bytes, value: bytes) -> bool:

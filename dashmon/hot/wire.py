@@ -1,5 +1,7 @@
 """A request as the hot paths see it: who calls which workspace, its few headers and its body; and answers as bytes."""
 
+import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import lru_cache
@@ -13,6 +15,7 @@ from dashmon import forwarding
 from dashmon.hot.patience import Deadlines
 from dashmon.middleware import PREFIX, WELL_FORMED, new_request_id
 
+log = logging.getLogger(__name__)
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -61,6 +64,42 @@ class Answer(NamedTuple):
     body: bytes
     kind: bytes = JSON
     more: Sequence[tuple[bytes, bytes]] = ()
+
+
+BROKEN = Answer(500, b"Internal Server Error", TEXT, ((b"connection", b"close"),))
+# Is handed the answer to a call, once.
+Tell = Callable[[Answer], None]
+
+
+def broken(call: Call, error: Exception) -> Answer:
+    """What a caller hears when something goes wrong on the way to its answer; the log is told now."""
+    log.error("hot: a request could not be answered", exc_info=error, extra={"request_id": call.request_id})
+    return BROKEN
+
+
+def tell_made(call: Call, tell: Tell, make: Callable[..., Answer], *args: Any) -> None:
+    """Tell what `make` makes of the arguments."""
+    try:
+        answer = make(*args)
+    except Exception as error:  # noqa: BLE001  # it is logged
+        answer = broken(call, error)
+    tell(answer)
+
+
+async def told(call: Call, begin: Callable[[Tell], None]) -> Answer:
+    """Wait for the answer to a call that is begun with a `tell`."""
+    waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def tell(answer: Answer) -> None:
+        # Who asked may have gone away.
+        if not waiting.done():
+            waiting.set_result(answer)
+
+    try:
+        begin(tell)
+    except Exception as error:  # noqa: BLE001  # it is logged
+        tell(broken(call, error))
+    return await waiting
 
 
 class Ways(NamedTuple):

@@ -65,8 +65,22 @@ async def until(what: Callable[[], Any]) -> None:
         await asyncio.sleep(0.005)
 
 
+async def commit(committer: Committer, writer: Writer, number: int, *, size: int = 1) -> Any:
+    """What is heard of a number; an exception is raised."""
+    waiting: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def hear(answer: Any) -> None:
+        if isinstance(answer, Exception):
+            waiting.set_exception(answer)
+        else:
+            waiting.set_result(answer)
+
+    committer.hand_in(writer.write, number, hear, size=size)
+    return await waiting
+
+
 async def all_of(committer: Committer, writer: Writer, numbers: Sequence[int], *, size: int = 1) -> list[Any]:
-    waiting = [committer.commit(writer.write, number, size=size) for number in numbers]
+    waiting = [commit(committer, writer, number, size=size) for number in numbers]
     return await asyncio.gather(*waiting, return_exceptions=True)
 
 
@@ -90,12 +104,24 @@ def test_what_waits_while_one_commits_is_the_next_batch(committer: Committer, wr
 def test_who_goes_away_is_written_and_stops_nobody(committer: Committer, writer: Writer) -> None:
     async def scene() -> str:
         writer.may_go.clear()
-        gone = asyncio.create_task(committer.commit(writer.write, 1, size=1))
+        gone = asyncio.create_task(commit(committer, writer, 1))
         await until(writer.began.is_set)
         gone.cancel()
         await asyncio.gather(gone, return_exceptions=True)
         writer.may_go.set()
-        return await committer.commit(writer.write, 2, size=1)
+        return await commit(committer, writer, 2)
+
+    assert asyncio.run(scene()) == "wrote 2"
+    assert kept() == [1, 2]
+
+
+def test_who_cannot_hear_its_answer_keeps_nobody_from_hearing(committer: Committer, writer: Writer) -> None:
+    def deaf(_: Any) -> None:
+        raise RuntimeError("deaf")
+
+    async def scene() -> str:
+        committer.hand_in(writer.write, 1, deaf, size=1)
+        return await commit(committer, writer, 2)
 
     assert asyncio.run(scene()) == "wrote 2"
     assert kept() == [1, 2]
@@ -103,7 +129,7 @@ def test_who_goes_away_is_written_and_stops_nobody(committer: Committer, writer:
 
 def test_a_loop_that_ended_stops_nobody(committer: Committer, writer: Writer) -> None:
     async def leave() -> None:
-        asyncio.get_running_loop().create_task(committer.commit(writer.write, 1, size=1))
+        asyncio.get_running_loop().create_task(commit(committer, writer, 1))
         await until(writer.began.is_set)
 
     writer.may_go.clear()

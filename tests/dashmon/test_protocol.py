@@ -19,7 +19,7 @@ from apps.devices.services import renew_heartbeat_token
 from apps.metrics.models import HeartbeatPing
 from apps.nodes import selectors, services
 from dashmon.asgi import Application
-from dashmon.hot import protocol
+from dashmon.hot import heartbeats, protocol
 from dashmon.hot.application import HotPaths
 from dashmon.hot.protocol import HotProtocol, Short
 from tests import factories
@@ -263,18 +263,32 @@ def test_what_is_sent_and_not_waited_for_is_written(short, token) -> None:
     assert told(short, spelled(f"GET /ping/{token}"))[0][0] == 200
 
 
-def test_a_fault_of_ours_is_told_and_logged_and_ends_the_connection(short, token, monkeypatch, caplog) -> None:
-    async def breaks(*_: Any) -> None:
-        await asyncio.sleep(0)
+def in_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: Any) -> None:
         raise RuntimeError("ours")
 
-    with monkeypatch.context() as patched:
-        patched.setattr(HotPaths, "answer", breaks)
-        ((status, headers, body),) = told(short, spelled(f"GET /ping/{token}"))
+    monkeypatch.setattr(heartbeats, "_signal", breaks)
 
-    assert (status, headers["connection"], body) == (500, "close", b"Internal Server Error")
-    assert "could not be answered" in caplog.text
-    assert told(short, spelled(f"GET /ping/{token}"))[0][0] == 200
+
+def in_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeats, "_told", lambda *_: 1 / 0)
+
+
+def in_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeats, "receive", lambda **_: 1 / 0)
+
+
+@pytest.mark.parametrize("break_it", [in_the_beginning, in_the_answer, in_the_batch])
+def test_a_fault_of_ours_is_told_and_logged_and_ends_the_connection(ways, token, break_it, monkeypatch, caplog) -> None:
+    for port in ways:
+        caplog.clear()
+        with monkeypatch.context() as patched:
+            break_it(patched)
+            ((status, headers, body),) = told(port, spelled(f"GET /ping/{token}"))
+
+        assert (status, headers["connection"], body) == (500, "close", b"Internal Server Error")
+        assert "could not be answered" in caplog.text
+        assert told(port, spelled(f"GET /ping/{token}"))[0][0] == 200
 
 
 def test_nonsense_on_a_kept_connection_is_refused(short, token) -> None:
@@ -286,13 +300,13 @@ def test_nonsense_on_a_kept_connection_is_refused(short, token) -> None:
 
 
 def test_a_server_that_stops_answers_what_is_under_way(token, monkeypatch) -> None:
-    original = HotPaths.answer
+    original = heartbeats.receive
 
-    async def slowly(self: HotPaths, *asked: Any) -> Any:
-        await asyncio.sleep(0.3)
-        return await original(self, *asked)
+    def slowly(**asked: Any) -> Any:
+        time.sleep(0.3)
+        return original(**asked)
 
-    monkeypatch.setattr(HotPaths, "answer", slowly)
+    monkeypatch.setattr(heartbeats, "receive", slowly)
     with serving(HotProtocol) as port:
         line = socket.create_connection(("127.0.0.1", port), timeout=5)
         line.sendall(spelled(f"GET /ping/{token}"))

@@ -22,7 +22,7 @@ RESOLV_CONF = Path("/etc/resolv.conf")
 REREAD_S = 5.0
 TRY_S = 2.0  # per server and round, as long as there is time
 ROUNDS = 2
-ADDRESSES_KEPT = 32_768
+ADDRESSES_KEPT = 131_072
 FAMILIES: Mapping[str, tuple[str, ...]] = {"auto": ("A", "AAAA"), "4": ("A",), "6": ("AAAA",)}
 VERSIONS: Mapping[str, frozenset[int]] = {
     "auto": frozenset({4, 6}),

@@ -11,7 +11,7 @@ from apps.checks.types import DnsFacts, Status
 _QUOTED_ONLY = re.compile(r'\s*"(?:[^"\\]|\\.)*"(?:\s*"(?:[^"\\]|\\.)*")*\s*', re.DOTALL)
 _CHUNK = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPE = re.compile(rb"\\([0-9]{3}|.)", re.DOTALL)
-ADDRESSES_KEPT = 16_384  # spellings: the same answers come back at every check
+ADDRESSES_KEPT = 131_072  # spellings: the same answers come back at every check
 _UNANSWERED = {"SERVFAIL": "servfail", "REFUSED": "refused", "TIMEOUT": "timeout"}
 
 

@@ -20,7 +20,7 @@ from apps.common.egress.targets import Host, Target, parse_host, parse_url, spli
 
 # A name in DATABASE_URL is looked up again after this long: containers move.
 SERVICE_LOOKUP_S = 60
-RULINGS_KEPT = 65_536
+RULINGS_KEPT = 131_072
 UNRULED = ""
 SERVICE_PORTS = {"postgresql": 5432, "redis": 6379}
 WILDCARDS = frozenset({"", "0.0.0.0", "::", "*"})  # noqa: S104  # compared with, never bound

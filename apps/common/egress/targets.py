@@ -29,7 +29,7 @@ PATH_SAFE = "/?:@!$&'()*+,;=-._~%[]"
 # What nearly every target looks like: nothing in it that two readers could read differently.
 PLAIN = re.compile(r"(https?)://([a-z0-9.-]+)(?::([0-9]{1,5}))?(/[A-Za-z0-9/?:@!$&'()*+,;=._~%\[\]-]*)?")
 # The same targets are read at every check; reading is pure, so it is done once.
-PARSED_KEPT = 32_768
+PARSED_KEPT = 131_072
 
 
 @dataclass(frozen=True, slots=True)
