@@ -17,15 +17,26 @@ from apps.devices.models import Device, DeviceState
 _LOCK = """
     SELECT state.device_id, state.workspace_id, device.paused, device.pause_reason,
            CAST(device.heartbeat AS text), CAST(state.heartbeat AS text), CAST(state.due_at AS text), device.kind
-    FROM devices_devicestate state JOIN devices_device device ON device.id = state.device_id
-    WHERE state.device_id {among} AND device.id {among} ORDER BY state.device_id {locked}
+    FROM {devices} device JOIN devices_devicestate state ON state.device_id = device.id
+    WHERE {wanted} AND state.device_id {among} ORDER BY state.device_id {locked}
 """
 # Both tables are told which rows are wanted, and the kind is looked at afterwards: a planner that has old figures of a
-# young installation would rather go through all devices than believe that so many of one kind are meant.
+# young installation would rather go through all devices than believe that so many of one kind are meant, or compare
+# each of them with everything that is wanted.
 _LOCKS = {
-    "postgresql": _LOCK.format(among="= ANY(%s::bigint[])", locked="FOR UPDATE OF state"),
+    "postgresql": _LOCK.format(
+        devices="(SELECT one.* FROM unnest(%s::bigint[]) AS wanted (id) JOIN devices_device one USING (id) OFFSET 0)",
+        wanted="TRUE",
+        among="= ANY(%s::bigint[])",
+        locked="FOR UPDATE OF state",
+    ),
     # Who writes has the whole database.
-    "sqlite": _LOCK.format(among="IN (SELECT value FROM json_each(%s))", locked=""),
+    "sqlite": _LOCK.format(
+        devices="devices_device",
+        wanted="device.id IN (SELECT value FROM json_each(%s))",
+        among="IN (SELECT value FROM json_each(%s))",
+        locked="",
+    ),
 }
 _SAVE = """
     UPDATE devices_devicestate SET heartbeat = said.heartbeat, version = version + 1

@@ -25,6 +25,8 @@ MOST = 500  # entries of a batch
 MOST_WAITING, MOST_BYTES = 4000, 64 << 20
 # Agents give up after ten seconds.
 ANSWER_S = 8.0
+# The longest that a batch waits for the loop to read what came in while the one before was answered.
+TURN_S = 0.005
 
 Write = Callable[[Sequence[Any], datetime], Sequence[Any]]
 # Hears what a write said of its entry, or the exception that stands for it.
@@ -51,6 +53,7 @@ class Committer:
     def __init__(self) -> None:
         self._queue: deque[_Entry] = deque()
         self._changed = threading.Condition()
+        self._turned = threading.Event()
         self._thread: threading.Thread | None = None
         self._bytes = 0
         self._writing = False
@@ -112,7 +115,11 @@ class Committer:
             with self._changed:
                 # Before anybody is told: who comes again at once must not find the place taken.
                 self._writing = False
+            self._turned.clear()
             self._tell(batch, answers)
+            # Much of a batch's cost is the same for one entry and for a hundred. Who was told comes again at once
+            # when there is load: in the next batch, not in the one after it.
+            self._turned.wait(TURN_S)
         connection.close()
 
     def _tell(self, batch: Sequence[_Entry], answers: Sequence[Any]) -> None:
@@ -131,6 +138,7 @@ class Committer:
             # Who was told already that it takes too long is not told again; it is written all the same.
             if self._patience.end(entry):
                 _hear(entry, answer)
+        asyncio.get_running_loop().call_soon(self._turned.set)
 
     def _take(self) -> list[_Entry]:
         with self._changed:
