@@ -1,11 +1,11 @@
 """One DNS question to one server: UDP with a fresh port and id, TCP when the answer does not fit."""
 
-import os
 import socket
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from apps.checks.engine.chance import Chance
 from apps.checks.engine.faults import Fault
 from apps.checks.engine.message import (
     FORMERR,
@@ -19,6 +19,9 @@ from apps.checks.engine.message import (
 from apps.checks.engine.reactor import Reactor, TimedOutError
 from apps.checks.engine.stream import Stream
 from apps.common.egress.addresses import Address
+
+
+_ids = Chance(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ async def ask(reactor: Reactor, server: Server, name: str, number: int, deadline
 
 def _new_id() -> int:
     """Two bytes that nobody can guess."""
-    return int.from_bytes(os.urandom(2), "big")
+    return int.from_bytes(_ids.draw(), "big")
 
 
 async def _by_udp(reactor: Reactor, server: Server, name: str, number: int, deadline: float, *, edns: bool) -> Message:

@@ -6,6 +6,7 @@ import socket
 import struct
 from typing import NamedTuple
 
+from apps.checks.engine.chance import Chance
 from apps.checks.engine.faults import Fault, os_fault
 from apps.checks.engine.flow import Waiter
 from apps.checks.engine.reactor import READ, Reactor, Timer
@@ -14,12 +15,12 @@ from apps.common.egress.addresses import Address
 ECHO = {4: 8, 6: 128}
 REPLY = {4: 0, 6: 129}
 COOKIE = 16
-COOKIES = 256  # drawn at once: a call to the kernel for each would cost as much as the rest of a packet
 PADDING = bytes(40)  # with the header the 64 bytes that ping sends
 HEAD = struct.Struct("!BBHHH")
 ICMP_FILTER = 1  # linux/icmp.h: a mask of types to drop
 ICMP6_FILTER = 1  # linux/icmpv6.h: likewise, 256 bits
 RECEIVE_BUFFER = 4 << 20
+_cookies = Chance(COOKIE)
 
 
 class NoIcmpError(Exception):
@@ -58,7 +59,6 @@ class Pinger:
         self._reactor = reactor
         self._sockets: dict[int, tuple[socket.socket, bool]] = {}
         self._sent: dict[bytes, _Sent] = {}
-        self._cookies: list[bytes] = []
         self._ident = secrets.randbelow(1 << 16)
         self._sequence = 0
 
@@ -94,7 +94,7 @@ class Pinger:
 
     def _send(self, address: Address, waiter: Waiter[int]) -> bytes:
         sock, raw = self._socket(address.version)
-        cookie = self._cookie()
+        cookie = _cookies.draw()
         self._sequence = (self._sequence + 1) & 0xFFFF
         packet = echo(address.version, self._ident, self._sequence, cookie + PADDING, with_checksum=raw)
         text = str(address)
@@ -108,13 +108,6 @@ class Pinger:
             self._sent.pop(cookie, None)
             raise os_fault(error.errno or 0) from error
         return cookie
-
-    def _cookie(self) -> bytes:
-        """Random bytes that nobody else has seen, never the same twice."""
-        if not self._cookies:
-            drawn = secrets.token_bytes(COOKIES * COOKIE)
-            self._cookies = [drawn[at : at + COOKIE] for at in range(0, len(drawn), COOKIE)]
-        return self._cookies.pop()
 
     def _socket(self, version: int) -> tuple[socket.socket, bool]:
         if version not in self._sockets:
