@@ -20,7 +20,6 @@ from apps.checks.engine.reactor import Reactor, TimedOutError
 from apps.checks.engine.stream import Stream
 from apps.common.egress.addresses import Address
 
-
 _ids = Chance(2)
 
 
