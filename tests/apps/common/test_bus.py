@@ -8,6 +8,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from apps.common.bus import Bus
+from apps.common.redis_bus import RedisBus
 
 
 def test_a_nudge_reaches_everybody_who_listens_to_its_topic_and_nobody_else() -> None:
@@ -44,7 +45,7 @@ def test_one_that_fails_stands_in_nobodys_way(caplog) -> None:
 
 
 def test_a_redis_that_is_away_is_no_error() -> None:
-    bus, heard = Bus("redis://127.0.0.1:1/0"), []
+    bus, heard = RedisBus("redis://127.0.0.1:1/0"), []
     bus.subscribe("a", lambda: heard.append(1))
 
     bus.publish("a")
@@ -64,7 +65,7 @@ def redis_url() -> str:
 
 
 def test_a_nudge_travels_between_processes_over_redis(redis_url) -> None:
-    here, there = Bus(redis_url), Bus(redis_url)
+    here, there = RedisBus(redis_url), RedisBus(redis_url)
     heard = threading.Event()
     there.subscribe("tests", heard.set)
     try:
