@@ -40,10 +40,11 @@ class UnavailableError(Exception):
 class _Entry:
     """Something that is to be written; known by itself, whatever it says."""
 
-    __slots__ = ("hear", "loop", "said", "size", "write")
+    __slots__ = ("hear", "heard", "loop", "said", "size", "write")
 
     def __init__(self, write: Write, said: Any, hear: Hear, size: int) -> None:
         self.write, self.said, self.hear, self.size = write, said, hear, size
+        self.heard = False
         self.loop = asyncio.get_running_loop()
 
 
@@ -135,9 +136,8 @@ class Committer:
 
     def _settle(self, told: Sequence[tuple[_Entry, Any]]) -> None:
         for entry, answer in told:
-            # Who was told already that it takes too long is not told again; it is written all the same.
-            if self._patience.end(entry):
-                _hear(entry, answer)
+            self._patience.end(entry)
+            _hear(entry, answer)
         asyncio.get_running_loop().call_soon(self._turned.set)
 
     def _take(self) -> list[_Entry]:
@@ -193,6 +193,10 @@ def _give_up(entry: _Entry) -> None:
 
 
 def _hear(entry: _Entry, answer: Any) -> None:
+    if entry.heard:
+        # It was told before that it takes too long; it is written all the same.
+        return
+    entry.heard = True
     try:
         entry.hear(answer)
     except Exception:
