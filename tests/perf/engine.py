@@ -38,8 +38,10 @@ def run(kind: str, count: int, *, hosts: int, port: int) -> dict[str, Any]:
 
     Monitors are checked again and again, so the first round, which reads every target, is told apart.
     """
+    from apps.checks import cycles
     from apps.checks.engine.engine import Engine
 
+    cycles.search_rarely()  # as every process that checks does
     engine = Engine(slots=PLACES)
     try:
         wanted = list(plans(kind, count, hosts=hosts, port=port))
