@@ -15,7 +15,7 @@ WHOLE = {int}
 _ROW = msgspec.json.Decoder(dict[int, Any])
 _WRITER = msgspec.json.Encoder()
 
-# Raw rows of a device. Units: microseconds for phases, milliseconds for run and interval, days, seconds.
+# Raw rows of a device. Units: microseconds for latency and phases, milliseconds for run and interval, days, seconds.
 STATE = 1
 LATENCY = 2
 DNS = 3
