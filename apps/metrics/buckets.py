@@ -21,12 +21,17 @@ from apps.metrics.uptime import (
     is_inside,
 )
 
-# What is kept of each gauge: the latency in full, of a phase what its average needs.
+# What is kept of each gauge is what somebody reads: of a phase its average; where the latency stood last nobody asks.
 GAUGES: dict[int, tuple[Part, ...]] = {
-    columns.LATENCY: tuple(Part),
+    columns.LATENCY: (Part.SUM, Part.MIN, Part.MAX, Part.COUNT),
     **dict.fromkeys(columns.PHASES.values(), (Part.SUM, Part.COUNT)),
 }
 RAW_KEYS = frozenset({columns.STATE, columns.INTERVAL, columns.MISSED, *GAUGES})
+
+
+def bucket_keys(gauges: Collection[int] = GAUGES) -> set[int]:
+    """The columns of buckets: what is counted, and the parts of these gauges."""
+    return {*columns.COUNTED, *(columns.gauge_key(column, part) for column in gauges for part in GAUGES[column])}
 
 
 def device_buckets(rows: Table, *, windows: Sequence[Span], start_ms: int, end_ms: int, step_ms: int) -> Table:

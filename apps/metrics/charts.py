@@ -7,7 +7,7 @@ from datetime import datetime
 from apps.common.clock import epoch_ms
 from apps.common.values import Ref
 from apps.metrics import columns
-from apps.metrics.buckets import GAUGES, device_buckets, joined, merge_buckets, spent_times
+from apps.metrics.buckets import bucket_keys, device_buckets, joined, merge_buckets, spent_times
 from apps.metrics.codec import Table, decode
 from apps.metrics.days import DayPlan, plan_days
 from apps.metrics.dirty import waiting_windows
@@ -56,8 +56,7 @@ class _Shape:
 
     @property
     def bucket_keys(self) -> set[int]:
-        parts = {columns.gauge_key(column, part) for column in self.gauges for part in GAUGES[column]}
-        return {*columns.COUNTED, *parts}
+        return bucket_keys(self.gauges)
 
 
 def chart(

@@ -1,9 +1,10 @@
 """Column blocks: many rows of one source in a few hundred bytes, each column packed on its own, stdlib only.
 
 A block is a header (version, CRC-32, columns, rows), a deflated directory with one entry a column, and the columns.
-Integers are stored as the offset from their minimum, as differences or as differences of differences, whichever takes
-the fewest bytes (apps.metrics.packing). A constant and an arithmetic progression have no payload. An integer column may
-be kept as what it differs by from others, where that takes less: a total from its parts, a minimum from a last value.
+Integers lose the decimal zeros that every value of their column ends in, and are stored as the offset from their
+minimum, as differences or as differences of differences, whichever takes the fewest bytes (apps.metrics.packing). A
+constant and an arithmetic progression have no payload. An integer column may be kept as what it differs by from others,
+where that takes less: a total from its parts, a minimum from a last value.
 Floats become integers with the least decimal scale that restores every one bit for bit, else raw planes. Text is a
 dictionary of the distinct strings of the block and a column of integers, so a text that does not change costs next to
 nothing. Missing values are a bitmap in front. Encoding is a pure function of rows and columns.
@@ -22,7 +23,9 @@ from typing import Any
 from apps.common.errors import DomainError
 from apps.metrics.packing import OFFSET, Packed, deflate, fits, from_planes, inflate, pack, planes, unpack
 
-VERSION = 1
+# The first version left no zeros out; its blocks read the same way.
+VERSION = 2
+READABLE = (1, VERSION)
 TS_KEY = 65535
 MAX_KEY = TS_KEY - 1
 MAX_SCALE = 6
@@ -33,7 +36,9 @@ SURELY_WHOLE = 2**50
 INTEGER, SCALED, RAW_FLOAT, TEXT, RELATIVE = range(5)
 
 _HEADER = struct.Struct("<BIHI")  # version, checksum, columns, rows
-_ENTRY = struct.Struct("<HBBBBqqII")  # key, kind, scale, order, width, first, step, bytes of bitmap, bytes of data
+# Key, kind, scale, order, width, first, step, bytes of bitmap, bytes of data. The scale counts the decimal places of
+# floats, and the zeros that were left out of integers.
+_ENTRY = struct.Struct("<HBBBBqqII")
 _LENGTH = struct.Struct("<I")
 _RELATION = struct.Struct("<BBH")  # columns added, columns taken away, divisor; their keys follow
 
@@ -105,7 +110,7 @@ def encode(table: Table, relations: Mapping[int, Relation] | None = None) -> byt
         bitmap = b"" if len(present) == len(values) else deflate(_bitmap(values))
         kind, scale, packed = _encode_column(present)
         if kind == INTEGER and packed.data and relations and key in relations:
-            kind, packed = _shorter(packed, _related(table, values, relations[key]))
+            kind, packed = _shorter(packed, _related(table, values, relations[key], scale))
         entries.append(
             _ENTRY.pack(
                 key, kind, scale, packed.order, packed.width, packed.first, packed.step, len(bitmap), len(packed.data)
@@ -114,7 +119,7 @@ def encode(table: Table, relations: Mapping[int, Relation] | None = None) -> byt
         payloads += [bitmap, packed.data]
     directory = deflate(b"".join(entries))
     rest = struct.pack("<HII", len(entries), len(table.ts), len(directory)) + directory + b"".join(payloads)
-    return struct.pack("<BI", VERSION, _checksum(rest)) + rest
+    return struct.pack("<BI", VERSION, _checksum(VERSION, rest)) + rest
 
 
 def decode(
@@ -129,9 +134,9 @@ def decode(
     data = bytes(block)
     if not data:
         raise DamagedBlockError("the block is empty")
-    if data[0] != VERSION:
+    if data[0] not in READABLE:
         raise UnknownVersionError(f"block version {data[0]} is not known")
-    if len(data) < _HEADER.size or _checksum(memoryview(data)[5:]) != _HEADER.unpack_from(data)[1]:
+    if len(data) < _HEADER.size or _checksum(data[0], memoryview(data)[5:]) != _HEADER.unpack_from(data)[1]:
         raise DamagedBlockError("the block's checksum does not match")
     try:
         return _decode(data, keys, decimals or {})
@@ -181,12 +186,14 @@ class _Columns:
         if any(self.bodies[base][0][1] == RELATIVE for base in relation.keys if base in self.bodies):
             raise ValueError("a column measured against one that is measured itself")
         bases = Table([0] * self.rows, {base: self.column(base) for base in relation.keys if base in self.bodies})
-        return _combined(_decode_column(entry, rest, self.rows), _expected(bases, relation), 1)
+        scale = entry[2]
+        shortened = _combined(_decode_column(entry, rest, self.rows), _expected(bases, relation, scale), 1)
+        return _multiplied(shortened, 10**scale)
 
 
-def _checksum(rest: "bytes | memoryview[int]") -> int:
+def _checksum(version: int, rest: "bytes | memoryview[int]") -> int:
     """CRC-32 of the version byte and of everything after the checksum itself."""
-    return zlib.crc32(rest, zlib.crc32(bytes([VERSION])))
+    return zlib.crc32(rest, zlib.crc32(bytes([version])))
 
 
 def _directory(data: bytes) -> tuple[bytes, int]:
@@ -198,31 +205,33 @@ def _directory(data: bytes) -> tuple[bytes, int]:
 
 
 def _decode_column(entry: tuple[Any, ...], body: bytes, rows: int, decimals: int | None = None) -> list[Any]:
-    _, kind, scale, order, width, first, step, bitmap_size, _ = entry
-    flags = _flags(inflate(body[:bitmap_size], (rows + 7) // 8), rows) if bitmap_size else None
-    count = rows if flags is None else sum(flags)
+    bitmap_size = entry[7]
     data = body[bitmap_size:]
-    values: list[Any]
-    if kind == RAW_FLOAT:
-        values = from_planes(inflate(data, count * 8), 8, "d").tolist()
-        if decimals is not None:
-            values = [round(value * 10**decimals) for value in values]
-    else:
-        words: list[str] = []
-        if kind == TEXT:
-            words, data = _read_dictionary(data)
-        values = unpack(Packed(order, width, first, step, data), count)
-        if kind == TEXT:
-            values = [words[index] for index in values]
-        elif decimals is not None:
-            values = _whole(values, scale, decimals) if kind == SCALED else _multiplied(values, 10**decimals)
-        elif kind == SCALED:
-            power = 10.0**scale
-            values = [value / power for value in values]
-    if flags is None:
-        return values
-    source = iter(values)
+    if not bitmap_size:
+        return _decode_present(entry, data, rows, decimals)
+    flags = _flags(inflate(body[:bitmap_size], (rows + 7) // 8), rows)
+    source = iter(_decode_present(entry, data, sum(flags), decimals))
     return [next(source) if flag else None for flag in flags]
+
+
+def _decode_present(entry: tuple[Any, ...], data: bytes, count: int, decimals: int | None) -> list[Any]:
+    """The values of a column that are there; of a measured one what it differs by."""
+    _, kind, scale, order, width, first, step, _, _ = entry
+    if kind == RAW_FLOAT:
+        floats = from_planes(inflate(data, count * 8), 8, "d").tolist()
+        return floats if decimals is None else [round(value * 10**decimals) for value in floats]
+    words: list[str] = []
+    if kind == TEXT:
+        words, data = _read_dictionary(data)
+    values = unpack(Packed(order, width, first, step, data), count)
+    if kind == TEXT:
+        return [words[index] for index in values]
+    if kind == INTEGER:
+        return _multiplied(values, 10 ** (scale + (decimals or 0)))
+    if kind == SCALED:
+        power = 10.0**scale
+        return [value / power for value in values] if decimals is None else _whole(values, scale, decimals)
+    return values
 
 
 def _whole(values: list[int], scale: int, decimals: int) -> list[int]:
@@ -238,17 +247,24 @@ def _multiplied(values: list[Any], factor: int) -> list[Any]:
     return values if factor == 1 else [None if value is None else value * factor for value in values]
 
 
+def _divided(values: Sequence[Any], divisor: int) -> Sequence[Any]:
+    return values if divisor == 1 else [None if value is None else value // divisor for value in values]
+
+
 def _shorter(plain: Packed, related: "Packed | None") -> tuple[int, Packed]:
     if related is None or len(related.data) >= len(plain.data):
         return INTEGER, plain
     return RELATIVE, related
 
 
-def _related(table: Table, values: Sequence[Any], relation: Relation) -> "Packed | None":
-    """A column of integers by what it differs from the expected; None where a base is no integer or a step too far."""
+def _related(table: Table, values: Sequence[Any], relation: Relation, scale: int) -> "Packed | None":
+    """A column of integers by what it differs from the expected, both without so many zeros; None where a base is no
+    integer or a step too far.
+    """
     if any(_holds(table.columns.get(key, ()), (float, str)) for key in relation.keys):
         return None
-    rest = [value for value in _combined(values, _expected(table, relation), -1) if value is not None]
+    differing = _combined(_divided(values, 10**scale), _expected(table, relation, scale), -1)
+    rest = [value for value in differing if value is not None]
     if not fits(rest):
         return None
     packed = pack(rest)
@@ -268,13 +284,14 @@ def _read_relation(entry: tuple[Any, ...], body: bytes) -> tuple[Relation, bytes
     return Relation(keys[:plus], keys[plus:], divisor), body[: entry[7]] + body[end:]
 
 
-def _expected(table: Table, relation: Relation) -> list[int]:
+def _expected(table: Table, relation: Relation, scale: int) -> Sequence[int]:
+    """What a relation makes of its columns, without the digits that so many zeros stand for."""
     total = table.numbers(relation.plus[0]) if relation.plus else [0] * len(table.ts)
     for key in relation.plus[1:]:
         total = list(map(add, total, table.numbers(key)))
     for key in relation.minus:
         total = list(map(sub, total, table.numbers(key)))
-    return total if relation.divisor == 1 else [value // relation.divisor for value in total]
+    return _divided(total, relation.divisor * 10**scale)
 
 
 def _combined(values: Sequence[Any], expected: Sequence[int], sign: int) -> list[Any]:
@@ -290,7 +307,7 @@ def _encode_column(present: Sequence[Any]) -> tuple[int, int, Packed]:
     if not _holds(present, float):
         if not fits(present):
             raise UnstorableError("an integer does not fit 64 bits")
-        return INTEGER, 0, pack(present)
+        return INTEGER, *_pack_whole(present)
     floats = [float(value) for value in present]
     if not all(map(math.isfinite, floats)):
         raise UnstorableError("NaN and infinity are not measurements")
@@ -299,6 +316,20 @@ def _encode_column(present: Sequence[Any]) -> tuple[int, int, Packed]:
         if scaled is not None:
             return SCALED, scale, pack(scaled)
     return RAW_FLOAT, 0, Packed(OFFSET, 8, 0, 0, deflate(*planes(array("d", floats), 8)))
+
+
+def _pack_whole(present: Sequence[int]) -> tuple[int, Packed]:
+    """How many decimal zeros are left out, and the integers without them."""
+    zeros = _common_zeros(present)
+    packed = pack(_divided(present, 10**zeros))
+    # Of a progression there is nothing to shorten, and whoever reads it would multiply for nothing.
+    return (zeros, packed) if packed.data else (0, pack(present))
+
+
+def _common_zeros(present: Sequence[int]) -> int:
+    """The decimal zeros that every one of these ends in, at most MAX_SCALE."""
+    common = math.gcd(*present)
+    return next((zeros for zeros in range(MAX_SCALE) if common % 10 ** (zeros + 1)), MAX_SCALE)
 
 
 def _holds(values: Sequence[Any], kind: type | tuple[type, ...]) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
@@ -15,7 +15,7 @@ WHOLE = {int}
 _ROW = msgspec.json.Decoder(dict[int, Any])
 _WRITER = msgspec.json.Encoder()
 
-# Raw rows of a device. Units: microseconds for phases, milliseconds for run and interval, days, seconds.
+# Raw rows of a device. Units: microseconds for latency and phases, milliseconds for run and interval, days, seconds.
 STATE = 1
 LATENCY = 2
 DNS = 3
@@ -50,6 +50,9 @@ STANDARD: Mapping[str, int] = {
 }
 PHASES: Mapping[str, int] = {"dns_us": DNS, "connect_us": CONNECT, "tls_us": TLS, "ttfb_us": TTFB, "total_us": TOTAL}
 FIRST_OWN_KEY = 100
+# Whoever measures a phase is busy with other checks: less than this says nothing. The whole stays exact.
+PHASE_STEP_US = 100
+STEPPED = frozenset({DNS, CONNECT, TLS, TTFB})
 
 # Buckets of a device (tiers 1 to 3): milliseconds per state, counts, then the parts of each gauge.
 UP_MS = 1
@@ -91,6 +94,11 @@ def are_storable(values: Collection[int | float | None]) -> bool:
     return all(value is None or is_storable(value) for value in values)
 
 
+def in_steps(us: int) -> int:
+    """Microseconds of a phase as history keeps them: in steps of 0.1 ms, halves up."""
+    return (us + PHASE_STEP_US // 2) // PHASE_STEP_US * PHASE_STEP_US
+
+
 def is_plain(values: Mapping[str, int | float | None]) -> bool:
     """Whether `write_plain` may spell these values: whole numbers of standard columns, as in nearly every result."""
     return set(map(type, values.values())) == WHOLE and values.keys() <= STANDARD.keys()
@@ -98,26 +106,41 @@ def is_plain(values: Mapping[str, int | float | None]) -> bool:
 
 def write_plain(values: Mapping[str, int | float | None]) -> bytes:
     """The bytes of `write_row` for plain values by name: rows with the same names differ in their numbers alone."""
-    pick, text = _shape(tuple(values))
-    spelled: bytes = text % pick(values)
+    pick, stepped, text = _shape(tuple(values))
+    cells = list(pick(values))
+    for place in stepped:
+        cells[place] = in_steps(cells[place])
+    spelled: bytes = text % tuple(cells)
     return spelled
 
 
 @lru_cache(maxsize=1024)
-def _shape(names: tuple[str, ...]) -> tuple[Callable[[Any], Any], bytes]:
-    """Which values stand where in the text of a row with these names."""
+def _shape(names: tuple[str, ...]) -> tuple[Callable[[Any], Any], tuple[int, ...], bytes]:
+    """Which values stand where in the text of a row with these names, and the places of those kept in steps."""
     ordered = sorted(names, key=STANDARD.__getitem__)
     cells = ",".join(f'"{STANDARD[name]}":%d' for name in ordered)
-    return itemgetter(*ordered), f"{{{cells}}}".encode()
+    stepped = tuple(place for place, name in enumerate(ordered) if STANDARD[name] in STEPPED)
+    return _picking(ordered), stepped, f"{{{cells}}}".encode()
+
+
+def _picking(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """What takes these values out of a mapping, as a tuple even of one."""
+    pick = itemgetter(*names)
+    return pick if len(names) > 1 else lambda values: (pick(values),)
 
 
 def write_row(cells: Mapping[int, Any]) -> bytes:
-    """A stored row as compact JSON by column number; the same cells always give the same bytes."""
-    ordered = dict(sorted(cells.items()))
+    """A stored row as compact JSON by column number, phases in steps; the same cells always give the same bytes."""
+    ordered = {key: _kept(key, cell) for key, cell in sorted(cells.items())}
     if set(map(type, ordered.values())) == WHOLE:
         # Nearly every row; the slow writer spells integers the same way.
         return _WRITER.encode(ordered)
     return json.dumps(ordered, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _kept(key: int, cell: Any) -> Any:
+    """A cell as history keeps it. No check measures fractions of microseconds; whatever brings one keeps it."""
+    return in_steps(cell) if key in STEPPED and type(cell) is int else cell
 
 
 def read_row(payload: "bytes | memoryview[int] | str") -> dict[int, Any]:

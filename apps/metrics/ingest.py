@@ -34,7 +34,8 @@ def append(
 
     Columns and units of a device: `state` (0 unknown, 1 up, 2 warning, 3 down), `latency_us`, `dns_us`, `connect_us`,
     `tls_us`, `ttfb_us`, `total_us`, `http.status`, `cert.days`, `domain.days`, `dns.ttl_s`, `run_ms`, `interval_ms`
-    (0: holds until the next row) and `missed` (the row stands for that many slots that were never run). Any other name
+    (0: holds until the next row) and `missed` (the row stands for that many slots that were never run). `dns_us` to
+    `ttfb_us` are kept in steps of 0.1 ms, and rows that are the same then are one told twice. Any other name
     becomes a column of the source. Reports of nodes, containers and instances have the columns of `reported`; a value
     of theirs that no block can hold is left out, and their `detail` is kept of the newest one only.
     """

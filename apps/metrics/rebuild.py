@@ -10,7 +10,15 @@ from django.db import transaction
 from django.db.models import Q
 
 from apps.common.clock import epoch_ms
-from apps.metrics.buckets import RAW_KEYS, device_buckets, joined, merge_buckets, spoken_latencies, totals_of
+from apps.metrics.buckets import (
+    RAW_KEYS,
+    bucket_keys,
+    device_buckets,
+    joined,
+    merge_buckets,
+    spoken_latencies,
+    totals_of,
+)
 from apps.metrics.codec import BlockError, Relation, Table, decode, encode
 from apps.metrics.dirty import mark_windows
 from apps.metrics.maintenance import windows_of
@@ -226,15 +234,19 @@ def day_result(rows: Table, *, windows: Sequence[Span], t0: int) -> _Result:
 
 
 def _merged_result(source: Source, window: DirtyWindow) -> _Result:
-    """A coarser window from the finer blocks in it. Where those have expired, what is stored stands."""
+    """A coarser window from the finer blocks in it. Where those have expired, what is stored stands.
+
+    Columns that buckets of results had in earlier releases are left behind.
+    """
+    keys = None if source.reports else bucket_keys()
     finer = window.tier - 1
     end = window.t0 + SPAN[window.tier]
     blocks = Block.objects.of(window.workspace_id).filter(source_id=window.source_id)
     rows = blocks.filter(tier=finer, t0__gte=window.t0, t0__lt=end).order_by("t0").values_list("t0", "payload")
     step = STEP[window.tier]
-    parts = {t0: merge_buckets(decode(payload), step) for t0, payload in rows}
+    parts = {t0: merge_buckets(decode(payload, keys), step) for t0, payload in rows}
     stored = blocks.filter(tier=window.tier, t0=window.t0).values_list("payload", flat=True).first()
-    older = Table() if stored is None else decode(stored)
+    older = Table() if stored is None else decode(stored, keys)
     for t0 in range(window.t0, end, SPAN[finer]):
         if t0 not in parts:
             parts[t0] = cut(older, t0, t0 + SPAN[finer])

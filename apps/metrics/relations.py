@@ -22,8 +22,8 @@ RAW_RELATIONS: Mapping[int, Relation] = {
 BUCKET_RELATIONS: Mapping[int, Relation] = {
     columns.SAMPLES: Relation((columns.CHECKS,)),
     columns.AVAILABLE: Relation((columns.CHECKS,), (columns.FAILS,)),
-    # One result a bucket is its least, its greatest and its last at once.
-    **{_key(columns.LATENCY, part): Relation((_key(columns.LATENCY, Part.LAST),)) for part in (Part.MIN, Part.MAX)},
+    # One result a bucket is its sum, its least and its greatest at once.
+    **{_key(columns.LATENCY, part): Relation((_key(columns.LATENCY, Part.SUM),)) for part in (Part.MIN, Part.MAX)},
     **{_key(column, Part.COUNT): Relation((_key(columns.LATENCY, Part.COUNT),)) for column in columns.PHASES.values()},
     _key(columns.TOTAL, Part.SUM): Relation((_key(columns.LATENCY, Part.SUM),)),
     _key(columns.TTFB, Part.SUM): Relation(

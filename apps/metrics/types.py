@@ -57,6 +57,7 @@ class PlainResult(NamedTuple):
 class ResultRow(NamedTuple):
     """One result as it was stored. Durations in microseconds; None where the phase did not happen.
 
+    `latency_us` and `total_us` are exact, `dns_us` to `ttfb_us` multiples of 100 unless an earlier release stored them.
     `in_maintenance`: the instant lies in a maintenance window, both ends inside. `others` holds every further number by
     column name: `cert.days`, `domain.days`, `dns.ttl_s`, `run_ms` and whatever the device's kind adds.
     """

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from apps.metrics.columns import PHASE_STEP_US
 from apps.metrics.types import ChartPoint
 from apps.web.presenters import drawing, words
 
@@ -63,17 +64,23 @@ def _spent(point: ChartPoint, key: str) -> float | None:
     """Milliseconds of a phase in a bucket that was answered; the rest is what the phases leave of the response time."""
     if point.latency_avg_us is None:
         return None
-    spent = {name: point.phases_us.get(f"{name}_us") or 0.0 for name, _ in PHASES}
-    us = spent[key] if key in spent else max(0.0, point.latency_avg_us - sum(spent.values()))
+    spent = {name: us for name, _ in PHASES if (us := point.phases_us.get(f"{name}_us")) is not None}
+    us = _rest(point.latency_avg_us, list(spent.values())) if key == REST[0] else spent.get(key, 0.0)
     return round(us / 1000, 2)
+
+
+def _rest(whole_us: float, parts_us: Sequence[float]) -> float:
+    """What the phases leave of the whole: none of it where keeping them in steps may be all that left it."""
+    rest = whole_us - sum(parts_us)
+    return rest if rest > len(parts_us) * PHASE_STEP_US / 2 else 0.0
 
 
 def shares(points: Sequence[ChartPoint]) -> list[PhaseShare]:
     """Average per phase over the range, each bucket weighed by its answers; phases nobody measured are left out."""
     known = [(key, label, value) for key, label in PHASES if (value := _weighed(points, f"{key}_us")) is not None]
     total = _weighed(points, "total_us")
-    if known and total is not None and total > (parts := sum(value for *_, value in known)):
-        known.append((*REST, total - parts))
+    if known and total is not None and (rest := _rest(total, [value for *_, value in known])):
+        known.append((*REST, rest))
     whole = sum(value for *_, value in known)
     found, x = [], 0.0
     for key, label, value in known:

@@ -22,6 +22,7 @@ from apps.metrics.codec import (
 INT64 = st.integers(-(2**63), 2**63 - 1)
 CELLS = [
     INT64,
+    st.tuples(st.integers(-9_000, 9_000), st.sampled_from([1, 10, 100, 10**6, 10**9])).map(math.prod),
     st.integers(-5, 5),
     st.floats(allow_nan=False, allow_infinity=False),
     st.decimals(-10_000, 10_000, places=2).map(float),
@@ -79,9 +80,9 @@ def test_a_block_that_was_cut_short_is_refused_by_name(table: Table, data: st.Da
         decode(block[: data.draw(st.integers(0, len(block) - 1))])
 
 
-@given(st.binary(max_size=200))
-def test_foreign_bytes_behind_a_correct_checksum_are_refused_or_read(rest: bytes) -> None:
-    block = struct.pack("<BI", 1, zlib.crc32(rest)) + rest
+@given(st.sampled_from([1, 2]), st.binary(max_size=200))
+def test_foreign_bytes_behind_a_correct_checksum_are_refused_or_read(version: int, rest: bytes) -> None:
+    block = struct.pack("<BI", version, zlib.crc32(rest, zlib.crc32(bytes([version])))) + rest
 
     try:
         table = decode(block)
@@ -95,14 +96,25 @@ FIRST_VERSION = (
     "0139c16a760400030000002d000000fbff9f010924bc6240018c20ccc8c8800958809809cc0ab285c8bb7fff0f06cc5015fc"
     "0ccc58f481c4b881180063600200630600630100070000008b56aa508a0500"
 )
+# The second leaves zeros out, of the last column two.
+SECOND_VERSION = (
+    "027617e4bd04000300000032000000fbff9f010924bc6240018c20ccc8c8800958809809cc0ab285c8bb7fff0f06cc501540"
+    "9a89899107cafb0d91fc0f9561000063600200630600630700"
+)
 RELATED = {7: Relation((2,)), 6: Relation((2,), (3, 4)), 12: Relation((2,), divisor=1000)}
 
 
 @given(st.integers(0, 40), st.data())
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_column_kept_as_a_difference_comes_back_exactly(rows: int, data: st.DataObject) -> None:
-    cell = st.one_of(st.none(), data.draw(st.sampled_from([INT64, st.integers(0, 9000), st.floats(0, 1)])))
-    columns = {key: data.draw(st.lists(cell, min_size=rows, max_size=rows)) for key in (2, 3, 4, 6, 7, 12)}
+    stepped = st.integers(-90, 90).map((100).__mul__)
+    exact = data.draw(st.sampled_from([INT64, st.integers(0, 9000), st.floats(0, 1)]))
+
+    def column(cell: st.SearchStrategy[float]) -> list[float | None]:
+        return data.draw(st.lists(st.one_of(st.none(), cell), min_size=rows, max_size=rows))
+
+    # What is kept in steps is measured against what is not, and the other way round.
+    columns = {key: column(data.draw(st.sampled_from([exact, stepped]))) for key in (2, 3, 4, 6, 7, 12)}
     table = Table(list(range(rows)), columns)
     block = encode(table, RELATED)
 
@@ -133,11 +145,45 @@ def test_a_block_of_the_first_version_is_read() -> None:
     assert decode(bytes.fromhex(FIRST_VERSION)) == table
 
 
+def test_a_block_of_the_second_version_is_read_and_is_what_is_written() -> None:
+    table = Table([0, 60_000, 120_000], {1: [1, 1, 3], 2: [81_234, 79_001, None], 3: [1200, 700, 900]})
+
+    assert decode(bytes.fromhex(SECOND_VERSION)) == table
+    assert encode(table)[0] == bytes.fromhex(SECOND_VERSION)[0]
+
+
+def test_what_is_kept_in_steps_costs_what_its_steps_do() -> None:
+    rng = random.Random(11)
+    steps = [int(rng.lognormvariate(5, 0.3)) for _ in range(1440)]
+    rows = list(range(1440))
+
+    def cost(factor: int) -> int:
+        return sizes(encode(Table(rows, {4: [step * factor for step in steps]})))[4]
+
+    assert cost(1) == cost(100) == cost(10**6)
+    # A seventh zero is one too many.
+    assert cost(10**7) > cost(10**6)
+
+
+def test_a_stepped_column_is_measured_against_exact_ones() -> None:
+    rng = random.Random(5)
+    parts = {key: [rng.randrange(100) * 100 for _ in range(1440)] for key in (3, 4)}
+    waits = [rng.randrange(600) * 100 for _ in range(1440)]
+    whole = [sum(row) + rng.randrange(300) for row in zip(waits, *parts.values(), strict=True)]
+    table = Table(list(range(1440)), {2: whole, 6: waits, **parts})
+
+    plain, related = sizes(encode(table)), sizes(encode(table, RELATED))
+
+    assert related[6] < plain[6] / 3
+    assert decode(encode(table, RELATED)) == table
+    assert decode(encode(table, RELATED), {6}, {6: 2}).columns[6] == [wait * 100 for wait in waits]
+
+
 def test_another_version_is_an_error_and_not_a_guess() -> None:
     block = bytearray(encode(Table([1], {1: [2]})))
-    block[0] = 2
+    block[0] = 3
 
-    with pytest.raises(UnknownVersionError, match="version 2"):
+    with pytest.raises(UnknownVersionError, match="version 3"):
         decode(bytes(block))
 
 

@@ -68,6 +68,14 @@ def test_a_replay_changes_nothing_and_is_counted(device, now) -> None:
     assert list(HeadRow.objects.order_by("ts").values_list("ts", "payload")) == before
 
 
+def test_phases_that_are_kept_alike_are_one_row_told_twice(device, now) -> None:
+    services.append(rows=[up(device, now, dns_us=1_150)], now=now)
+
+    appended = services.append(rows=[up(device, now, dns_us=1_249), up(device, now, dns_us=1_250)], now=now)
+
+    assert appended == Appended(duplicates=1, conflicts=1)
+
+
 def test_the_first_stored_row_of_an_instant_wins_and_the_contradiction_is_counted(device, now) -> None:
     services.append(rows=[up(device, now)], now=now)
 

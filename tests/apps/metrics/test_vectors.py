@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,18 @@ from typing import Any
 import pytest
 
 from apps.common.clock import from_epoch_ms
+from apps.common.values import Observation, Ref, SourceRef
 from apps.devices.models import Device
 from apps.metrics import columns, selectors, services
 from apps.metrics.codec import Table, decode
 from apps.metrics.gauge import GaugeBucket, Part
 from apps.metrics.ladder import LADDER_S, MAX_POINTS
 from apps.metrics.models import Block, DirtyWindow, HeadRow
+from apps.metrics.reported import FIXED
 from apps.metrics.tiers import DAY, DAYS, FIVE_MINUTES, HOURS
 from apps.metrics.uptime import State
 from apps.projects.models import MaintenanceWindow
+from apps.workspaces.models import Workspace
 from tests.apps.metrics.conftest import append_all, observation, settle, stored_bytes
 from tests.replay import rollups, uptime
 
@@ -138,12 +142,12 @@ def test_any_order_of_arrival_with_replays_leaves_identical_bytes_in_every_tier(
     assert seen[1:] == seen[:1] * 3
 
 
-def stored_gauges(tier: int) -> list[GaugeBucket]:
-    """The latency buckets of a tier as the store holds them, empty ones left out."""
+def stored_gauges(tier: int, column: int) -> list[GaugeBucket]:
+    """The buckets of a column in a tier as the store holds them, empty ones left out."""
     buckets = []
     for payload in Block.objects.filter(tier=tier).order_by("t0").values_list("payload", flat=True):
         table: Table = decode(payload)
-        parts = {part: table.column(columns.gauge_key(columns.LATENCY, part)) for part in Part}
+        parts = {part: table.column(columns.gauge_key(column, part)) for part in Part}
         buckets += [
             GaugeBucket(
                 ts,
@@ -159,18 +163,37 @@ def stored_gauges(tier: int) -> list[GaugeBucket]:
     return buckets
 
 
-@pytest.mark.parametrize("case", load("rollup_gauge")["cases"], ids=lambda case: case["id"])
-def test_gauges_reach_every_tier_as_the_vectors_say(device: Device, case: dict[str, Any]) -> None:
+GAUGES = pytest.mark.parametrize("case", load("rollup_gauge")["cases"], ids=lambda case: case["id"])
+STORED = ((FIVE_MINUTES, "five_min"), (HOURS, "hour"), (DAYS, "day"))
+
+
+def settle_batches(case: dict[str, Any], make: Callable[[int, int], Observation]) -> None:
+    """The batches of a case as rows, sealed and rolled up."""
     newest = max(ts for batch in case["batches"] for ts, _ in batch)
     for batch in case["batches"]:
-        append_all(
-            [observation(device, ts, state=1, interval_ms=10_000, latency_us=value) for ts, value in batch],
-            from_epoch_ms(newest),
-        )
+        append_all([make(ts, value) for ts, value in batch], from_epoch_ms(newest))
     settle(from_epoch_ms(newest) + timedelta(days=1))
 
-    for tier, name in ((FIVE_MINUTES, "five_min"), (HOURS, "hour"), (DAYS, "day")):
-        assert stored_gauges(tier) == [GaugeBucket(**bucket) for bucket in case[name]], name
+
+@GAUGES
+def test_gauges_of_reports_reach_every_tier_as_the_vectors_say(workspace: Workspace, case: dict[str, Any]) -> None:
+    node = SourceRef(Ref("node", 7))
+    settle_batches(
+        case, lambda ts, value: Observation(workspace.pk, node, from_epoch_ms(ts), {"proc.count": value, "state": 1})
+    )
+
+    for tier, name in STORED:
+        assert stored_gauges(tier, FIXED["proc.count"]) == [GaugeBucket(**bucket) for bucket in case[name]], name
+
+
+@GAUGES
+def test_latencies_reach_every_tier_as_the_vectors_say_without_the_last(device: Device, case: dict[str, Any]) -> None:
+    settle_batches(case, lambda ts, value: observation(device, ts, state=1, interval_ms=10_000, latency_us=value))
+
+    for tier, name in STORED:
+        # Nothing reads where a latency stood last, so nothing keeps it.
+        expected = [GaugeBucket(**{**bucket, "last": None}) for bucket in case[name]]
+        assert stored_gauges(tier, columns.LATENCY) == expected, name
 
 
 def test_latency_percentiles_are_exact_while_raw_rows_last_and_sketched_after(device: Device) -> None:

@@ -13,6 +13,7 @@ from apps.alerts.windows import Streak
 from apps.devices.models import Device, DeviceState
 from apps.devices.state import Outcome
 from apps.incidents.models import Incident, IncidentEvent
+from apps.metrics.selectors import newest
 from apps.pipeline import services
 from apps.pipeline.services import submit
 from apps.pipeline.types import DeviceFact
@@ -244,6 +245,17 @@ def test_a_rule_about_a_value_of_a_monitor_is_judged_with_its_results(device, no
 
     incident = Incident.objects.get()
     assert (incident.title, incident.value, incident.opened_at) == (f"Slow on {device.name}", 1500, now + MINUTE)
+
+
+def test_a_rule_about_a_phase_is_judged_by_what_was_measured_not_by_the_step_it_is_kept_in(device, now) -> None:
+    draft = RuleDraft("Slow names", "device", (Condition("dns_us", "gt", 1_220),))
+    alerts.create_rule(workspace=device.project.workspace, draft=draft, actor="ana", now=now)
+    measured = fact(device, now)
+
+    submit(observations=[measured._replace(values={**measured.values, "dns_us": 1_234})], now=now)
+
+    assert Incident.objects.get().value == 1_234
+    assert newest(workspace_id=device.workspace_id, refs=[device.ref])[device.pk].dns_us == 1_200
 
 
 def test_a_result_that_was_not_measured_says_nothing_to_rules_about_values(device, now) -> None:

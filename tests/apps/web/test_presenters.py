@@ -158,6 +158,17 @@ def test_a_kind_with_one_phase_has_a_plain_line() -> None:
     assert view.lines[0].path == "M0.0 150.0L1000.0 150.0"  # of 200, on a scale up to 20 ms
 
 
+@pytest.mark.parametrize(("took_us", "rest"), [(1_349, []), (1_400, []), (1_401, ["Download"]), (2_000, ["Download"])])
+def test_what_rounding_the_phases_leaves_is_no_download(took_us: int, rest: list[str]) -> None:
+    # Two of the phases were measured, each at most half a step beside what it took.
+    phases = {"dns_us": 300, "connect_us": 1000, "tls_us": None, "ttfb_us": None, "total_us": took_us}
+    quick = replace(point(0, took_us), phases_us=phases)
+    view = charts.chart_view(Chart(MINUTE, "raw", (quick, quick)), name="Till 1")
+
+    assert [label for _, label, _ in view.areas] == ["Name lookup", "Connect", *rest]
+    assert [phase.label for phase in view.phases] == ["Name lookup", "Connect", *rest]
+
+
 def test_a_limit_is_drawn_only_where_the_lines_stay_readable() -> None:
     chart = Chart(MINUTE, "raw", (point(0, 100_000), point(1, 100_000)))  # the slowest took 200 ms
     near = charts.chart_view(chart, name="Till 1", limit_ms=400)

@@ -6,6 +6,8 @@ import pytest
 
 from apps.devices.models import Device
 from apps.devices.state import Outcome
+from apps.metrics import services as metrics
+from apps.metrics.models import Source
 from apps.pipeline.services import submit
 from apps.pipeline.types import DeviceFact
 from apps.projects.windows import Target, set_window
@@ -51,6 +53,20 @@ def test_rows_are_oldest_first(api, device, quarters) -> None:
     assert rows[0]["status_code"] == 200
     assert rows[0]["detail"]["phases"] == {"dns": 1.5, "connect": None, "tls": None, "ttfb": None, "total": 42}
     assert rows[2]["detail"] == {"reason": "timeout", "error": "timeout"}
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_phases_are_told_to_a_tenth_of_a_millisecond_and_the_whole_exactly(api, device, clock, sealed) -> None:
+    phases = {"dns_us": 1_249, "connect_us": 12_050, "tls_us": 49, "ttfb_us": 49_951}
+    store(device, clock.now, latency_us=63_417, total_us=63_417, **phases)
+    if sealed:
+        Source.objects.update(due_ms=0)
+        assert metrics.seal_due(now=clock.now + timedelta(hours=1)).rows == 1
+
+    (row,) = api("GET", f"/api/devices/{device.public_id}/history").json()["history"]
+
+    assert row["latency_ms"] == 63.417
+    assert row["detail"]["phases"] == {"dns": 1.2, "connect": 12.1, "tls": 0, "ttfb": 50, "total": 63.417}
 
 
 @pytest.mark.parametrize(
