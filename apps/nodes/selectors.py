@@ -9,7 +9,9 @@ import msgspec
 from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
+from apps.common.among import Among
 from apps.common.errors import NotFoundError
+from apps.common.remembered import Remembered
 from apps.nodes.models import Node, NodeGroup, NodeSection, NodeTag
 from apps.nodes.types import RosterEntry
 from apps.tokens.models import AgentKey
@@ -18,6 +20,8 @@ from apps.workspaces.models import Workspace
 
 MOST, MANY = 1000, 200
 _DOCUMENTS = msgspec.json.Decoder()
+# About five thousand nodes' documents, by workspace and digest.
+_remembered: Remembered[tuple[int, str], Any] = Remembered(16_384)
 NODE = AgentKey.Subject.NODE
 
 
@@ -152,12 +156,33 @@ def group_by_number(workspace: Workspace | int, number: int) -> NodeGroup:
 
 
 def sections_of(workspace_id: int, node_ids: Collection[int]) -> dict[int, dict[str, Any]]:
-    """Every document that is kept of each node, by primary key and name of the section."""
-    rows = _sections(workspace_id, node_ids).annotate(text=Cast("document", TextField()))
+    """Every document that is kept of each node, by primary key and name of the section; nobody may change them.
+
+    A document stays what it is for days and is asked for every few seconds: what its digest says is remembered.
+    """
     found: dict[int, dict[str, Any]] = {pk: {} for pk in node_ids}
-    for pk, section, text in rows.values_list("node_id", "section", "text"):
-        if pk in found:
-            found[pk][section] = _document(text)
+    kept = _sections(workspace_id, node_ids).values_list("pk", "node_id", "section", "digest")
+    rows = [row for row in kept if row[1] in found]
+    known = _remembered.take({(workspace_id, digest) for *_, digest in rows})
+    missing = [pk for pk, _, _, digest in rows if (workspace_id, digest) not in known]
+    read = _read_documents(workspace_id, missing) if missing else {}
+    for pk, node_id, section, digest in rows:
+        # What is in neither was deleted a moment ago.
+        if pk in read:
+            found[node_id][section] = read[pk]
+        elif (workspace_id, digest) in known:
+            found[node_id][section] = known[workspace_id, digest]
+    return found
+
+
+def _read_documents(workspace_id: int, pks: Collection[int]) -> dict[int, Any]:
+    """Documents by the keys of their rows. What their digests are is asked anew: a row may have changed since."""
+    rows = NodeSection.objects.of(workspace_id).filter(Among("pk", pks)).annotate(text=Cast("document", TextField()))
+    found: dict[int, Any] = {}
+    fresh: dict[tuple[int, str], Any] = {}
+    for pk, digest, text in rows.values_list("pk", "digest", "text"):
+        found[pk] = fresh[workspace_id, digest] = _document(text)
+    _remembered.put(fresh)
     return found
 
 

@@ -332,6 +332,22 @@ def test_documents_come_back_as_they_were_told(workspace: Workspace, document: d
     assert selectors.sections_of(workspace.pk, [node.pk]) == {node.pk: {"raid": document}}
 
 
+def test_a_document_is_read_again_when_it_is_another_one(workspace: Workspace, django_assert_num_queries) -> None:
+    node = make_node(workspace, "a")
+    fields = {"workspace": workspace, "node": node, "at": NOW}
+    NodeSection.objects.create(section="raid", digest="1", document={"said": 1}, **fields)
+    NodeSection.objects.create(section="smart", digest="2", document=[], **fields)
+    for queries in (2, 1):
+        with django_assert_num_queries(queries):
+            assert selectors.sections_of(workspace.pk, [node.pk]) == {node.pk: {"raid": {"said": 1}, "smart": []}}
+
+    NodeSection.objects.filter(section="raid").update(digest="3", document={"said": 3})
+
+    for queries in (2, 1):
+        with django_assert_num_queries(queries):
+            assert selectors.sections_of(workspace.pk, [node.pk]) == {node.pk: {"raid": {"said": 3}, "smart": []}}
+
+
 @pytest.mark.parametrize("many", [1, 1000])
 def test_documents_of_other_nodes_and_workspaces_are_left_out(
     workspace: Workspace, stranger: Workspace, monkeypatch: pytest.MonkeyPatch, *, many: int
