@@ -185,6 +185,8 @@ def test_a_disk_is_found_by_whatever_it_is_called(node: Node, admin: Caller, clo
         assert value("disk.used", name) == [usage["used"]]
     for name in filter(None, (warm["name"], warm.get("ref"), warm.get("device_path"))):
         assert value("disk.temp_c", name) == [warm["temp_c"]]
+    # Where it is mounted the static facts alone say.
+    assert value("disk.used", "/") == [usage["used"]]
     # Reports there were, but with nothing about such a disk: buckets without data are absent.
     assert value("disk.used", "nothing") == []
     assert value("disk.temp_c", "nothing") == []
