@@ -218,6 +218,7 @@ def test_a_name_that_is_too_long_for_a_column_has_none() -> None:
         ({"name": "nvme0n1", "protocol": "NVMe"}, True),
         ({"name": "sda", "device_type": "sat"}, True),
         ({"name": "sda", "device_type": "scsi"}, False),
+        ({"name": "sda", "device_type": "scsi", "serial": " "}, False),
         ({"name": "sda", "device_type": "scsi", "serial": "1"}, True),
         ({"name": "sda", "device_type": "scsi", "wwn": "0x5"}, True),
         ({"name": "vda", "protocol": "ATA"}, False),
