@@ -103,7 +103,9 @@ class Nodes:
         return self._write_reports, SentReport(sender, datetime.now(UTC), facts, call.address)
 
     def _hand_in(self, call: Call, entry: tuple[Write, Any], size: int, tell: Tell) -> None:
-        self._committer.hand_in(*entry, partial(self._hear, call, tell), size=size)
+        name = _name(call)
+        lane = "" if name == "metrics" else name
+        self._committer.hand_in(*entry, partial(self._hear, call, tell), size=size, lane=lane)
 
     def _hear(self, call: Call, tell: Tell, heard: Any) -> None:
         if isinstance(heard, NodeReply) and heard.wanted_version:
