@@ -116,7 +116,7 @@ class Batch:
         """
         known = {rule.pk: rule.generation for docket in self.dockets.values() for rule in docket.rules}
         rows = AlertRule.objects.filter(pk__in=set(rules), enabled=True, deleted_at__isnull=True).order_by("pk")
-        now = dict(rows.select_for_update().values_list("pk", "generation"))
+        now = dict(rows.select_for_update(no_key=True).values_list("pk", "generation"))
         outdated = {pk for pk in rules if now.get(pk) != known[pk]}
         for kept in (self.changed, self.ended):
             for key in [key for key in kept if key[1] in outdated]:

@@ -208,7 +208,7 @@ def mount_rules(
     rules = list(
         AlertRule.objects.of(workspace)
         .filter(number__in=numbers, deleted_at__isnull=True)
-        .select_for_update()
+        .select_for_update(no_key=True)
         .order_by("pk")
     )
     if not numbers or len(rules) != len(set(numbers)):
@@ -273,8 +273,11 @@ def evaluate_silence(
 
 
 def _current(rule: AlertRule) -> AlertRule:
-    """The row as it is now, locked; a deleted one is not there."""
-    rows = AlertRule.objects.of(rule.workspace_id).select_for_update()
+    """The row as it is now, locked; a deleted one is not there.
+
+    The lock of a row that stays: reports that refer to the rule need not wait, or both might wait for each other.
+    """
+    rows = AlertRule.objects.of(rule.workspace_id).select_for_update(no_key=True)
     current: AlertRule | None = rows.filter(pk=rule.pk, deleted_at__isnull=True).first()
     if current is None:
         raise NotFoundError("There is no such rule.")

@@ -36,11 +36,14 @@ def stamps_in(detail: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def stamp_of(report: Report) -> str:
-    """The agent's own instant to the last digit that is kept: a report that comes again has the same."""
-    return _stamp(report.observed_at)
+    """The agent's own instant, to the last digit that is kept, and what it said: the same when a report comes again.
+
+    The instant alone would not do: an agent's clock may stand still, or tell whole seconds only.
+    """
+    return _stamp(report.observed_at, report.checksum)
 
 
 @lru_cache(maxsize=1024)
-def _stamp(at: datetime) -> str:
+def _stamp(at: datetime, checksum: int) -> str:
     # Asked for more than once for each report.
-    return at.astimezone(UTC).isoformat()
+    return f"{at.astimezone(UTC).isoformat()} {checksum:08x}"

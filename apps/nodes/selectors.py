@@ -215,9 +215,11 @@ def disk_instance(sections: Mapping[str, Any], part: str, device: str) -> str | 
 
     `part` is `usage` for how full it is, `io` for how busy.
     """
-    for entry in (sections.get("disks") or {}).get(part, ()):
-        if device in {entry.get(name) for name in ("key", "name", "ref", "path", "mountpoint")}:
-            return str(entry["key"])
+    # Agents of today say where a disk is mounted in their static facts only.
+    for disks in (sections.get("disks"), (sections.get("static") or {}).get("disks")):
+        for entry in (disks or {}).get(part, ()):
+            if device in {entry.get(name) for name in ("key", "name", "ref", "path", "mountpoint")}:
+                return str(entry["key"])
     return None
 
 

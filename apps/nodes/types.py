@@ -35,7 +35,8 @@ class Report:
     """One report of an agent.
 
     `values` are the columns of a node, exactly as reported and with those that are derived and never stored;
-    `detail` the few facts of this very report that are no numbers, `sections` the documents that came with it.
+    `detail` the few facts of this very report that are no numbers, `sections` the documents that came with it;
+    `checksum` is one of the bytes that were sent, by which a report that comes again is known from another one.
     """
 
     agent_kind: AgentKind
@@ -44,6 +45,7 @@ class Report:
     values: Mapping[str, int | float | None]
     detail: Mapping[str, Any] = field(default_factory=dict)
     sections: Mapping[SectionName, Document] = field(default_factory=dict)
+    checksum: int = field(default=0, compare=False)
 
 
 class Reporting(NamedTuple):

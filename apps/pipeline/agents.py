@@ -62,7 +62,7 @@ def receive_reports(
 ) -> list[NodeReply | None]:
     """Keep up to 500 reports of any agents; a reply for each in their order, None for strangers.
 
-    A report that is sent again (one of the last few of its node, by the agent's own clock) is answered and changes
+    A report that is sent again (one of the last few of its node, by its instant and words) is answered and changes
     nothing.
     """
     keys = _keys([each.sender for each in sent], now=now)

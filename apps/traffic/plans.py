@@ -1,5 +1,6 @@
 """When a billing cycle begins: the plan, and the rules by which people set it (contract Dash 7.4 and 8.1)."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from apps.common.errors import DomainError
 
 NOWHERE = frozenset({"localtime", "Factory"})
+DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 LAST_DAY = 31
 
 
@@ -32,13 +34,23 @@ class Fault(StrEnum):
     ZONE = "zone"
 
 
+# What people read of each: some surfaces show it as it is.
+_SENTENCES: Mapping[Fault, str] = {
+    Fault.INCOMPLETE: "The mode of a billing cycle and everything that this mode needs are set together.",
+    Fault.MODE: "There is no such billing cycle.",
+    Fault.START_DAY: "A billing cycle starts on a day from 1 to 31.",
+    Fault.ANCHOR: "A billing cycle is anchored to a date like 2026-01-31.",
+    Fault.ZONE: "There is no such time zone.",
+}
+
+
 class CycleFaultError(DomainError):
     """A cycle that cannot be; `fault` says which field is to blame."""
 
     code = "validation_error"
 
     def __init__(self, fault: Fault) -> None:
-        super().__init__(f"The billing cycle is not valid: {fault}.", details={"fault": str(fault)})
+        super().__init__(_SENTENCES[fault], details={"fault": str(fault)})
         self.fault = fault
 
 
@@ -160,7 +172,7 @@ def _anchor(value: Any, zone: str) -> date | None:
     if not text:
         return None
     try:
-        if len(text) == len("2026-01-31"):
+        if DATE.fullmatch(text):
             return date.fromisoformat(text)
         at = datetime.fromisoformat(text)
         # An instant without an offset is none.

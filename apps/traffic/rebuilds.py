@@ -9,7 +9,7 @@ import structlog
 from django.db import transaction
 from django.db.models import QuerySet
 
-from apps.common.errors import ConflictError, NotFoundError
+from apps.common.errors import ConflictError
 from apps.common.values import Ref
 from apps.metrics.codec import BlockError
 from apps.metrics.models import Source
@@ -25,6 +25,7 @@ from apps.workspaces.models import Workspace
 LEASE = timedelta(minutes=5)
 DEADLINE = timedelta(hours=6)
 STRETCH_MS = DAY // 4  # reckoned in one transaction
+NO_SOURCE = 0  # of a node that never reported
 
 State = Literal["idle", "running", "completed", "failed"]
 Reason = Literal["", "failed", "timeout", "canceled"]
@@ -60,7 +61,7 @@ def rebuild_state(workspace: Workspace) -> RebuildState:
 def start_rebuild(*, workspace: Workspace, ref: Ref, now: datetime) -> RebuildState:
     """Have a node's facts reckoned anew as far back as raw samples reach, and its ended cycles with them.
 
-    RebuildRunningError while another one runs; NotFoundError for a node that never reported.
+    RebuildRunningError while another one runs. For a node that never reported there is nothing to do, and it is done.
     """
     # The lock queues those who ask, so two requests cannot both begin.
     Workspace.objects.select_for_update().get(pk=workspace.pk)
@@ -68,16 +69,21 @@ def start_rebuild(*, workspace: Workspace, ref: Ref, now: datetime) -> RebuildSt
     if row.status == Rebuild.Status.RUNNING:
         raise RebuildRunningError("A rebuild is running already.")
     source = source_of(workspace.pk, ref)
-    if source is None:
-        raise NotFoundError("This node has never reported anything.")
-    row.first_ms = row.next_ms = Tape(source, wiring_of(source)).start_ms or 0
-    newest = Interface.objects.of(workspace.pk).filter(source_id=source.pk).order_by("-last_ms").first()
-    row.end_ms = row.next_ms if newest is None else newest.last_ms + 1
-    row.node_id, row.source_id, row.status, row.reason = ref.id, source.pk, Rebuild.Status.RUNNING, ""
+    row.first_ms, row.end_ms = (0, 0) if source is None else _stretch(source)
+    row.next_ms, row.source_id = row.first_ms, NO_SOURCE if source is None else source.pk
+    row.node_id, row.status, row.reason = ref.id, Rebuild.Status.RUNNING, ""
     row.started_at, row.finished_at, row.lease_until = now, None, now
     row.save()
-    reopen(source, row.first_ms, row.end_ms, complete_too=True)
+    if source is not None:
+        reopen(source, row.first_ms, row.end_ms, complete_too=True)
     return _state(row)
+
+
+def _stretch(source: Source) -> tuple[int, int]:
+    """From the oldest raw sample to just behind the newest one."""
+    start_ms = Tape(source, wiring_of(source)).start_ms or 0
+    newest = Interface.objects.of(source.workspace_id).filter(source_id=source.pk).order_by("-last_ms").first()
+    return start_ms, start_ms if newest is None else newest.last_ms + 1
 
 
 def run_rebuilds(*, now: datetime, limit: int = 20) -> int:
@@ -96,7 +102,7 @@ def run_rebuilds(*, now: datetime, limit: int = 20) -> int:
 def _run(row: Rebuild, *, now: datetime, limit: int) -> int:
     source = Source.objects.of(row.workspace_id).filter(pk=row.source_id).first()
     if source is None:
-        _finish(row, now=now, reason="canceled")
+        _finish(row, now=now, reason="" if row.source_id == NO_SOURCE else "canceled")
     elif now >= row.started_at + DEADLINE:
         _finish(row, now=now, reason="timeout")
     else:

@@ -2,6 +2,9 @@
 
 While one batch commits the next one gathers, so under load batches grow by themselves and without load nobody waits.
 An answer comes after the commit. What nobody waits for any more is written all the same.
+
+A transaction holds entries of one lane. What locks the same rows as others do, in an order of its own, has a lane of
+its own: in one transaction both together would have no order, and two transactions could wait for each other.
 """
 
 import asyncio
@@ -25,6 +28,7 @@ MOST = 500  # entries of a batch
 MOST_WAITING, MOST_BYTES = 4000, 64 << 20
 # Agents give up after ten seconds.
 ANSWER_S = 8.0
+DEADLOCK = "40P01"  # as PostgreSQL says it
 # The longest that a batch waits for the loop to read what came in while the one before was answered.
 TURN_S = 0.005
 
@@ -40,10 +44,10 @@ class UnavailableError(Exception):
 class _Entry:
     """Something that is to be written; known by itself, whatever it says."""
 
-    __slots__ = ("hear", "heard", "loop", "said", "size", "write")
+    __slots__ = ("hear", "heard", "lane", "loop", "said", "size", "write")
 
-    def __init__(self, write: Write, said: Any, hear: Hear, size: int) -> None:
-        self.write, self.said, self.hear, self.size = write, said, hear, size
+    def __init__(self, write: Write, said: Any, hear: Hear, size: int, lane: str) -> None:
+        self.write, self.said, self.hear, self.size, self.lane = write, said, hear, size, lane
         self.heard = False
         self.loop = asyncio.get_running_loop()
 
@@ -63,13 +67,13 @@ class Committer:
         self._patience: Patience[_Entry] = Patience(ANSWER_S, _give_up)
         self._unwatch = counters.watch("ingest_waiting", lambda: len(self._queue))
 
-    def hand_in(self, write: Write, said: Any, hear: Hear, *, size: int) -> None:
+    def hand_in(self, write: Write, said: Any, hear: Hear, *, size: int, lane: str = "") -> None:
         """Write `said` through `write`, which is handed all that waits for it. `hear` is called once, in this loop.
 
         It hears what `write` said of this entry, or what `write` raised for it alone; an UnavailableError when too
         much waits, when the database does not answer, or when the process ends.
         """
-        entry = _Entry(write, said, hear, size)
+        entry = _Entry(write, said, hear, size, lane)
         if self._put(entry):
             self._patience.begin(entry)
         else:
@@ -144,10 +148,20 @@ class Committer:
         with self._changed:
             while not self._queue and not self._closed:
                 self._changed.wait()
-            batch = [self._queue.popleft() for _ in range(min(MOST, len(self._queue)))]
+            batch = self._next()
             self._bytes -= sum(entry.size for entry in batch)
             self._writing = True
             return batch
+
+    def _next(self) -> list[_Entry]:
+        """The entry that waits longest, if any, and others of its lane; the rest keeps its order."""
+        batch: list[_Entry] = []
+        others: list[_Entry] = []
+        while self._queue and len(batch) < MOST:
+            entry = self._queue.popleft()
+            (batch if not batch or entry.lane == batch[0].lane else others).append(entry)
+        self._queue.extendleft(reversed(others))
+        return batch
 
     def _take_rest(self) -> list[_Entry]:
         with self._changed:
@@ -157,11 +171,14 @@ class Committer:
             return rest
 
 
-def _written(batch: Sequence[_Entry]) -> list[Any]:
+def _written(batch: Sequence[_Entry], *, again: bool = True) -> list[Any]:
     """What was said of each entry, an exception for those that cannot be written; UnavailableError for all of them."""
     try:
         return _in_one_transaction(batch)
     except (OperationalError, InterfaceError) as error:
+        if again and getattr(error.__cause__, "sqlstate", "") == DEADLOCK:
+            # The database is well, and whoever else was in it has gone on.
+            return _written(batch, again=False)
         storage.note(error, now=timezone.now())
         log.warning("ingest: the database did not take a batch", exc_info=True)
         connection.close()

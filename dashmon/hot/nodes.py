@@ -24,7 +24,7 @@ from apps.pipeline.agents import MOST_A_MINUTE, SentReport, SentStatic, identify
 from apps.pipeline.silence import QUIET_START
 from apps.pipeline.types import NodeReply
 from apps.tokens.selectors import Sent
-from dashmon.hot.committer import Committer, UnavailableError, Write
+from dashmon.hot.committer import Committer, Write
 from dashmon.hot.rates import Rates
 from dashmon.hot.wire import TEXT, Answer, BodyTooLargeError, Call, Reader, Tell, read_body, tell_made, told
 
@@ -103,7 +103,9 @@ class Nodes:
         return self._write_reports, SentReport(sender, datetime.now(UTC), facts, call.address)
 
     def _hand_in(self, call: Call, entry: tuple[Write, Any], size: int, tell: Tell) -> None:
-        self._committer.hand_in(*entry, partial(self._hear, call, tell), size=size)
+        name = _name(call)
+        lane = "" if name == "metrics" else name
+        self._committer.hand_in(*entry, partial(self._hear, call, tell), size=size, lane=lane)
 
     def _hear(self, call: Call, tell: Tell, heard: Any) -> None:
         if isinstance(heard, NodeReply) and heard.wanted_version:
@@ -132,10 +134,9 @@ def _name(call: Call) -> str:
 
 def _answer_to(name: str, heard: Any) -> Answer:
     """What an agent hears of what became of its call (contract Dash 3.5)."""
-    if isinstance(heard, UnavailableError):
-        return _refused(Refusal(503, "service_unavailable", "Nothing can be stored now.", retry_after="3"))
     if isinstance(heard, Exception):
-        raise heard
+        # What is no outage was logged where it was written; to an agent both are one.
+        return _refused(Refusal(503, "service_unavailable", "Nothing can be stored now.", retry_after="3"))
     if not heard:
         return _refused(Refusal(401, "unauthorized", "No node has this secret."))
     counters.count(f"ingest_accepted/{name}")

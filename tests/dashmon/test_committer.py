@@ -65,7 +65,7 @@ async def until(what: Callable[[], Any]) -> None:
         await asyncio.sleep(0.005)
 
 
-async def commit(committer: Committer, writer: Writer, number: int, *, size: int = 1) -> Any:
+async def commit(committer: Committer, writer: Writer, number: int, *, size: int = 1, lane: str = "") -> Any:
     """What is heard of a number; an exception is raised."""
     waiting: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
@@ -75,7 +75,7 @@ async def commit(committer: Committer, writer: Writer, number: int, *, size: int
         else:
             waiting.set_result(answer)
 
-    committer.hand_in(writer.write, number, hear, size=size)
+    committer.hand_in(writer.write, number, hear, size=size, lane=lane)
     return await waiting
 
 
@@ -99,6 +99,21 @@ def test_what_waits_while_one_commits_is_the_next_batch(committer: Committer, wr
     assert list(map(len, writer.batches)) == [1, 500, 400]
     assert kept() == list(range(901))
     assert counters.counted()["ingest_commits"] == 3
+
+
+def test_a_transaction_holds_one_lane_and_nobody_waits_for_ever(committer: Committer, writer: Writer) -> None:
+    async def scene() -> list[Any]:
+        writer.may_go.clear()
+        waiting = [asyncio.create_task(commit(committer, writer, 0))]
+        await until(writer.began.is_set)
+        lanes = enumerate(["", "static", "", "identity", "static", ""], start=1)
+        waiting += [asyncio.create_task(commit(committer, writer, number, lane=lane)) for number, lane in lanes]
+        await asyncio.sleep(0.05)
+        writer.may_go.set()
+        return await asyncio.gather(*waiting)
+
+    assert asyncio.run(scene()) == [f"wrote {number}" for number in range(7)]
+    assert writer.batches == [[0], [1, 3, 6], [2, 5], [4]]
 
 
 def test_who_goes_away_is_written_and_stops_nobody(committer: Committer, writer: Writer) -> None:
@@ -148,6 +163,33 @@ def test_one_that_cannot_be_written_takes_no_other_with_it(committer: Committer,
     assert isinstance(answers.pop(3), ValueError)
     assert answers == [f"wrote {number}" for number in (0, 1, 2, 4, 5)]
     assert kept() == [0, 1, 2, 4, 5]
+
+
+class StoppedError(Exception):
+    sqlstate = "40P01"
+
+
+@pytest.mark.parametrize(("stops", "kept_then"), [(1, [0, 1]), (2, [])])
+def test_a_batch_that_was_stopped_for_another_is_tried_once_more(
+    committer: Committer, writer: Writer, stops: int, kept_then: list[int]
+) -> None:
+    def stopped(_: int) -> Exception | None:
+        error = OperationalError("deadlock detected")
+        error.__cause__ = StoppedError()
+        return error if len(writer.batches) <= stops else None
+
+    async def scene() -> list[Any]:
+        writer.may_go.clear()
+        both = asyncio.create_task(all_of(committer, writer, [0, 1]))
+        await asyncio.sleep(0.05)
+        writer.may_go.set()
+        return await both
+
+    writer.fault = stopped
+    answers = asyncio.run(scene())
+
+    assert kept() == kept_then
+    assert all(isinstance(each, str) for each in answers) is (stops == 1)
 
 
 def test_an_outage_is_told_to_everybody_and_ends_by_itself(committer: Committer, writer: Writer) -> None:

@@ -162,10 +162,10 @@ def _faults(said: Document) -> dict[str, str]:
     named = isinstance(name, str) and 0 < len(name.strip()) <= NAME_LENGTH
     offset = said["threshold_offset"]
     return {
-        "name": "" if named else "required",
+        "name": "" if named else f"1 to {NAME_LENGTH} characters",
         "metric": "" if isinstance(metric, str) and metric in METRICS else "unknown",
         "operator": "" if isinstance(said.get("operator"), str) and said["operator"] in OPERATORS else "unknown",
-        "threshold": "" if _is_number(said.get("threshold")) else "required",
+        "threshold": "" if _is_number(said.get("threshold")) else "a number below 10 to the 18th",
         "enabled": "" if isinstance(said["enabled"], bool) else "not a boolean",
         "duration_sec": "" if _is_whole(said["duration_sec"]) and said["duration_sec"] in DURATIONS else "0, 60 or 300",
         "cooldown_min": _fault_of_cooldown(said["cooldown_min"]),

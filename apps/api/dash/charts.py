@@ -1,8 +1,9 @@
 """Metrics of Dash's charts, in columns of the store (contract Dash 6)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter, itemgetter
 from typing import Any, Literal
 
 from apps.api.dash.errors import InvalidRequestError
@@ -14,7 +15,16 @@ from apps.nodes.selectors import disk_instance, sections_of
 
 Part = Literal["", "io", "usage", "smart"]
 PRESSURE_DECIMALS = 4
-AGGREGATES = ("avg", "max", "min", "last")
+# What each reads of a bucket, and what it makes of several.
+AGGREGATES: Mapping[str, tuple[Callable[[Point], float | None], Callable[[Sequence[float]], float]]] = {
+    "avg": (attrgetter("average"), lambda values: values[0] if len(values) == 1 else sum(values) / len(values)),
+    "max": (attrgetter("maximum"), max),
+    "min": (attrgetter("minimum"), min),
+    "last": (attrgetter("last"), itemgetter(-1)),
+}
+# Ranges that are made of narrower buckets than they show, and what is never made of any.
+READ_STEP_S = {"15d": 900}
+NEVER_ROLLED = frozenset({"cpu.temp_c", "disk.temp_c"})
 PRESSURE = {
     f"pressure.{what}.{how}_avg{span}": f"psi.{what}.{how}{span}"
     for what, hows in (("cpu", ("some",)), ("memory", ("some", "full")), ("io", ("some", "full")))
@@ -68,6 +78,11 @@ class Asked:
     def step_s(self) -> int:
         return HISTORY[self.range].step_s
 
+    @property
+    def read_step_s(self) -> int:
+        """The width of the buckets that are read: fifteen days are made of quarters of an hour."""
+        return self.step_s if self.metric in NEVER_ROLLED else READ_STEP_S.get(self.range, self.step_s)
+
 
 def history(asked: Asked, node: Node, *, now: datetime) -> list[tuple[datetime, float | None]]:
     """Bucket starts with the value of each, oldest first; buckets without a report are left out.
@@ -81,13 +96,16 @@ def history(asked: Asked, node: Node, *, now: datetime) -> list[tuple[datetime, 
         columns=[column],
         start=now - timedelta(seconds=HISTORY[asked.range].length_s),
         end=now,
-        step_s=asked.step_s,
+        step_s=asked.read_step_s,
     )
     points = found.points.get(column) or [None] * len(found.starts_ms)
+    buckets: dict[int, list[Point | None]] = {}
+    for start_ms, point in zip(found.starts_ms, points, strict=True):
+        buckets.setdefault(start_ms // 1000 // asked.step_s * asked.step_s, []).append(point)
     return [
-        (from_epoch_ms(start), _value(point, asked))
-        for start, point in zip(found.starts_ms, points, strict=True)
-        if point is not None or asked.metric in PLAIN
+        (from_epoch_ms(start_s * 1000), _value(found_there, asked))
+        for start_s, found_there in buckets.items()
+        if any(found_there) or asked.metric in PLAIN
     ]
 
 
@@ -128,10 +146,10 @@ def _smart_name(sections: Mapping[str, Any], device: str) -> str | None:
     return None
 
 
-def _value(point: Point | None, asked: Asked) -> float | None:
-    if point is None:
-        return None
-    values = {"avg": point.average, "max": point.maximum, "min": point.minimum, "last": point.last}
-    value = values[asked.agg]
+def _value(points: Iterable[Point | None], asked: Asked) -> float | None:
+    """What a bucket says; made of several, each counts as much as another (an average is one of averages)."""
+    read, fold = AGGREGATES[asked.agg]
+    said = [value for value in (read(point) for point in points if point is not None) if value is not None]
+    value = fold(said) if said else None
     # Shares of time are kept as ratios, and shown as percent.
     return round(value * 100, PRESSURE_DECIMALS) if value is not None and asked.metric in PRESSURE else value

@@ -145,7 +145,8 @@ def _io_of(key: str, values: Mapping[str, Any]) -> Document:
 
 def _temperature_devices(smart: Mapping[str, Any] | None) -> Sequence[str]:
     devices = (smart or {}).get("devices", ())
-    return [device["name"] for device in devices if "temp_c" in device and is_physical(device)]
+    names = [device["name"].strip() for device in devices if "temp_c" in device and is_physical(device)]
+    return list(dict.fromkeys(names))
 
 
 def _network(names: Iterable[str], values: Mapping[str, Any]) -> Document:
@@ -158,19 +159,34 @@ def _network(names: Iterable[str], values: Mapping[str, Any]) -> Document:
 
 
 def _raid(raid: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    shown = raid is not None and (raid.get("supported") or raid.get("available") or raid.get("arrays"))
-    return raid if shown else None
+    if raid is None or not (raid.get("supported") or raid.get("available") or raid.get("arrays")):
+        return None
+    arrays = [_array(each) for each in raid.get("arrays", ())]
+    return {"supported": raid.get("supported", False), "available": raid.get("available", False), "arrays": arrays}
+
+
+def _array(array: Mapping[str, Any]) -> Document:
+    return {
+        "name": array["name"],
+        "status": array["status"],
+        **{count: array.get(count, 0) for count in ("active", "working", "failed")},
+        "health": array["health"],
+        "members": [{"name": each["name"], "state": each["state"]} for each in array["members"]],
+        **_present(sync_status=array.get("sync_status"), sync_progress=array.get("sync_progress")),
+    }
 
 
 def _thermal(node: NodePicture) -> Document | None:
-    """The sensors that came with the newest report, each with what it read."""
+    """The sensors that came with the newest report, each with what it read; Dash leaves out those without a reading."""
     if "thermal" not in node.latest.detail.get("came", ()):
         return None
     kept, values = node.sections["thermal"], node.latest.values
     sensors = []
     for sensor in kept["sensors"]:
-        fields = {name: value for name, value in sensor.items() if name != "key"}
-        sensors.append({**fields, **_present(temp_c=values.get(f"temp_c[{sensor['key']}]"))})
+        reading = values.get(f"temp_c[{sensor['key']}]")
+        if reading is not None:
+            fields = {name: value for name, value in sensor.items() if name != "key"}
+            sensors.append({**fields, "temp_c": reading})
     return {"status": kept["status"], **_present(updated_at=node.latest.detail.get("thermal_at")), "sensors": sensors}
 
 

@@ -14,6 +14,7 @@ Maybe = Union[T, None, UnsetType]  # noqa: UP007  # the short form takes no para
 Unsigned = Annotated[int, Meta(ge=0)]
 # The largest id there can be; stores take no larger number.
 MOST_ID = 2**63 - 1
+Signed = Annotated[int, Meta(ge=-MOST_ID - 1, le=MOST_ID)]
 Instant = Annotated[datetime, Meta(tz=True)]
 
 
@@ -121,7 +122,7 @@ class FileSystem(Strict):
 
 
 class FailingAttribute(Strict):
-    id: Maybe[int] = UNSET
+    id: Maybe[Signed] = UNSET
     name: Maybe[str] = UNSET
     when_failed: Maybe[str] = UNSET
 
@@ -137,20 +138,20 @@ class SmartDevice(Strict):
     wwn: Maybe[str] = UNSET
     source: Maybe[str] = UNSET
     status: Maybe[str] = UNSET
-    exit_status: Maybe[int] = UNSET
+    exit_status: Maybe[Signed] = UNSET
     health: Maybe[str] = UNSET
     temp_c: Maybe[float] = UNSET
-    power_on_hours: Maybe[int] = UNSET
+    power_on_hours: Maybe[Signed] = UNSET
     lifetime_used_percent: Maybe[float] = UNSET
-    critical_warning: Maybe[int] = UNSET
-    media_errors: Maybe[int] = UNSET
+    critical_warning: Maybe[Signed] = UNSET
+    media_errors: Maybe[Signed] = UNSET
     failing_attrs: Maybe[list[FailingAttribute]] = UNSET
 
 
 class Smart(Strict):
     status: Maybe[str] = UNSET
     updated_at: Maybe[str] = UNSET
-    ttl_seconds: Maybe[int] = UNSET
+    ttl_seconds: Maybe[Signed] = UNSET
     devices: Maybe[list[SmartDevice]] = UNSET
 
 
@@ -185,12 +186,12 @@ class System(Strict):
 
 
 class Processes(Strict):
-    process_count: Maybe[int] = UNSET
+    process_count: Maybe[Signed] = UNSET
 
 
 class Connections(Strict):
-    tcp_count: Maybe[int] = UNSET
-    udp_count: Maybe[int] = UNSET
+    tcp_count: Maybe[Signed] = UNSET
+    udp_count: Maybe[Signed] = UNSET
 
 
 class RaidMember(Strict):
@@ -201,15 +202,15 @@ class RaidMember(Strict):
 class RaidArray(Strict):
     name: Maybe[str] = UNSET
     status: Maybe[str] = UNSET
-    active: Maybe[int] = UNSET
-    working: Maybe[int] = UNSET
-    failed: Maybe[int] = UNSET
+    active: Maybe[Signed] = UNSET
+    working: Maybe[Signed] = UNSET
+    failed: Maybe[Signed] = UNSET
     health: Maybe[str] = UNSET
     members: Maybe[list[RaidMember]] = UNSET
     sync_status: Maybe[str] = UNSET
     sync_progress: Maybe[str] = UNSET
     level: Maybe[str] = UNSET
-    devices: Maybe[int] = UNSET
+    devices: Maybe[Signed] = UNSET
 
 
 class Raid(Strict):
@@ -279,9 +280,9 @@ class NodeReport(Strict):
 class CpuInfo(Strict):
     model_name: Maybe[str] = UNSET
     vendor_id: Maybe[str] = UNSET
-    sockets: Maybe[int] = UNSET
-    cores_physical: Maybe[int] = UNSET
-    cores_logical: Maybe[int] = UNSET
+    sockets: Maybe[Signed] = UNSET
+    cores_physical: Maybe[Signed] = UNSET
+    cores_logical: Maybe[Signed] = UNSET
     frequency_mhz: Maybe[float] = UNSET
 
 
@@ -315,7 +316,7 @@ class NodeStatic(Strict):
 
     version: Maybe[str] = UNSET
     timestamp: Maybe[Instant] = UNSET
-    report_interval_seconds: Maybe[int] = UNSET
+    report_interval_seconds: Maybe[Signed] = UNSET
     cpu: Maybe[StaticCpu] = UNSET
     memory: Maybe[StaticMemory] = UNSET
     disk: Maybe[StaticDisk] = UNSET

@@ -16,6 +16,12 @@ LOGO, TITLE, TOPBAR = "/brandlogo.svg", "Ithiltir Monitor Dashboard", "Ithiltir 
 GUEST_MODES = ("disabled", "by_node")
 LONGEST = {"page_title": 120, "topbar_text": 64}
 LARGEST_LOGO = 768 * 1024
+SENTENCES = {
+    "history_guest_access_mode": "Guests see history of no node (disabled) or of those they see (by_node).",
+    "logo_url": "A logo is a path, an http or https address, or an image as a data address of at most 768 KiB.",
+    "page_title": "A page title is one line of at most 120 characters.",
+    "topbar_text": "The text of the top bar is one line of at most 64 characters.",
+}
 PICTURE = re.compile(r"data:image/[A-Za-z0-9.+-]+;base64,[A-Za-z0-9+/]+=*")
 
 
@@ -44,7 +50,7 @@ def checked(sent: Mapping[str, Any]) -> dict[str, str]:
     changes: dict[str, str] = {}
     for name, value in sent.items():
         if not isinstance(value, str) or not _is_good(name, value.strip()):
-            raise DashError("invalid_fields", f"{name} is not one that can be.")
+            raise DashError("invalid_fields", SENTENCES[name])
         changes[name] = value.strip()
     return changes
 

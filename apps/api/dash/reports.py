@@ -1,10 +1,11 @@
 """A report of a Dash agent: judged by the rules of contract Dash 3.5, then said in the words of the core."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from operator import attrgetter
 from typing import Any
+from zlib import crc32
 
 from apps.api.dash.decoding import decode
 from apps.api.dash.documents import disks_part, network_part, plain, raid_part, smart_part, thermal_part
@@ -29,7 +30,8 @@ def read_report(body: bytes) -> Report:
     observed_at = _instant(said(sent.timestamp))
     version = (said(sent.version) or "").strip()
     sections = _sections(metrics)
-    return Report("dash", version, observed_at, values_of(metrics, sections), _detail(metrics), sections)
+    values, detail = values_of(metrics, sections), _detail(metrics)
+    return Report("dash", version, observed_at, values, detail, sections, checksum=crc32(body))
 
 
 def _checked(sent: NodeReport) -> Metrics:
@@ -53,7 +55,10 @@ def _checked(sent: NodeReport) -> Metrics:
 def _instant(at: datetime | None) -> datetime:
     if at is None or at.year == ZERO_YEAR:
         raise InvalidMetricsError(fields={"timestamp": "required"})
-    return at
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise InvalidMetricsError(fields={"timestamp": "Beyond the calendar."}) from None
 
 
 def is_blank(text: str | None) -> bool:

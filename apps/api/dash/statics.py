@@ -22,6 +22,8 @@ from apps.nodes.types import StaticFacts
 
 SYSTEM = ("hostname", "os", "platform", "platform_version", "kernel_version", "arch")
 LONGEST_INTERVAL_S = 86_400
+# More than any machine has, and what a column takes.
+MOST_CORES = 2**31 - 1
 
 
 def read_static(body: bytes) -> StaticFacts:
@@ -50,9 +52,9 @@ def _document(sent: NodeStatic, system: StaticSystem) -> dict[str, Any]:
         "cpu": {
             "model": (said(cpu.model_name) or "").strip(),
             "vendor": (said(cpu.vendor_id) or "").strip(),
-            "sockets": said(cpu.sockets) or 0,
-            "cores_physical": said(cpu.cores_physical) or 0,
-            "cores_logical": said(cpu.cores_logical) or 0,
+            "sockets": _count(said(cpu.sockets)),
+            "cores_physical": _count(said(cpu.cores_physical)),
+            "cores_logical": _count(said(cpu.cores_logical)),
             "frequency_mhz": max(said(cpu.frequency_mhz) or 0, 0),
         },
         "memory": {"total": said(memory.total) or 0, "swap_total": said(memory.swap_total) or 0},
@@ -60,6 +62,11 @@ def _document(sent: NodeStatic, system: StaticSystem) -> dict[str, Any]:
         "disks": _disks(Disk(logical=disk.logical, filesystems=disk.filesystems, base_io=disk.base_io)),
         "raid": {"supported": bool(said(raid.supported)), "available": bool(said(raid.available))},
     }
+
+
+def _count(told: int | None) -> int:
+    """How many there are; 0, which says that nobody knows, for a number that cannot be."""
+    return told if told is not None and 0 < told <= MOST_CORES else 0
 
 
 def _disks(disk: Disk) -> dict[str, Any]:

@@ -28,8 +28,7 @@ def ensure_bundled() -> str:
 
 def ensure_upgradable(node: Node) -> None:
     """DashError 409 when the node cannot become the bundled agent, 503 when its file cannot be read."""
-    takes = node.agent_kind != Node.AgentKind.NEZHA and versions.updates_itself(node.agent_version)
-    if not takes or not bundle.suits(node.agent_version):
+    if node.agent_kind == Node.AgentKind.NEZHA or not versions.updates_itself(node.agent_version):
         raise DashError("node_upgrade_unsupported", "This agent cannot replace itself by the bundled one.", status=409)
     system = _system_of(node)
     if not system.get("os") or not system.get("arch"):
@@ -37,6 +36,8 @@ def ensure_upgradable(node: Node) -> None:
     name = bundle.asset_name(system["os"], system["arch"])
     if name is None:
         raise DashError("node_platform_unsupported", "There is no agent for this kind of machine.", status=409)
+    if not bundle.suits(node.agent_version):
+        raise DashError("node_asset_missing", "The bundled agent is of another make than this one.", status=409)
     try:
         found = bundle.asset(name)
     except OSError as error:

@@ -181,7 +181,7 @@ def _thermal(thermal: Thermal | None) -> Values:
         if reading is None or reading <= 0:
             continue
         warm.append(reading)
-        if sensor.kind == "cpu":
+        if (said(sensor.kind) or "").strip().lower() == "cpu":
             cpu.append(reading)
         if len(key) <= LONGEST_INSTANCE:
             values[f"temp_c[{key}]"] = reading
@@ -242,4 +242,5 @@ def is_physical(device: Mapping[str, Any]) -> bool:
         return False
     if any(word in protocol or word in kind for word in REAL):
         return True
-    return "scsi" in f"{kind} {protocol}" and bool(device.get("serial") or device.get("wwn"))
+    is_named = any((device.get(field) or "").strip() for field in ("serial", "wwn"))
+    return "scsi" in f"{kind} {protocol}" and is_named

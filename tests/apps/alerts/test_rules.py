@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from django.db import connection, transaction
 
 from apps.alerts import services
 from apps.alerts.built_in import BUILT_IN, FIRST_RULES
@@ -18,6 +19,7 @@ from apps.common.values import Cover
 from apps.workspaces.models import Workspace
 from tests import factories
 from tests.apps.alerts.making import START, at, subject
+from tests.together import at_once
 
 CPU = Condition("cpu.ratio", "ge", 0.9, window=Streak(60), missing="clear")
 DRAFT = RuleDraft("CPU high", "node", (CPU,))
@@ -289,3 +291,19 @@ def test_forgetting_a_subject_keeps_nothing_about_it(workspace: Workspace) -> No
     services.forget(workspace_id=workspace.pk, ref=gone.ref)
 
     assert not RuleState.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+def test_a_report_does_not_wait_for_whoever_changes_its_rule() -> None:
+    rule = make(factories.make_workspace())
+
+    def report() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+        stand(rule)
+
+    # Whoever changes the rule forgets next what reports have written: who waits for the other would wait for ever.
+    with transaction.atomic():
+        services.switch_rule(rule=rule, enabled=False, actor="ana", now=at(60))
+        assert at_once(report) == [None]

@@ -41,7 +41,7 @@ def fault_of(fields: dict[str, Any]) -> Fault:
         ({"mode": "whmcs_compatible", "zone": "", "anchor": "", "start_day": 32}, Fault.START_DAY),
         *(
             ({"mode": "default", "anchor": anchor}, Fault.ANCHOR)
-            for anchor in ("2026-02-30", "31.01.2026", "2026-01-31T10:00:00", 20260131, None, "20260131")
+            for anchor in ("2026-02-30", "31.01.2026", "2026-01-31T10:00:00", 20260131, None, "20260131", "2026-W31-1")
         ),
         *(
             ({"mode": "calendar_month", "zone": zone}, Fault.ZONE)

@@ -284,7 +284,7 @@ def test_a_manifest_without_its_file_is_none(admin: Caller, node: Node, given: P
 
 
 @pytest.mark.parametrize(
-    ("kind", "version"), [("dash", "0.2.0+dashmon"), ("dash", ""), ("dash", "0.2.3"), ("nezha", "1.0.0+dashmon")]
+    ("kind", "version"), [("dash", "0.2.0+dashmon"), ("dash", ""), ("dash", "0.2.0"), ("nezha", "1.0.0+dashmon")]
 )
 def test_what_cannot_become_ours_is_not_asked_to(admin: Caller, node: Node, kind: str, version: str) -> None:
     Node.objects.filter(pk=node.pk).update(agent_kind=kind, agent_version=version)
@@ -293,6 +293,19 @@ def test_what_cannot_become_ours_is_not_asked_to(admin: Caller, node: Node, kind
 
     node.refresh_from_db()
     assert node.wanted_version == ""
+
+
+@pytest.mark.parametrize(("bundled", "reported"), [("", "0.2.3"), ("0.3.0", "1.0.0+dashmon")])
+def test_for_an_agent_of_another_make_there_is_no_file(
+    admin: Caller, node: Node, given: Path, bundled: str, reported: str
+) -> None:
+    if bundled:
+        (given / "version").write_text(bundled)
+        (given / "node_linux_amd64").write_bytes(b"program")
+    Node.objects.filter(pk=node.pk).update(agent_version=reported)
+
+    # It could replace itself, so what it hears is not that it is too old.
+    refused(upgrade(admin), 409, "node_asset_missing")
 
 
 @pytest.mark.parametrize(

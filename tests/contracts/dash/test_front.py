@@ -44,6 +44,55 @@ def test_a_node_is_shown_as_the_vectors_say(workspace: Workspace, admin: Caller,
     assert view == expected
 
 
+def told(workspace: Workspace, admin: Caller, clock: Clock, **parts: Any) -> Document:
+    """The view of a node whose report has other parts than that of the vectors."""
+    node = make_node(workspace, now=clock.now)
+    metrics = CASES[0]["report"]["metrics"]
+    disk = {**metrics["disk"], **parts.pop("disk", {})}
+    say(node, clock.now, case={"report": {**CASES[0]["report"], "metrics": {**metrics, "disk": disk, **parts}}})
+    view: Document
+    (view,) = admin("GET", METRICS).json()
+    return view
+
+
+def test_a_sensor_without_a_reading_is_not_shown(workspace: Workspace, admin: Caller, clock: Clock) -> None:
+    named = {"name": "a", "source": "hwmon", "status": "ok"}
+    sensors: list[Document] = [
+        {**named, "kind": " CPU ", "sensor_key": "package", "temp_c": 61.5},
+        {**named, "kind": "cpu", "sensor_key": "core", "temp_c": None},
+        {**named, "kind": "board", "sensor_key": "board", "status": "no_permission"},
+        {**named, "kind": "board", "sensor_key": "other", "temp_c": 0},
+    ]
+
+    view = told(workspace, admin, clock, thermal={"status": "partial", "sensors": sensors})
+
+    assert [(each["sensor_key"], each["temp_c"]) for each in view["thermal"]["sensors"]] == [("package", 61.5)]
+    clock.forward(seconds=3)
+    query = "server_id=1&metric=cpu.temp_c&range=1h"
+    assert admin("GET", f"/api/metrics/history?{query}").json()["points"][0]["value"] == 61.5
+
+
+def test_raid_says_every_number_and_both_flags(workspace: Workspace, admin: Caller, clock: Clock) -> None:
+    array = {"name": "md0", "status": "active", "health": "healthy", "level": "raid1"}
+    members = [{"name": "sda1", "state": "up"}]
+
+    view = told(workspace, admin, clock, raid={"supported": None, "arrays": [{**array, "members": members}]})
+
+    numbers = {"active": 0, "working": 0, "failed": 0}
+    named = {"name": "md0", "status": "active", **numbers, "health": "healthy", "members": members}
+    assert view["raid"] == {"supported": False, "available": False, "arrays": [named]}
+    assert list(view["raid"]["arrays"][0]) == list(named)
+
+
+def test_a_disk_that_is_told_twice_is_one_to_choose(workspace: Workspace, admin: Caller, clock: Clock) -> None:
+    warm = {"source": "smartctl", "status": "ok", "temp_c": 40, "protocol": "ATA"}
+    devices = [{**warm, "name": name} for name in (" sda ", "sdb", "sda")]
+
+    view = told(workspace, admin, clock, disk={"smart": {"status": "ok", "devices": devices}})
+
+    assert view["disk"]["temperature_devices"] == ["sda", "sdb"]
+
+
 @pytest.fixture
 def fleet(workspace: Workspace, other: Workspace, clock: Clock) -> list[Node]:
     """Three nodes that report, the second of them for everybody; one that never did; one of somebody else."""

@@ -149,6 +149,19 @@ def test_a_bucket_is_said_in_each_of_four_ways(node: Node, admin: Caller, clock:
     assert [said[agg][0]["value"] for agg in ("max", "min", "last")] == [4.0, 1.0, 2.5]
 
 
+def test_fifteen_days_are_made_of_quarters_of_an_hour(node: Node, admin: Caller, clock: Clock) -> None:
+    half = clock.now - timedelta(hours=3)
+    for minute, load in ((1, 1.0), (2, 2.0), (3, 6.0), (20, 9.0)):
+        say(node, half + timedelta(minutes=minute), load1=load)
+
+    said = {agg: chart(admin, range="15d", agg=agg).json()["points"] for agg in ("avg", "max", "min", "last")}
+
+    # The quarters' averages, 3 and 9, count alike.
+    assert said["avg"] == [{"ts": "2026-03-02T07:00:00Z", "value": 6.0}]
+    assert [said[agg][0]["value"] for agg in ("max", "min", "last")] == [9.0, 1.0, 9.0]
+    assert chart(admin, "cpu.temp_c", range="15d").json()["points"][0]["value"] == 58.0
+
+
 # What the first report of the vectors says: metric and value.
 SAID = [
     ("cpu.usage_ratio", 0.2175),
@@ -185,6 +198,8 @@ def test_a_disk_is_found_by_whatever_it_is_called(node: Node, admin: Caller, clo
         assert value("disk.used", name) == [usage["used"]]
     for name in filter(None, (warm["name"], warm.get("ref"), warm.get("device_path"))):
         assert value("disk.temp_c", name) == [warm["temp_c"]]
+    # Where it is mounted the static facts alone say.
+    assert value("disk.used", "/") == [usage["used"]]
     # Reports there were, but with nothing about such a disk: buckets without data are absent.
     assert value("disk.used", "nothing") == []
     assert value("disk.temp_c", "nothing") == []

@@ -201,7 +201,16 @@ def test_a_report_that_is_sent_again_is_kept_once(door: Door, node: Node, secret
     assert door(METRICS, report(3), secret=secret).status == 200
     assert kept() == 2
     ((_, detail),) = newest_details({node.workspace_id: [Ref("node", node.pk)]}).values()
-    assert detail["observed"] == "2026-06-18T09:30:03.123456+00:00"
+    assert detail["observed"].startswith("2026-06-18T09:30:03.123456+00:00 ")
+
+
+def test_reports_of_a_clock_that_stands_still_are_all_kept(door: Door, secret: str) -> None:
+    for number in range(3):
+        assert door(METRICS, report(hostname=f"web{number}"), secret=secret).status == 200
+
+    assert kept() == 3
+    assert door(METRICS, report(hostname="web1"), secret=secret).status == 200
+    assert kept() == 3
 
 
 def test_reports_of_one_moment_are_all_kept(door: Door, workspace: Workspace, secret: str) -> None:
@@ -312,6 +321,26 @@ def test_while_the_database_is_away_senders_are_told_so_and_then_it_goes_on(
 
     assert door(METRICS, report(), secret=secret).status == 200
     assert counters.counted()["ingest_refused/service_unavailable"] == 2
+
+
+def test_what_cannot_be_written_is_answered_in_the_words_of_an_outage(door: Door, secret: str, monkeypatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(agents, "keep_reports", lambda **_: 1 / 0)
+        refused(door(METRICS, report(), secret=secret), 503, "service_unavailable")
+
+    assert door(METRICS, report(), secret=secret).status == 200
+
+
+@pytest.mark.parametrize("cores", [-1, 0, 2**31, 2**63 - 1])
+def test_a_number_of_cores_that_cannot_be_is_not_known(door: Door, secret: str, cores: int) -> None:
+    static = deepcopy(CASES[0]["static"])
+    static["cpu"]["info"].update(cores_logical=cores, cores_physical=cores, sockets=cores)
+
+    assert door(STATIC, static, secret=secret).status == 200
+
+    assert Node.objects.get().cores is None
+    section = NodeSection.objects.get(section="static")
+    assert [section.document["cpu"][name] for name in ("cores_logical", "cores_physical", "sockets")] == [0, 0, 0]
 
 
 def test_trusted_proxies_say_where_a_node_is_and_strangers_do_not(settings, node: Node, secret: str) -> None:

@@ -151,6 +151,8 @@ PLAIN = body(OLD["report"])
         PLAIN.replace(b"old-box", b"old\xffbox"),
         PLAIN.replace(b'"hostname": "old-box"', b'"hostname": ["a"]'),
         PLAIN.replace(b'"process_count": 312', b'"process_count": 312.5'),
+        PLAIN.replace(b'"process_count": 312', b'"process_count": 9223372036854775808'),
+        PLAIN.replace(b'"process_count": 312', b'"process_count": -9223372036854775809'),
         PLAIN.replace(b"2026-05-20T00:00:00Z", b"yesterday"),
         PLAIN.replace(b"2026-05-20T00:00:00Z", b"2026-05-20T00:00:00"),
         b'{"version": ' + b"[" * 100_000,
@@ -159,7 +161,7 @@ PLAIN = body(OLD["report"])
         b'{"a": [' + b"{}," * 300_000 + b"{}]}",
         b'{"a": [' + b"1," * 500_000 + b"1]}",
     ],
-    ids=range(23),
+    ids=range(25),
 )
 def test_what_is_no_report_at_all_is_refused(sent: bytes) -> None:
     with pytest.raises(InvalidRequestError):
@@ -184,6 +186,7 @@ def test_what_is_no_report_at_all_is_refused(sent: bytes) -> None:
         ("metrics.thermal.sensors.0.sensor_key", ""),
         ("metrics.network.0", None),
         ("timestamp", ...),
+        ("timestamp", "9999-12-31T23:59:59-12:00"),
     ],
 )
 def test_a_report_that_lacks_what_it_must_have_is_refused(path: str, value: Any) -> None:
@@ -215,6 +218,7 @@ def test_a_name_that_is_too_long_for_a_column_has_none() -> None:
         ({"name": "nvme0n1", "protocol": "NVMe"}, True),
         ({"name": "sda", "device_type": "sat"}, True),
         ({"name": "sda", "device_type": "scsi"}, False),
+        ({"name": "sda", "device_type": "scsi", "serial": " "}, False),
         ({"name": "sda", "device_type": "scsi", "serial": "1"}, True),
         ({"name": "sda", "device_type": "scsi", "wwn": "0x5"}, True),
         ({"name": "vda", "protocol": "ATA"}, False),

@@ -91,14 +91,22 @@ def test_a_number_that_is_none_is_refused(workspace: Workspace, admin: Caller, n
     refused(admin("POST", f"/api/admin/nodes/{number}/traffic/rebuild"), 400, "invalid_id")
 
 
-def test_nodes_that_are_not_there_or_never_reported_have_nothing_to_reckon(
+def test_a_node_that_is_not_there_is_not_reckoned(workspace: Workspace, admin: Caller) -> None:
+    refused(admin("POST", START), 404, "not_found")
+    assert not Rebuild.objects.exists()
+
+
+def test_a_rebuild_of_a_node_that_never_reported_is_soon_through(
     workspace: Workspace, admin: Caller, clock: Clock
 ) -> None:
     make_node(workspace, now=clock.now)
 
-    refused(admin("POST", START), 404, "not_found")
-    refused(admin("POST", "/api/admin/nodes/9/traffic/rebuild"), 404, "not_found")
-    assert not Rebuild.objects.exists()
+    response = admin("POST", START)
+    assert (response.status_code, response.json()["status"]) == (202, "running")
+    traffic.run_rebuilds(now=clock.now)
+
+    state = admin("GET", STATE).json()
+    assert (state["server_id"], state["status"], state["running"]) == (1, "completed", False)
 
 
 def test_only_the_admin_of_the_workspace_asks(node: Node, guest: Caller, stranger: Caller, admin: Caller) -> None:

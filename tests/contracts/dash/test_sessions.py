@@ -155,6 +155,22 @@ def test_five_attempts_a_minute_and_network(guest: Caller, clock) -> None:
     assert enter(guest).status_code == 200
 
 
+def test_what_one_tenant_uses_up_another_one_still_has(settings, guest: Caller, other: Workspace) -> None:
+    settings.TENANT_DOMAIN = "tenants.example"
+    body = {"password": "Another-One", "persistence": "session"}
+    for _ in range(5):
+        refused(enter(guest, password="wrong"), 401, "unauthorized")
+    refused(enter(guest), 429, "rate_limited")
+
+    def enter_at(slug: str) -> Any:
+        return guest("POST", "/api/auth/login", body, Host=f"{slug}.tenants.example")
+
+    assert enter_at(other.slug).status_code == 200
+    for number in range(54):
+        refused(enter_at(f"nobody{number}"), 401, "unauthorized")
+    refused(enter_at("nobody54"), 429, "rate_limited")
+
+
 def test_neighbours_of_ipv6_are_one_network(guest: Caller) -> None:
     for number in range(5):
         guest.client.defaults["REMOTE_ADDR"] = f"2001:db8:0:{number}::1"

@@ -32,7 +32,7 @@ class RebuildView(DashView):
         status=202,
         also={
             400: "`invalid_id`",
-            404: "`not_found`: no such node, or one that never reported.",
+            404: "`not_found`",
             409: "`traffic_rebuild_running`: one at a time.",
         },
     )

@@ -21,7 +21,9 @@ from apps.tokens.logins import Passes
 from apps.tokens.models import LoginSession
 from apps.workspaces.models import Workspace
 
-LOGIN = Limit("dash-login", 5, sentence="Too many attempts to sign in. Wait a minute.")
+TOO_MANY = "Too many attempts to sign in. Wait a minute."
+# Of one network at the door of one workspace, and at all doors: no tenant uses up what another one has.
+LOGIN, LOGIN_ANYWHERE = Limit("dash-login", 5, sentence=TOO_MANY), Limit("dash-login-anywhere", 60, sentence=TOO_MANY)
 PERSISTENCE = {"session": False, "persistent": True}
 
 
@@ -63,7 +65,9 @@ class LoginView(DashView):
         },
     )
     def post(self, _: Request) -> Response:
-        count(LOGIN, network_of(self.plain), now=self.now)
+        network = network_of(self.plain)
+        count(LOGIN, f"{network}@{host_slug(self.plain) or ''}", now=self.now)
+        count(LOGIN_ANYWHERE, network, now=self.now)
         try:
             body = self.body(LoginBody)
         except InvalidRequestError as error:
