@@ -7,7 +7,11 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
+from django.db.models import TextField
+from django.db.models.functions import Cast
 
+from apps.common.among import Among
+from apps.common.remembered import Remembered
 from apps.common.values import Observation, Ref
 from apps.metrics.codec import Table, decode
 from apps.metrics.columns import DETAIL, read_row
@@ -45,15 +49,40 @@ def latest_payload(cells: Cells, detail: Mapping[str, Any]) -> bytes:
 
 
 def latest_reports(*, workspace_id: int, refs: Collection[Ref]) -> dict[int, StoredReport]:
-    """The newest report of each subject by its primary key, no entry where there is none; a statement a kind."""
+    """The newest report of each subject by its primary key, no entry where there is none; a statement a kind.
+
+    One more where a report has columns whose names this process has not met.
+    """
     found: dict[int, StoredReport] = {}
     for kind, keys in by_kind(refs).items():
-        for ref, own, ts, payload in read_latest([(workspace_id, ref) for ref in keys], kind=kind):
-            names, cells = _every_name(own), read_row(payload)
-            detail = cells.pop(DETAIL, None) or {}
-            values = {names[key]: value for key, value in cells.items() if key in names}
-            found[keys[ref].id] = StoredReport(ts, values, detail)
+        rows = read_latest([(workspace_id, ref) for ref in keys], kind=kind)
+        cells = {source_id: read_row(payload) for source_id, *_, payload in rows}
+        details = {source_id: row.pop(DETAIL, None) or {} for source_id, row in cells.items()}
+        names = _names_in(cells)
+        for source_id, ref, ts, _ in rows:
+            known = names[source_id]
+            values = {known[key]: value for key, value in cells[source_id].items() if key in known}
+            found[keys[ref].id] = StoredReport(ts, values, details[source_id])
     return found
+
+
+# Of sources, by number; machines that are alike share one map.
+_names: Remembered[int, Mapping[int, str]] = Remembered(20_000)
+
+
+def _names_in(rows: Mapping[int, Mapping[int, Any]]) -> Mapping[int, Mapping[int, str]]:
+    """The names of columns by number of each source, all that its row has among them.
+
+    A source only ever gets further columns, so what is remembered holds.
+    """
+    known = _names.take(rows)
+    wanted = [source_id for source_id, row in rows.items() if not row.keys() <= known.get(source_id, {}).keys()]
+    if wanted:
+        sources = Source.objects.filter(Among("pk", wanted)).annotate(text=Cast("columns", TextField()))
+        fresh = {source_id: _every_name(own) for source_id, own in sources.values_list("pk", "text")}
+        _names.put(fresh)
+        known |= fresh
+    return {source_id: known.get(source_id, FIXED_NAMES) for source_id in rows}
 
 
 @lru_cache(maxsize=2048)

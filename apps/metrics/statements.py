@@ -70,7 +70,7 @@ _WANTED = {
 _NEWEST_LATEST = "SELECT source.workspace_id, source.ref, latest.ts" + _OF_SOURCES
 _NEWEST_LATESTS = {vendor: _NEWEST_LATEST.format(wanted=wanted) for vendor, wanted in _WANTED.items()}
 # Payloads are JSON: as bytes they would come in hexadecimal, twice as long.
-_LATEST = "SELECT source.ref, CAST(source.columns AS text), latest.ts, {text}" + _OF_SOURCES
+_LATEST = "SELECT source.id, source.ref, latest.ts, {text}" + _OF_SOURCES
 _LATESTS = {
     "postgresql": _LATEST.format(wanted=_WANTED["postgresql"], text="convert_from(latest.payload, 'UTF8')"),
     "sqlite": _LATEST.format(wanted=_WANTED["sqlite"], text="CAST(latest.payload AS text)"),
@@ -149,8 +149,8 @@ def newest_latest(keys: Collection[tuple[int, str]], *, kind: int) -> list[tuple
     return _of_sources(_NEWEST_LATESTS, keys, kind)
 
 
-def read_latest(keys: Collection[tuple[int, str]], *, kind: int) -> list[tuple[str, str, int, str]]:
-    """Reference, own columns (JSON), newest instant and payload as text of those of the sources that have one."""
+def read_latest(keys: Collection[tuple[int, str]], *, kind: int) -> list[tuple[int, str, int, str]]:
+    """Key, reference, newest instant and payload as text of those of the sources that have one."""
     return _of_sources(_LATESTS, keys, kind)
 
 

@@ -1,7 +1,7 @@
 """Reports of nodes in the store: kept as said, the same in any order, read back from every tier."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -450,12 +450,26 @@ def test_forgetting_a_node_takes_everything_and_nobody_elses(workspace: Workspac
     assert Block.objects.of(stranger.pk).filter(tier=REPORTS).count() == 2
 
 
+def test_a_column_that_is_new_has_its_name_in_the_newest_report(workspace: Workspace) -> None:
+    ref = Ref("node", 7)
+
+    def newest(at: datetime, values: dict[str, float]) -> Mapping[str, float]:
+        append_all([report(workspace, at, values, ref=ref)], NOW)
+        found = selectors.latest_reports(workspace_id=workspace.pk, refs=[ref])[7].values
+        return {name: value for name, value in found.items() if name != "interval_ms"}
+
+    assert newest(NOW - timedelta(seconds=2), {"cpu.ratio": 0.5}) == {"cpu.ratio": 0.5}
+    assert newest(NOW - timedelta(seconds=1), {"temp_c[a]": 40.5}) == {"temp_c[a]": 40.5}
+    assert newest(NOW, {"temp_c[a]": 41.5, "temp_c[b]": 1.5}) == {"temp_c[a]": 41.5, "temp_c[b]": 1.5}
+
+
 def test_the_newest_of_many_is_read_in_one_statement(workspace: Workspace, django_assert_num_queries) -> None:
     refs = [Ref("node", pk) for pk in range(1, 60)]
     append_all([report(workspace, NOW, {"cpu.ratio": 0.5, "temp_c[a]": 40.5}, ref=ref) for ref in refs], NOW)
 
-    with django_assert_num_queries(1):
-        found = selectors.latest_reports(workspace_id=workspace.pk, refs=refs)
-    assert len(found) == 59
+    for queries in (2, 1):  # the names of columns are remembered
+        with django_assert_num_queries(queries):
+            found = selectors.latest_reports(workspace_id=workspace.pk, refs=refs)
+        assert len(found) == 59
     with django_assert_num_queries(1):
         assert len(selectors.newest_instants({workspace.pk: refs})) == 59

@@ -312,7 +312,7 @@ def test_pictures_are_of_nodes_that_have_reported_in_few_statements(
     submit(*[fact(node, 0) for node in nodes[:2]])
     listed = selectors.nodes_of(workspace)
 
-    for queries in (3, 2):  # documents are remembered
+    for queries in (4, 2):  # documents and names of columns are remembered
         with django_assert_num_queries(queries):
             found = pictures(workspace_id=workspace.pk, nodes=listed)
     assert [picture.name for picture in found] == ["b", "a"]

@@ -237,12 +237,15 @@ def test_polling_costs_the_same_number_of_statements_for_many_nodes(
         return len(told)
 
     statements()
-    # What documents say is known from now on, and there is news.
+    # What documents and columns are called is known from now on, and there is news.
     say(fleet[0], clock.now + timedelta(seconds=3))
     few = statements()
     for number in range(12):
         say(make_node(workspace, f"more {number}", now=clock.now), clock.now)
 
+    # All that is new is asked for together.
+    assert few < statements() <= few + 2
+    say(fleet[0], clock.now + timedelta(seconds=6))
     assert statements() == few
 
 
