@@ -67,7 +67,7 @@ def shared() -> Bus:
 def _new(url: str) -> Bus:
     if not url:
         return Bus()
-    # Nine megabytes that most installations have no use for.
+    # Five megabytes that most installations have no use for.
     from apps.common.redis_bus import RedisBus
 
     return RedisBus(url)
