@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.checks.confirmation import follow_up
 from apps.checks.facts import draft_answer, fact_of
 from apps.checks.models import CheckRequest
 from apps.checks.types import CheckResult
+from apps.common.looks import Look
 from apps.pipeline.services import submit
 from apps.workspaces.selectors import closed_workspaces
 
@@ -34,21 +35,24 @@ class LeasedRequest:
 
 def take(*, owner: str, limit: int, now: datetime) -> list[LeasedRequest]:
     """Requests that are due and that nobody holds, oldest first."""
-    # Nearly every look ends with this probe: a worker asks once a second.
-    if limit < 1 or not CheckRequest.objects.filter(done_at__isnull=True, due_at__lte=now).exists():
+    # A worker asks once a second.
+    if limit < 1 or not _due.finds_any(now):
         return []
     return _take(owner=owner, limit=limit, now=now)
+
+
+@Look
+def _due(now: datetime) -> QuerySet[CheckRequest]:
+    return CheckRequest.objects.filter(done_at__isnull=True, due_at__lte=now)
 
 
 @transaction.atomic
 def _take(*, owner: str, limit: int, now: datetime) -> list[LeasedRequest]:
     # A lease with twice its length ahead came of a wrong clock.
-    free = CheckRequest.objects.filter(
-        Q(lease_until__isnull=True) | Q(lease_until__lte=now) | Q(lease_until__gt=now + 2 * LEASE)
-    )
+    free = _due(now).filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now) | Q(lease_until__gt=now + 2 * LEASE))
     # What a closed workspace had asked for is never run.
     wanted = free.exclude(workspace__in=closed_workspaces())
-    due = wanted.filter(done_at__isnull=True, due_at__lte=now).select_related("device")
+    due = wanted.select_related("device")
     rows = list(due.select_for_update(skip_locked=True, of=("self",)).order_by("due_at", "pk")[:limit])
     leased = []
     for row in rows:

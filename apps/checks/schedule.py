@@ -14,6 +14,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Min, Q
 
+from apps.checks import statements
 from apps.checks.facts import missed
 from apps.checks.models import CheckBatch, ShardCursor
 from apps.common import counters
@@ -85,11 +86,8 @@ def materialise(*, now: datetime) -> Tick:
 
 
 def _is_at_rest(now_ms: int) -> bool:
-    """Whether nobody wants a check, and the cursors are near: two looks, and no place in the line of writers."""
-    if Device.objects.filter(enabled=True).exists():
-        return False
-    near = ShardCursor.objects.filter(cursor_ms__range=(now_ms - RESTING_MS, now_ms + AHEAD_MS))
-    return near.count() == SHARDS
+    """Whether nobody wants a check, and the cursors are near: one look, and no place in the line of writers."""
+    return statements.is_at_rest(from_ms=now_ms - RESTING_MS, to_ms=now_ms + AHEAD_MS)
 
 
 @transaction.atomic

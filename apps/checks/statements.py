@@ -1,4 +1,4 @@
-"""The one statement of the schedule that the ORM has no words for; the same text on SQLite and on PostgreSQL."""
+"""Statements of the schedule that the ORM has no words for; the same text on SQLite and on PostgreSQL."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from django.db import connections, router
 
-from apps.checks.models import CheckBatch
+from apps.checks.models import CheckBatch, ShardCursor
 from apps.common.clock import epoch_ms
 from apps.common.fields import unpack_longs
 from apps.devices.models import SHARDS
@@ -41,6 +41,18 @@ _LEASE = """
     )
     RETURNING id, attempt, device_ids, slots
 """
+# Asked twice a second by every ticker that has nothing to do.
+_IS_AT_REST = """
+    SELECT NOT EXISTS (SELECT 1 FROM devices_device WHERE enabled)
+    AND (SELECT count(*) FROM checks_shardcursor WHERE cursor_ms BETWEEN %s AND %s) = %s
+"""
+
+
+def is_at_rest(*, from_ms: int, to_ms: int) -> bool:
+    """Whether nobody wants a check, and the cursors of all shards are in that stretch of time (both ends included)."""
+    with connections[router.db_for_write(ShardCursor)].cursor() as cursor:
+        cursor.execute(_IS_AT_REST, [from_ms, to_ms, SHARDS])
+        return bool(cursor.fetchone()[0])
 
 
 def lease_oldest(*, owner: str, now: datetime, lasting: timedelta) -> Taken | None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import QuerySet
 
+from apps.common.looks import Look
 from apps.devices.models import DeviceState
 from apps.pipeline.states import HEAVY, announce, save_states, settled_change, snapshot_of
 from apps.workspaces.selectors import closed_workspaces
@@ -15,8 +16,12 @@ def sweep_flapping(*, now: datetime, limit: int = 200) -> int:
 
     Each is settled once, by whichever worker or change of state comes first.
     """
-    calm = DeviceState.objects.filter(settles_at__lte=now).exclude(workspace__in=closed_workspaces())
-    return _settle(calm, now=now, limit=limit) if calm.exists() else 0
+    return _settle(_calm(now), now=now, limit=limit) if _calm.finds_any(now) else 0
+
+
+@Look
+def _calm(now: datetime) -> QuerySet[DeviceState]:
+    return DeviceState.objects.filter(settles_at__lte=now).exclude(workspace__in=closed_workspaces())
 
 
 @transaction.atomic

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from apps.common.among import Among
 from apps.common.clock import MILLISECOND, epoch_ms
+from apps.common.looks import Look
 from apps.common.values import Observation
 from apps.devices import heartbeat
 from apps.devices import services as devices
@@ -173,9 +174,13 @@ def sweep_heartbeats(*, now: datetime, limit: int = 500, hold: bool = False) -> 
     Flips are dated by the machine, not by the sweep. With `hold`, heartbeats that would go down are left for the
     next sweep: after an outage of our own, jobs get one chance to be heard first.
     """
-    due = DeviceState.objects.filter(due_at__lte=now).exclude(workspace__in=closed_workspaces())
-    # Nearly every sweep ends with this probe of an index: no transaction, no lock, no place in the line of writers.
-    return _sweep(due, now=now, limit=limit, hold=hold) if due.exists() else 0
+    # Nearly every sweep ends with this look.
+    return _sweep(_due(now), now=now, limit=limit, hold=hold) if _due.finds_any(now) else 0
+
+
+@Look
+def _due(now: datetime) -> QuerySet[DeviceState]:
+    return DeviceState.objects.filter(due_at__lte=now).exclude(workspace__in=closed_workspaces())
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from apps.common.clock import epoch_ms
+from apps.common.looks import Look
 from apps.common.values import Ref
 from apps.devices.models import Device, DeviceState
 from apps.devices.types import Change
@@ -46,9 +47,13 @@ def sweep_windows(*, now: datetime, limit: int = 100) -> int:
     Each window is looked at once, by whichever worker comes first; answers how many. A window whose end lies in
     another window says nothing: the last one to end does.
     """
+    return _settle(_ended(now), now=now, limit=limit) if _ended.finds_any(now) else 0
+
+
+@Look
+def _ended(now: datetime) -> QuerySet[MaintenanceWindow]:
     ended = MaintenanceWindow.objects.filter(settled_at__isnull=True, ends_at__lt=now)
-    ended = ended.exclude(workspace__in=closed_workspaces())
-    return _settle(ended, now=now, limit=limit) if ended.exists() else 0
+    return ended.exclude(workspace__in=closed_workspaces())
 
 
 @transaction.atomic

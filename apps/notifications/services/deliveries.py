@@ -17,6 +17,7 @@ from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
 from apps.common.errors import ConflictError
+from apps.common.looks import Look
 from apps.incidents import services as incidents
 from apps.notifications import channels
 from apps.notifications.channels import ChannelError
@@ -72,8 +73,7 @@ def deliver_due(*, now: datetime, limit: int, owner: str = "") -> int:
     clock = _Clock(now)
     tried = 0
     errors: list[Exception] = []
-    # Outside of any transaction: on SQLite one that finds nothing would still queue with whoever writes.
-    if not Delivery.objects.filter(status=Delivery.Status.PLANNED, next_at__lte=now).exists():
+    if not _due.finds_any(now):
         return 0
     under_way: dict[Future[Receipt], Delivery] = {}
     with ThreadPoolExecutor(LANES, thread_name_prefix="deliver") as lanes:
@@ -134,6 +134,11 @@ def send_now(planned: Sequence[Delivery], *, now: datetime) -> list[tuple[Delive
         return [(delivery, _finish(delivery, future, clock=clock, final=True)) for delivery, future in under_way]
 
 
+@Look
+def _due(now: datetime) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(status=Delivery.Status.PLANNED, next_at__lte=now)
+
+
 @transaction.atomic
 def _claim(*, now: datetime, room: int, owner: str) -> list[Delivery]:
     """Lease up to `room` due deliveries. The try counts from here on: a message that kills is given up too."""
@@ -161,7 +166,7 @@ def _claim(*, now: datetime, room: int, owner: str) -> list[Delivery]:
 def _next_due(now: datetime) -> QuerySet[Delivery]:
     """Due deliveries that nobody holds, locked; only the first of each recipient's queue can be one."""
     free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
-    rows = Delivery.objects.filter(free, pk__in=heads(), status=Delivery.Status.PLANNED, next_at__lte=now)
+    rows = _due(now).filter(free, pk__in=heads())
     due: QuerySet[Delivery] = rows.select_for_update(skip_locked=True, of=("self",)).order_by("next_at", "pk")
     return due.select_related("workspace", "channel", "route", "incident")
 

@@ -10,7 +10,9 @@ from datetime import datetime
 
 import structlog
 from django.db import transaction
+from django.db.models import QuerySet
 
+from apps.common.looks import Look
 from apps.incidents.models import IncidentEvent
 from apps.notifications.desk import TOGETHER, Desk
 from apps.notifications.messages import News
@@ -85,8 +87,7 @@ def advance_due(*, now: datetime, limit: int) -> int:
     Some at a time share one transaction; any number of workers may run this at once. One that fails is put off and
     logged, so that a broken policy of one project holds nobody else back, and raised once the others are done.
     """
-    # Outside of any transaction: on SQLite one that finds nothing would still queue with whoever writes.
-    if not Escalation.objects.filter(next_at__lte=now).exists():
+    if not _due.finds_any(now):
         return 0
     looked_at = 0
     errors: list[Exception] = []
@@ -102,10 +103,13 @@ def advance_due(*, now: datetime, limit: int) -> int:
     return looked_at
 
 
+@Look
+def _due(now: datetime) -> QuerySet[Escalation]:
+    return Escalation.objects.filter(next_at__lte=now).exclude(workspace__in=closed_workspaces())
+
+
 def _claim(now: datetime, *, room: int) -> list[Escalation]:
-    due = Escalation.objects.filter(next_at__lte=now).exclude(workspace__in=closed_workspaces())
-    due = due.order_by("next_at", "pk")
-    locked = due.select_for_update(skip_locked=True, of=("self",))
+    locked = _due(now).order_by("next_at", "pk").select_for_update(skip_locked=True, of=("self",))
     return list(locked.select_related("incident__project", "route__project", "route__rule", "event", "ending")[:room])
 
 

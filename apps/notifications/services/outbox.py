@@ -5,8 +5,9 @@ from datetime import datetime
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
+from apps.common.looks import Look
 from apps.incidents.models import IncidentEvent
 from apps.notifications import messages, notices
 from apps.notifications.desk import TOGETHER, Desk
@@ -42,12 +43,11 @@ def fan_out(*, now: datetime, limit: int) -> int:
     """
     planned = 0
     stuck: dict[int, _StuckError] = {}
-    # Outside of any transaction: on SQLite one that finds nothing would still queue with whoever writes.
-    if not IncidentEvent.objects.filter(fanned_out_at__isnull=True).exists():
+    if not _waiting.finds_any(now):
         return 0
     while planned + len(stuck) < limit:
         with transaction.atomic():
-            events = _claim(stuck, room=min(TOGETHER, limit - planned - len(stuck)))
+            events = _claim(stuck, room=min(TOGETHER, limit - planned - len(stuck)), now=now)
             failed = _plan_all(events, now=now)
         if not events:
             break
@@ -58,13 +58,18 @@ def fan_out(*, now: datetime, limit: int) -> int:
     return planned
 
 
-def _claim(stuck: Iterable[int], *, room: int) -> list[IncidentEvent]:
+@Look
+def _waiting(_: datetime) -> QuerySet[IncidentEvent]:
+    return IncidentEvent.objects.filter(fanned_out_at__isnull=True)
+
+
+def _claim(stuck: Iterable[int], *, room: int, now: datetime) -> list[IncidentEvent]:
     """The oldest waiting events whose subjects have no older one waiting, locked until their transaction ends.
 
     Events of one subject take turns because each decides on the notices of those before it. An older one that
     another worker holds still counts as waiting, so its successor stays out of reach until it is committed.
     """
-    waiting = IncidentEvent.objects.filter(fanned_out_at__isnull=True)
+    waiting = _waiting(now)
     older = waiting.filter(
         workspace_id=OuterRef("workspace_id"),
         subject_kind=OuterRef("subject_kind"),

@@ -3,8 +3,10 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from apps.common.ids import digest
+from apps.common.looks import Look
 from apps.notifications.kinds import ChannelKind
 from apps.notifications.services import queue_message
 from apps.statuspages import mails
@@ -21,20 +23,27 @@ def tell_subscribers(*, now: datetime, limit: int) -> int:
     One transaction for each slice: messages and cursor move together, and each message has a key of post and
     subscriber, so any number of workers, killed anywhere, tell everybody once.
     """
+    if not _waiting.finds_any(now):
+        return 0
     told = 0
     while told < limit:
         with transaction.atomic():
-            update = _claim()
+            update = _claim(now)
             if update is None:
                 break
             told += _tell(update, now=now, room=min(SLICE, limit - told))
     return told
 
 
-def _claim() -> StatusUpdate | None:
-    waiting = StatusUpdate.objects.filter(notify=True, notified_at__isnull=True)
+@Look
+def _waiting(_: datetime) -> "QuerySet[StatusUpdate]":
+    return StatusUpdate.objects.filter(notify=True, notified_at__isnull=True)
+
+
+def _claim(now: datetime) -> StatusUpdate | None:
     update: StatusUpdate | None = (
-        waiting.select_for_update(skip_locked=True, of=("self",))
+        _waiting(now)
+        .select_for_update(skip_locked=True, of=("self",))
         .select_related("page", "page__workspace")
         .order_by("pk")
         .first()
