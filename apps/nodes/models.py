@@ -57,9 +57,6 @@ class Node(TenantModel):
     # Gone for everybody; its series are deleted a little later, when no report of it can be on its way.
     retired_at = models.DateTimeField(null=True, blank=True)
 
-    # Of nodes that were read in brief.
-    known_tags: tuple[str, ...]
-
     objects: ClassVar[NodeQuerySet] = NodeQuerySet.as_manager()  # type: ignore[assignment]  # narrower than TenantModel's
 
     class Meta:

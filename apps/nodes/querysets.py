@@ -7,8 +7,6 @@ from apps.workspaces.querysets import TenantQuerySet
 if TYPE_CHECKING:
     from apps.nodes.models import Node  # noqa: F401  # named in the generic below
 
-SELDOM_SHOWN = ("note", "public_note", "addresses", "cycle", "created_at", "boot_at", "agent_uuid", "direction")
-
 
 class NodeQuerySet(TenantQuerySet["Node"]):
     def live(self) -> Self:
@@ -22,7 +20,3 @@ class NodeQuerySet(TenantQuerySet["Node"]):
     def with_parts(self) -> Self:
         """Tags and groups, in a fixed number of statements for any number of nodes."""
         return self.prefetch_related("tag_links__tag", "groups")
-
-    def brief(self) -> Self:
-        """Without what lists of thousands do not show; it is read on demand."""
-        return self.defer(*SELDOM_SHOWN)

@@ -13,7 +13,7 @@ from apps.common.among import Among
 from apps.common.errors import NotFoundError
 from apps.common.remembered import Remembered
 from apps.nodes.models import Node, NodeGroup, NodeSection, NodeTag
-from apps.nodes.types import RosterEntry
+from apps.nodes.types import ListedNode, RosterEntry
 from apps.tokens.models import AgentKey
 from apps.tokens.selectors import key_of, key_of_agent, keys_of
 from apps.workspaces.models import Workspace
@@ -26,46 +26,46 @@ NODE = AgentKey.Subject.NODE
 
 
 def nodes_of(
-    workspace: Workspace | int,
-    *,
-    public_only: bool = False,
-    heard_only: bool = False,
-    brief: bool = False,
-    limit: int = MOST,
-    offset: int = 0,
+    workspace: Workspace | int, *, public_only: bool = False, limit: int = MOST, offset: int = 0
 ) -> list[Node]:
-    """Live nodes in their order with tags and groups, at most 1,000 at a time; `heard_only`: that ever reported.
-
-    `brief` nodes come without groups, notes, addresses and cycles: enough for pictures, and far cheaper.
-    """
-    nodes = Node.objects.of(workspace).live().in_order()
-    nodes = nodes.brief() if brief else nodes.with_parts()
+    """Live nodes in their order with tags and groups, at most 1,000 at a time."""
+    nodes = Node.objects.of(workspace).live().in_order().with_parts()
     if public_only:
         nodes = nodes.filter(public=True)
-    if heard_only:
-        nodes = nodes.filter(first_report_at__isnull=False)
-    found = list(nodes[offset : offset + min(limit, MOST)])
-    if brief:
-        _note_tags(workspace, found)
-    return found
+    return list(nodes[offset : offset + min(limit, MOST)])
 
 
-def _note_tags(workspace: Workspace | int, nodes: Collection[Node]) -> None:
-    """All tags of the workspace at once: naming a thousand nodes costs more."""
+def listed_nodes(
+    workspace: Workspace | int, *, public_only: bool, limit: int | None = None, offset: int = 0
+) -> list[ListedNode]:
+    """Live nodes that ever reported in their order, however many: two statements."""
+    nodes = Node.objects.of(workspace).live().in_order().filter(first_report_at__isnull=False)
+    if public_only:
+        nodes = nodes.filter(public=True)
+    tags = _every_tag(workspace)
+    rows = nodes.values_list("pk", "number", "name", "rank", "report_interval_s")
+    page = rows[offset:] if limit is None else rows[offset : offset + limit]
+    return [ListedNode(*row, tuple(tags.get(row[0], ()))) for row in page]
+
+
+def listed(node: Node) -> ListedNode:
+    """The same of one that is at hand."""
+    return ListedNode(node.pk, node.number, node.name, node.rank, node.report_interval_s, tags_of(node))
+
+
+def _every_tag(workspace: Workspace | int) -> dict[int, list[str]]:
+    """All tags of the workspace by node, each node's in their order: naming a thousand nodes costs more."""
     tags: dict[int, list[str]] = {}
     for pk, text in NodeTag.objects.of(workspace).order_by("position").values_list("node_id", "tag__text"):
         tags.setdefault(pk, []).append(text)
-    for node in nodes:
-        node.known_tags = tuple(tags.get(node.pk, ()))
+    return tags
 
 
-def every_node(
-    workspace: Workspace | int, *, public_only: bool = False, heard_only: bool = False, brief: bool = False
-) -> list[Node]:
+def every_node(workspace: Workspace | int, *, public_only: bool = False) -> list[Node]:
     """All such nodes as `nodes_of` has them, fetched 1,000 at a time."""
     found: list[Node] = []
     while True:
-        page = nodes_of(workspace, public_only=public_only, heard_only=heard_only, brief=brief, offset=len(found))
+        page = nodes_of(workspace, public_only=public_only, offset=len(found))
         found += page
         if len(page) < MOST:
             return found
@@ -76,9 +76,7 @@ def roster_of(workspace: Workspace | int, *, projects: Collection[int] | None = 
     nodes = Node.objects.of(workspace).live().in_order()
     if projects is not None:
         nodes = nodes.filter(project__in=projects)
-    tags: dict[int, list[str]] = {}
-    for pk, text in NodeTag.objects.of(workspace).order_by("position").values_list("node_id", "tag__text"):
-        tags.setdefault(pk, []).append(text)
+    tags = _every_tag(workspace)
     groups: dict[int, dict[int, str]] = {}
     links = NodeGroup.nodes.through.objects.filter(nodegroup__workspace=workspace).order_by("nodegroup__number")
     for pk, number, name in links.values_list("node_id", "nodegroup__number", "nodegroup__name"):
@@ -124,8 +122,6 @@ def node_by_number(
 
 def tags_of(node: Node) -> tuple[str, ...]:
     """A node's tags in their order; without a statement for nodes of `nodes_of` and `node_by_number`."""
-    if hasattr(node, "known_tags"):
-        return node.known_tags
     links = sorted(node.tag_links.all(), key=lambda link: link.position)
     return tuple(link.tag.text for link in links)
 

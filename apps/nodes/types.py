@@ -106,6 +106,26 @@ class NodePicture:
     sections: Mapping[str, Any]
 
 
+class ListedNode(NamedTuple):
+    """A node as fronts list it by the thousand, beside its newest report; tags in the order people gave them."""
+
+    pk: int
+    number: int
+    name: str
+    rank: int
+    report_interval_s: int
+    tags: tuple[str, ...] = ()
+
+    @property
+    def ref(self) -> Ref:
+        return Ref("node", self.pk)
+
+    @property
+    def stale_after_s(self) -> int:
+        """Seconds of silence after which it counts as offline."""
+        return stale_after_s(self.report_interval_s)
+
+
 @dataclass(frozen=True, slots=True)
 class RosterEntry:
     """A live node as lists look for it, sort it and count it; what they show of it is fetched for one page.

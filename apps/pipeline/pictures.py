@@ -5,12 +5,11 @@ from collections.abc import Sequence
 
 from apps.common.clock import from_epoch_ms
 from apps.metrics.selectors import latest_reports, newest_instants
-from apps.nodes.models import Node
-from apps.nodes.selectors import digests_of, sections_of, tags_of
-from apps.nodes.types import Latest, NodePicture
+from apps.nodes.selectors import digests_of, sections_of
+from apps.nodes.types import Latest, ListedNode, NodePicture
 
 
-def pictures(*, workspace_id: int, nodes: Sequence[Node]) -> list[NodePicture]:
+def pictures(*, workspace_id: int, nodes: Sequence[ListedNode]) -> list[NodePicture]:
     """The nodes of a workspace that have ever reported, in the order they are handed in."""
     reports = latest_reports(workspace_id=workspace_id, refs=[node.ref for node in nodes])
     sections = sections_of(workspace_id, list(reports))
@@ -19,7 +18,7 @@ def pictures(*, workspace_id: int, nodes: Sequence[Node]) -> list[NodePicture]:
             number=node.number,
             name=node.name,
             rank=node.rank,
-            tags=tags_of(node),
+            tags=node.tags,
             stale_after_s=node.stale_after_s,
             latest=Latest(from_epoch_ms(report.ts_ms), report.values, report.detail),
             sections=sections[node.pk],
@@ -29,12 +28,12 @@ def pictures(*, workspace_id: int, nodes: Sequence[Node]) -> list[NodePicture]:
     ]
 
 
-def mark_of(*, workspace_id: int, nodes: Sequence[Node]) -> str:
+def mark_of(*, workspace_id: int, nodes: Sequence[ListedNode]) -> str:
     """A text that is another one whenever a picture of these nodes is; far cheaper than the pictures."""
     instants = newest_instants({workspace_id: [node.ref for node in nodes]}) if nodes else {}
     digests = digests_of(workspace_id, [node.pk for node in nodes])
     mark = hashlib.blake2b(digest_size=16)
     for node in nodes:
-        said = (node.pk, node.number, node.name, node.rank, tags_of(node), node.report_interval_s)
+        said = (node.pk, node.number, node.name, node.rank, node.tags, node.report_interval_s)
         mark.update(repr((said, instants.get((workspace_id, node.ref)), digests[node.pk])).encode())
     return mark.hexdigest()

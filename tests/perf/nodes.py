@@ -237,18 +237,16 @@ def _copy_rows(model: Any, pattern: int, source: int, where: str) -> None:
 def _reads(workspace: Any) -> dict[str, Callable[[], Any]]:
     """What pages and surfaces ask; of one node, a copy, or of all there are."""
     from apps.nodes.models import Node
-    from apps.nodes.selectors import every_node
+    from apps.nodes.selectors import listed, listed_nodes
     from apps.pipeline.pictures import mark_of, pictures
 
     node = Node.objects.of(workspace).get(number=SEEDS + 3)
     return {
         **_charts(node),
         **_traffic(workspace, node),
-        "latest": lambda: pictures(workspace_id=workspace.pk, nodes=[node]),
-        "fleet": lambda: pictures(workspace_id=workspace.pk, nodes=every_node(workspace, heard_only=True, brief=True)),
-        "fleet_changed": lambda: mark_of(
-            workspace_id=workspace.pk, nodes=every_node(workspace, heard_only=True, brief=True)
-        ),
+        "latest": lambda: pictures(workspace_id=workspace.pk, nodes=[listed(node)]),
+        "fleet": lambda: pictures(workspace_id=workspace.pk, nodes=listed_nodes(workspace, public_only=False)),
+        "fleet_changed": lambda: mark_of(workspace_id=workspace.pk, nodes=listed_nodes(workspace, public_only=False)),
     }
 
 

@@ -309,17 +309,24 @@ def test_nodes_are_found_by_their_numbers_in_the_order_of_the_question(
     assert selectors.nodes_by_number(workspace, []) == []
 
 
-def test_nodes_in_brief_have_their_tags_and_read_the_rest_on_demand(
+def test_listed_are_those_that_ever_reported_in_two_statements(
     workspace: Workspace, stranger: Workspace, django_assert_num_queries
 ) -> None:
-    for name in "ab":
-        update(make_node(workspace, name), tags=["x", name], note=f"about {name}")
-    update(make_node(stranger, "c"), tags=["theirs"])
+    for name in "abcd":
+        update(make_node(workspace, name), tags=["x", name], public=name == "b")
+    update(make_node(stranger, "e"), tags=["theirs"])
+    Node.objects.exclude(name="c").update(first_report_at=NOW)
+    services.retire_node(node=Node.objects.get(name="d"), actor="a", now=NOW)
 
     with django_assert_num_queries(2):
-        found = selectors.every_node(workspace, brief=True)
-        assert [(node.name, selectors.tags_of(node)) for node in found] == [("b", ("x", "b")), ("a", ("x", "a"))]
-    assert [node.note for node in found] == ["about b", "about a"]
+        found = selectors.listed_nodes(workspace, public_only=False)
+
+    assert [(node.name, node.tags) for node in found] == [("b", ("x", "b")), ("a", ("x", "a"))]
+    assert found == [selectors.listed(Node.objects.get(name=name)) for name in "ba"]
+    assert selectors.listed_nodes(workspace, public_only=True) == found[:1]
+    for limit, offset, names in ((1, 0, "b"), (1, 1, "a"), (5, 1, "a"), (None, 1, "a"), (5, 2, "")):
+        page = selectors.listed_nodes(workspace, public_only=False, limit=limit, offset=offset)
+        assert [node.name for node in page] == list(names)
 
 
 @pytest.mark.parametrize("document", [{"name": "\ud800"}, {"size": 2**70, "ratio": 0.1, "none": None, "ä": [1.0, "€"]}])

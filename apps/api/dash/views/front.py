@@ -16,7 +16,7 @@ from apps.api.dash.node_views import node_view
 from apps.api.dash.schema import described
 from apps.api.dash.views.base import DashView
 from apps.nodes import selectors
-from apps.nodes.models import Node
+from apps.nodes.types import ListedNode
 from apps.pipeline.pictures import mark_of, pictures
 
 LARGEST_PAGE, FURTHEST = 1000, 100_000
@@ -57,7 +57,7 @@ class MetricsView(DashView):
     )
     def get(self, request: Request) -> Response:
         limit, offset = self._page(request)
-        shown = self._nodes(limit, offset)
+        shown = selectors.listed_nodes(self.workspace, public_only=not self.is_admin, limit=limit, offset=offset)
         mark = mark_of(workspace_id=self.workspace.pk, nodes=shown)
         headers = {**REVALIDATED, "ETag": f'"{mark}"'}
         if _is_known(request.headers.get("If-None-Match", ""), mark):
@@ -78,14 +78,7 @@ class MetricsView(DashView):
             raise InvalidRequestError("offset needs limit.")
         return limit, offset or 0
 
-    def _nodes(self, limit: int | None, offset: int) -> list[Node]:
-        """The nodes of a page, or all of them."""
-        who: dict[str, Any] = {"public_only": not self.is_admin, "heard_only": True, "brief": True}
-        if limit is None:
-            return selectors.every_node(self.workspace, **who)
-        return selectors.nodes_of(self.workspace, limit=limit, offset=offset, **who)
-
-    def _body(self, shown: Sequence[Node], mark: str, limit: int | None, offset: int) -> bytes:
+    def _body(self, shown: Sequence[ListedNode], mark: str, limit: int | None, offset: int) -> bytes:
         key = (self.workspace.pk, self.is_admin, limit, offset)
         body = shelf.nodes.get(key, mark)
         if body is None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from apps.common.errors import ForbiddenError, NotFoundError
 from apps.nodes.models import Node
-from apps.nodes.selectors import node_by_number
+from apps.nodes.selectors import listed, node_by_number
 from apps.nodes.types import NodePicture
 from apps.pipeline.pictures import pictures
 from apps.web.access import WorkspacePage
@@ -29,7 +29,7 @@ class NodePage(WorkspacePage):
         return self.address("node", node.number)
 
     def picture(self, node: Node) -> NodePicture | None:
-        return next(iter(pictures(workspace_id=self.workspace.pk, nodes=[node])), None)
+        return next(iter(pictures(workspace_id=self.workspace.pk, nodes=[listed(node)])), None)
 
     def heading(self, node: Node, picture: NodePicture | None) -> dict[str, Any]:
         """What the head of every tab shows."""

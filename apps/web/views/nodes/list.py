@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 
 from apps.common.clock import epoch_ms
 from apps.common.errors import InvalidInputError, NotFoundError
-from apps.nodes.selectors import groups_of, nodes_by_number
+from apps.nodes.selectors import groups_of, listed, nodes_by_number
 from apps.nodes.types import RosterEntry
 from apps.pipeline.pictures import pictures
 from apps.web.access import WorkspacePage
@@ -55,12 +55,13 @@ class Nodes(WorkspacePage):
         }
         return self.render("web/nodes.html", context)
 
-    def _page(self, listed: list[RosterEntry], fleet: Fleet) -> dict[str, Any]:
-        number = read_page(self.request.GET, len(listed))
+    def _page(self, chosen: list[RosterEntry], fleet: Fleet) -> dict[str, Any]:
+        number = read_page(self.request.GET, len(chosen))
         start = (number - 1) * PAGE
-        shown = nodes_by_number(self.workspace, [node.number for node in listed[start : start + PAGE]])
+        shown = nodes_by_number(self.workspace, [node.number for node in chosen[start : start + PAGE]])
         # Numbers of pictures are those of nodes: unique in a workspace.
-        known = {picture.number: picture for picture in pictures(workspace_id=self.workspace.pk, nodes=shown)}
+        found = pictures(workspace_id=self.workspace.pk, nodes=[listed(node) for node in shown])
+        known = {picture.number: picture for picture in found}
         limits = limits_of(shown, now=self.now)
         rows = [
             presenter.row(node, fleet.standings[node.pk], known.get(node.number), limits=limits[node.pk], now=self.now)
@@ -69,9 +70,9 @@ class Nodes(WorkspacePage):
         return {
             "rows": rows,
             "marked": any(meter.marks for row in rows for meter in row.meters),
-            "part": presenter.part_of(len(listed), start=start, shown=len(rows)),
+            "part": presenter.part_of(len(chosen), start=start, shown=len(rows)),
             "before": number - 1 if number > 1 else None,
-            "after": number + 1 if start + PAGE < len(listed) else None,
+            "after": number + 1 if start + PAGE < len(chosen) else None,
             "version": epoch_ms(self.now),
         }
 
