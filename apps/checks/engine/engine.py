@@ -19,6 +19,7 @@ from apps.checks.engine.reactor import Reactor
 from apps.checks.engine.registry import WHOIS_PORT, Registry
 from apps.checks.engine.resolver import Resolver
 from apps.checks.engine.straight import Straight
+from apps.checks.engine.straight_hosts import StraightHosts
 from apps.checks.engine.tools import Tools
 from apps.checks.engine.trust_checks import check_domain, check_tls
 from apps.checks.engine.verdicts import not_measured
@@ -76,6 +77,14 @@ class Engine:
         self._straight = Straight(
             self._tools, clock, done=self._file, detour=self._go_on_with_http, broken=self._file_broken
         )
+        self._straight_hosts = StraightHosts(
+            self._tools, self._pinger, clock, done=self._file, broken=self._file_broken
+        )
+        self._short_ways: Mapping[type, Callable[[Any, Hashable], bool]] = {
+            HttpPlan: self._straight.start,
+            PingPlan: self._straight_hosts.ping,
+            TcpPlan: self._straight_hosts.connect,
+        }
         self._under_way = 0
         self._running: dict[int, Task[CheckResult]] = {}
         self._finished: list[tuple[Hashable, CheckResult]] = []
@@ -90,9 +99,9 @@ class Engine:
     def start(self, plan: Plan, ticket: Hashable) -> None:
         """Begin a check; its result comes out of `wait` with the ticket. Never blocks, never raises."""
         self._under_way += 1
-        if type(plan) is HttpPlan:
+        if (start := self._short_ways.get(type(plan))) is not None:
             try:
-                if self._straight.start(plan, ticket):
+                if start(plan, ticket):
                     return
             except Exception:  # the edge of one check: a fault of ours must not end the others
                 logger.exception("check failed by itself")
@@ -135,6 +144,7 @@ class Engine:
             task.cancel()
         self._running.clear()
         self._straight.close()
+        self._straight_hosts.close()
         self._under_way = 0
         self._finished.clear()
         self._pinger.close()

@@ -1,6 +1,7 @@
 """Checks of a host: TCP, ping, and the ladder for a thing of which only the address is known."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from apps.checks.engine.clock import Clock
@@ -11,7 +12,6 @@ from apps.checks.engine.reactor import TimedOutError
 from apps.checks.engine.stream import Stream
 from apps.checks.engine.tools import Budget, Tools, tried
 from apps.checks.engine.verdicts import (
-    Finding,
     Measured,
     conclude,
     not_measured,
@@ -25,6 +25,11 @@ from apps.common.egress.addresses import Address
 
 BANNER_LIMIT = 4096
 NO_ICMP = "Ping is not possible from this worker"
+
+
+def late() -> Fault:
+    """A connection that did not come about before its deadline."""
+    return Fault("connect", "timeout", "The connection could not be opened in time")
 
 
 class HostProbe:
@@ -68,7 +73,7 @@ class HostProbe:
             try:
                 self._stream = await Stream.open(self.tools.reactor, address, port, self.budget.deadline)
             except TimedOutError:
-                raise Fault("connect", "timeout", "The connection could not be opened in time") from None
+                raise late() from None
             except Fault as error:
                 fault = error
                 if error.failure.reason not in NEXT_ADDRESS:
@@ -115,7 +120,7 @@ async def check_tcp(tools: Tools, plan: TcpPlan, clock: Clock) -> CheckResult:
         failure = fault.failure
     finally:
         probe.hang_up()
-    return _host_result(probe, started_at, plan.config, failure)
+    return _result_of(probe, started_at, plan.config, failure)
 
 
 async def _talk(probe: HostProbe, stream: Stream, plan: TcpPlan) -> None:
@@ -150,7 +155,7 @@ async def check_ping(tools: Tools, pinger: Pinger, plan: PingPlan, clock: Clock)
     except Fault as fault:
         failure = fault.failure
     loss = 100 if failure else 0
-    return _host_result(probe, started_at, plan.config, failure, packet_loss=loss)
+    return _result_of(probe, started_at, plan.config, failure, packet_loss=loss)
 
 
 async def check_ladder(tools: Tools, pinger: Pinger, plan: LadderPlan, clock: Clock) -> CheckResult:
@@ -160,18 +165,18 @@ async def check_ladder(tools: Tools, pinger: Pinger, plan: LadderPlan, clock: Cl
     try:
         until = tools.reactor.now() + PING_TIMEOUT_MS / 1000
         await probe.ping(pinger, plan.host, until, 1)
-        return _host_result(probe, started_at, plan.config, None)
+        return _result_of(probe, started_at, plan.config, None)
     except NoIcmpError:
         failure: Failure | None = None
     except Fault as fault:
         failure = fault.failure
         if failure.error == "dns" or failure.reason == "blocked":
-            return _host_result(probe, started_at, plan.config, failure)
+            return _result_of(probe, started_at, plan.config, failure)
     for port in LADDER_PORTS:
         rung = HostProbe(tools, Budget(tools.reactor, plan.timeout_ms / 1000))
         try:
             await rung.connect(plan.host, port)
-            return _host_result(rung, started_at, plan.config, None)
+            return _result_of(rung, started_at, plan.config, None)
         except Fault as fault:
             failure = failure or fault.failure
             # A refusal is an answer of the host's own, but of none of its services: it stays down.
@@ -179,18 +184,25 @@ async def check_ladder(tools: Tools, pinger: Pinger, plan: LadderPlan, clock: Cl
                 failure = fault.failure
         finally:
             rung.hang_up()
-    return _host_result(probe, started_at, plan.config, failure)
+    return _result_of(probe, started_at, plan.config, failure)
 
 
-def _host_result(
-    probe: HostProbe,
-    started_at: Any,
+def _result_of(
+    probe: HostProbe, started_at: datetime, config: Mapping[str, Any], failure: Failure | None, **detail: Any
+) -> CheckResult:
+    return host_result(started_at, probe.budget.elapsed_us, probe.phases, config, failure, **detail)
+
+
+def host_result(
+    started_at: datetime,
+    attempt_us: int,
+    phases: Phases,
     config: Mapping[str, Any],
     failure: Failure | None,
     **detail: Any,
 ) -> CheckResult:
-    phases = probe.phases
-    findings: list[Finding]
+    """What a check of a host comes to."""
     findings = [of_failure(failure)] if failure else of_slowness(config, phases.total_us or 0)
-    measured = Measured(started_at, probe.budget.elapsed_us, phases)
-    return conclude(measured, findings, **detail)
+    if not findings:
+        return CheckResult("up", started_at, phases, phases.total_us, None, "", "", detail)
+    return conclude(Measured(started_at, attempt_us, phases), findings, **detail)

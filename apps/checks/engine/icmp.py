@@ -4,7 +4,7 @@ import contextlib
 import secrets
 import socket
 import struct
-from typing import NamedTuple
+from functools import partial
 
 from apps.checks.engine.chance import Chance
 from apps.checks.engine.faults import Fault, os_fault
@@ -20,6 +20,8 @@ HEAD = struct.Struct("!BBHHH")
 ICMP_FILTER = 1  # linux/icmp.h: a mask of types to drop
 ICMP6_FILTER = 1  # linux/icmpv6.h: likewise, 256 bits
 RECEIVE_BUFFER = 4 << 20
+RECEIVED = 256  # the longest IPv4 header, and more than what we sent
+NOBODY = (None, 0.0)
 _cookies = Chance(COOKIE)
 
 
@@ -27,25 +29,43 @@ class NoIcmpError(Exception):
     """This process may not open an ICMP socket; nothing is known about any target."""
 
 
-class _Sent(NamedTuple):
-    address: str
-    at: float
-    waiter: Waiter[int]
+class Series:
+    """The packets of one ping, sent one after the other until a reply comes, and who hears of it."""
 
+    __slots__ = ("cookies", "deadline", "gap_s", "left", "text", "timer", "version")
 
-class _Series:
-    """The packets of one ping, sent one after the other until a reply comes."""
-
-    __slots__ = ("address", "cookies", "deadline", "gap_s", "left", "timer", "waiter")
-
-    def __init__(self, address: Address, deadline: float, gap_s: float, packets: int) -> None:
-        self.address = address
-        self.deadline = deadline
-        self.gap_s = gap_s
-        self.left = packets
-        self.waiter: Waiter[int] = Waiter()
+    def __init__(self, address: Address, text: str) -> None:
+        """`text` spells the address."""
+        self.version = address.version
+        self.text = text
         self.cookies: list[bytes] = []
         self.timer: Timer | None = None
+        self.deadline = self.gap_s = 0.0
+        self.left = 0
+
+    def replied(self, us: int) -> None:
+        """Called with the microseconds to the first reply."""
+        raise NotImplementedError
+
+    def failed(self, error: Fault | NoIcmpError) -> None:
+        """Called instead when there is none."""
+        raise NotImplementedError
+
+
+class _Awaited(Series):
+    """A ping that a coroutine waits for."""
+
+    __slots__ = ("waiter",)
+
+    def __init__(self, address: Address) -> None:
+        super().__init__(address, str(address))
+        self.waiter: Waiter[int] = Waiter()
+
+    def replied(self, us: int) -> None:
+        self.waiter.resolve(us)
+
+    def failed(self, error: Fault | NoIcmpError) -> None:
+        self.waiter.fail(error)
 
 
 class Pinger:
@@ -58,7 +78,7 @@ class Pinger:
     def __init__(self, reactor: Reactor) -> None:
         self._reactor = reactor
         self._sockets: dict[int, tuple[socket.socket, bool]] = {}
-        self._sent: dict[bytes, _Sent] = {}
+        self._sent: dict[bytes, tuple[Series, float]] = {}  # by cookie; when
         self._ident = secrets.randbelow(1 << 16)
         self._sequence = 0
 
@@ -67,63 +87,76 @@ class Pinger:
 
         Fault `timeout` without a reply, NoIcmpError when this process cannot ping at all.
         """
-        gap_s = max(0.0, deadline - self._reactor.now()) / packets
-        series = _Series(address, deadline, gap_s, packets)
-        self._next(series)
+        series = _Awaited(address)
+        self.start(series, deadline, packets)
         try:
             return await series.waiter
         finally:
-            if series.timer is not None:
-                series.timer.cancel()
-            for cookie in series.cookies:
-                self._sent.pop(cookie, None)
+            self._end(series)
 
-    def _next(self, series: _Series) -> None:
+    def start(self, series: Series, deadline: float, packets: int) -> None:
+        """The same without a coroutine: the series is told, perhaps at once."""
+        series.deadline = deadline
+        series.gap_s = max(0.0, deadline - self._reactor.now()) / packets
+        series.left = packets
+        self._next(series)
+
+    def _next(self, series: Series) -> None:
         """Send the next packet of a ping; the time of the last one ends it."""
         if not series.left:
-            series.waiter.fail(Fault("timeout", "timeout", "No answer to ping"))
+            self._fail(series, Fault("timeout", "timeout", "No answer to ping"))
             return
         series.left -= 1
         try:
-            series.cookies.append(self._send(series.address, series.waiter))
+            sent_at = self._send(series)
         except (Fault, NoIcmpError) as error:
-            series.waiter.fail(error)
+            self._fail(series, error)
             return
-        until = self._reactor.now() + series.gap_s if series.left else series.deadline
-        series.timer = self._reactor.call_at(until, lambda: self._next(series))
+        until = sent_at + series.gap_s if series.left else series.deadline
+        series.timer = self._reactor.call_at(until, partial(self._next, series))
 
-    def _send(self, address: Address, waiter: Waiter[int]) -> bytes:
-        sock, raw = self._socket(address.version)
+    def _fail(self, series: Series, error: Fault | NoIcmpError) -> None:
+        self._end(series)
+        series.failed(error)
+
+    def _end(self, series: Series) -> None:
+        if series.timer is not None:
+            series.timer.cancel()
+        for cookie in series.cookies:
+            self._sent.pop(cookie, None)
+
+    def _send(self, series: Series) -> float:
+        """Send one packet; when that was."""
+        sock, raw = self._sockets.get(series.version) or self._open(series.version)
         cookie = _cookies.draw()
         self._sequence = (self._sequence + 1) & 0xFFFF
-        packet = echo(address.version, self._ident, self._sequence, cookie + PADDING, with_checksum=raw)
-        text = str(address)
-        self._sent[cookie] = _Sent(text, self._reactor.now(), waiter)
+        packet = echo(series.version, self._ident, self._sequence, cookie + PADDING, with_checksum=raw)
+        series.cookies.append(cookie)
+        at = self._reactor.now()
+        self._sent[cookie] = (series, at)
         try:
-            sock.sendto(packet, (text, 0))
+            sock.sendto(packet, (series.text, 0))
         except BlockingIOError:
             # The send buffer is full; the next packet of the series may pass.
-            return cookie
+            return at
         except OSError as error:
-            self._sent.pop(cookie, None)
             raise os_fault(error.errno or 0) from error
-        return cookie
+        return at
 
-    def _socket(self, version: int) -> tuple[socket.socket, bool]:
-        if version not in self._sockets:
-            sock, raw = open_socket(version)
-            sock.setblocking(False)
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-            self._sockets[version] = (sock, raw)
-            has_header = raw and version == 4
-            self._reactor.watch(sock.fileno(), READ, lambda *_: self._read(sock, version, has_header))
-        return self._sockets[version]
+    def _open(self, version: int) -> tuple[socket.socket, bool]:
+        sock, raw = open_socket(version)
+        sock.setblocking(False)
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        opened = self._sockets[version] = (sock, raw)
+        has_header = raw and version == 4
+        self._reactor.watch(sock.fileno(), READ, lambda *_: self._read(sock, version, has_header))
+        return opened
 
     def _read(self, sock: socket.socket, version: int, has_header: bool) -> None:
         while True:
             try:
-                data, sender = sock.recvfrom(2048)
+                data, sender = sock.recvfrom(RECEIVED)
             except BlockingIOError:
                 return
             except OSError:
@@ -132,15 +165,18 @@ class Pinger:
             start = (data[0] & 15) * 4 if has_header and data else 0
             if len(data) < start + 8 + COOKIE or data[start] != REPLY[version]:
                 continue
-            sent = self._sent.get(data[start + 8 : start + 8 + COOKIE])
-            if sent is not None and sent.address == sender[0].partition("%")[0]:
-                sent.waiter.resolve(int((self._reactor.now() - sent.at) * 1_000_000))
+            series, at = self._sent.get(data[start + 8 : start + 8 + COOKIE], NOBODY)
+            if series is not None and series.text == sender[0].partition("%")[0]:
+                us = int((self._reactor.now() - at) * 1_000_000)
+                self._end(series)
+                series.replied(us)
 
     def close(self) -> None:
         for sock, _ in self._sockets.values():
             self._reactor.forget(sock.fileno())
             sock.close()
         self._sockets.clear()
+        self._sent.clear()
 
 
 def open_socket(version: int) -> tuple[socket.socket, bool]:

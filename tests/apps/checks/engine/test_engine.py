@@ -141,7 +141,7 @@ def test_a_fault_of_our_own_is_a_gap_and_ends_nothing_else(
     engine = make_engine()
     monkeypatch.setattr(engine_module, "check_tcp", broken)
 
-    engine.start(TcpPlan("127.0.0.1", 1), "broken")
+    engine.start(TcpPlan("127.0.0.1", 1, expect="x"), "broken")
     engine.start(HttpPlan(farm.url("/ok")), "fine")
 
     results = drain(engine, 2)

@@ -8,7 +8,7 @@ import pytest
 
 from apps.checks.engine import host_checks, icmp
 from apps.checks.engine.faults import Fault
-from apps.checks.engine.flow import Task, Waiter
+from apps.checks.engine.flow import Task
 from apps.checks.engine.icmp import NoIcmpError, Pinger, checksum, echo, open_socket
 from apps.checks.engine.reactor import Reactor
 from apps.checks.plans import LadderPlan, PingPlan
@@ -75,18 +75,17 @@ def test_a_ping_without_an_answer_is_followed_by_tcp(farm: Farm, run: Run, monke
 def test_a_reply_counts_only_with_our_cookie_and_from_the_right_address() -> None:
     reactor = Reactor()
     pinger = Pinger(reactor)
-    mine: Waiter[int] = Waiter()
-    other: Waiter[int] = Waiter()
-    pinger._send(HOME, mine)
-    cookie = pinger._send(HOME, other)
+    mine, other = icmp._Awaited(HOME), icmp._Awaited(HOME)
+    for series in (mine, other):
+        pinger.start(series, reactor.now() + 5, 1)
     # The second one was sent elsewhere, as far as the book says: its reply comes from the wrong address.
-    pinger._sent[cookie] = icmp._Sent("127.0.0.9", 0.0, other)
+    other.text = "127.0.0.9"
     for _ in range(20):
         reactor.turn(0.02)
 
-    assert mine.done
-    assert mine.result() >= 0
-    assert not other.done
+    assert mine.waiter.done
+    assert mine.waiter.result() >= 0
+    assert not other.waiter.done
     pinger.close()
     reactor.close()
 
