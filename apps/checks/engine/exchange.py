@@ -16,10 +16,11 @@ from apps.checks.engine.message import (
     parse,
     plain_name,
 )
-from apps.checks.engine.reactor import Reactor, TimedOutError
+from apps.checks.engine.reactor import READ, Reactor, TimedOutError
 from apps.checks.engine.stream import Stream
 from apps.common.egress.addresses import Address
 
+UDP = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
 _ids = Chance(2)
 
 
@@ -29,9 +30,13 @@ class Server:
 
     address: Address
     port: int = 53
-    where: tuple[str, int] = field(init=False, repr=False, compare=False)  # the same for a socket
+    # The same for a socket.
+    where: tuple[str, int] = field(init=False, repr=False, compare=False)
+    family: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        family = socket.AF_INET if self.address.version == 4 else socket.AF_INET6
+        object.__setattr__(self, "family", int(family))
         object.__setattr__(self, "where", (str(self.address), self.port))
 
 
@@ -57,19 +62,22 @@ def _new_id() -> int:
 
 async def _by_udp(reactor: Reactor, server: Server, name: str, number: int, deadline: float, *, edns: bool) -> Message:
     ident = _new_id()
-    family = socket.AF_INET if server.address.version == 4 else socket.AF_INET6
-    with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
-        try:
-            # Connected: the kernel picks a random port and drops what others send to it.
-            sock.connect(server.where)
-            sock.send(encode_query(ident, name, number, edns=edns))
-            while True:
-                await reactor.readable(sock.fileno(), deadline)
-                message = _accepted(sock.recv(65535), ident, name, number)
-                if message is not None:
-                    return message
-        except OSError as error:
-            raise UnansweredError(str(error)) from error
+    sock = socket.SocketType(server.family, UDP)
+    fd = sock.fileno()
+    try:
+        # Connected: the kernel picks a random port and drops what others send to it.
+        sock.connect(server.where)
+        sock.send(encode_query(ident, name, number, edns=edns))
+        while True:
+            await reactor.event(fd, READ, deadline)
+            message = _accepted(sock.recv(65535), ident, name, number)
+            if message is not None:
+                return message
+    except OSError as error:
+        raise UnansweredError(str(error)) from error
+    finally:
+        reactor.leave(fd)
+        sock.close()
 
 
 async def _by_tcp(reactor: Reactor, server: Server, name: str, number: int, deadline: float) -> Message:
@@ -98,13 +106,12 @@ def _accepted(data: bytes, ident: int, name: str, number: int) -> Message | None
         message = parse(data, name, number)
     except MalformedError:
         return None
-    asked = (plain_name(name), number)
-    # Some servers leave the question out of a refusal; the id and the connected port still bind it.
-    if message.id != ident or message.question not in {asked, None}:
+    if message.id != ident:
         return None
-    if message.question is None and message.rcode == 0:
-        return None
-    return message
+    if message.question is None:
+        # Some servers leave the question out of a refusal; the id and the connected port still bind it.
+        return message if message.rcode else None
+    return message if message.question == (plain_name(name), number) else None
 
 
 async def ask_again(

@@ -31,6 +31,20 @@ class Timer:
         self.callback = None
 
 
+class _Event(Waiter[int]):
+    """An event of a descriptor that is awaited until a deadline."""
+
+    __slots__ = ("timer",)
+    timer: Timer
+
+    def happened(self, _: int, events: int) -> None:
+        self.timer.cancel()
+        self.resolve(events)
+
+    def missed(self) -> None:
+        self.fail(TimedOutError())
+
+
 class Reactor:
     """Waits for sockets and instants and calls whoever asked. Only `wake` may be called by other threads."""
 
@@ -93,23 +107,22 @@ class Reactor:
             waiter.then(timer.cancel)
         return waiter
 
+    def event(self, fd: int, events: int, deadline: float) -> Waiter[int]:
+        """The events a descriptor is ready for, errors included; TimedOutError at the deadline.
+
+        Whoever asks has to `forget` the descriptor in the end, or to `leave` it when it is closed next.
+        """
+        event = _Event()
+        self.watch(fd, events, event.happened)
+        event.timer = self.call_at(deadline, event.missed)
+        return event
+
     async def ready(self, fd: int, events: int, deadline: float) -> int:
-        """The events a descriptor is ready for, errors included; TimedOutError at the deadline."""
-        waiter: Waiter[int] = Waiter()
-        self.watch(fd, events, lambda _, happened: waiter.resolve(happened))
+        """The same for a descriptor that lives on."""
         try:
-            return await self.until(waiter, deadline)
+            return await self.event(fd, events, deadline)
         finally:
             self.forget(fd)
-
-    async def readable(self, fd: int, deadline: float) -> None:
-        """Something to read, or TimedOutError; for a descriptor that is closed next, which the kernel then forgets."""
-        waiter: Waiter[None] = Waiter()
-        self.watch(fd, READ, lambda *_: waiter.resolve(None))
-        try:
-            await self.until(waiter, deadline)
-        finally:
-            self.leave(fd)
 
     def turn(self, timeout_s: float) -> None:
         """Wait once, at most so long, and call everyone whose event or instant has come."""

@@ -3,10 +3,11 @@
 import contextlib
 import ipaddress
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -23,7 +24,9 @@ REREAD_S = 5.0
 TRY_S = 2.0  # per server and round, as long as there is time
 ROUNDS = 2
 ADDRESSES_KEPT = 131_072
-FAMILIES: Mapping[str, tuple[str, ...]] = {"auto": ("A", "AAAA"), "4": ("A",), "6": ("AAAA",)}
+DEFINITE = frozenset({"NOERROR", "NXDOMAIN"})
+A, AAAA = TYPES["A"], TYPES["AAAA"]
+FAMILIES: Mapping[str, tuple[int, ...]] = {"auto": (A, AAAA), "4": (A,), "6": (AAAA,)}
 VERSIONS: Mapping[str, frozenset[int]] = {
     "auto": frozenset({4, 6}),
     "4": frozenset({4}),
@@ -171,9 +174,14 @@ class Resolver:
         except ForbiddenTargetError as error:
             raise blocked(error.message) from error
 
-    async def _complete(self, name: str, family: str, deadline: float) -> tuple[Address, ...]:
+    def _complete(self, name: str, family: str, deadline: float) -> Coroutine[Any, None, tuple[Address, ...]]:
         """Addresses of the first candidate that has any; the search list belongs to the system's servers."""
         candidates = (name,) if self._servers else self._files.search.candidates(name)
+        if len(candidates) == 1:
+            return self._look_up(name, family, deadline)
+        return self._first_of(candidates, family, deadline)
+
+    async def _first_of(self, candidates: Sequence[str], family: str, deadline: float) -> tuple[Address, ...]:
         for candidate in candidates[:-1]:
             try:
                 return await self._look_up(candidate, family, deadline)
@@ -183,11 +191,14 @@ class Resolver:
         return await self._look_up(candidates[-1], family, deadline)
 
     async def _look_up(self, name: str, family: str, deadline: float) -> tuple[Address, ...]:
-        for record_type in FAMILIES[family]:
-            message = await self._ask_any(name, TYPES[record_type], deadline)
+        for number in FAMILIES[family]:
+            try:
+                message = await self._ask_any(name, number, deadline)
+            except ValueError as error:
+                raise Fault("dns", "nxdomain", f"{name} is not a name that DNS knows") from error
             if message.status == "NXDOMAIN":
                 raise Fault("dns", "nxdomain", f"The name {name} does not exist")
-            if found := message.records(TYPES[record_type]):
+            if found := message.records(number):
                 return tuple([_address(record.text) for record in found])
         raise Fault("dns", "no_answer", f"The name {name} has no address")
 
@@ -196,25 +207,21 @@ class Resolver:
         failed: Message | None = None
         for _ in range(ROUNDS):
             for server in self.servers:
-                message = await self._ask_one(server, name, number, deadline)
-                if message is not None and message.status in {"NOERROR", "NXDOMAIN"}:
-                    return message
-                failed = message or failed
+                until = min(deadline, self._reactor.now() + TRY_S)
+                try:
+                    message = await ask(self._reactor, server, name, number, until)
+                except (TimedOutError, UnansweredError):
+                    pass
+                else:
+                    if message.status in DEFINITE:
+                        return message
+                    failed = message
                 if self._reactor.now() >= deadline:
                     break
         if failed is None:
             raise Fault("dns", "timeout", f"No name server answered for {name}")
         reason = failed.status.lower()
         raise Fault("dns", reason, f"The name server could not answer for {name} ({failed.status})")
-
-    async def _ask_one(self, server: Server, name: str, number: int, deadline: float) -> Message | None:
-        until = min(deadline, self._reactor.now() + TRY_S)
-        try:
-            return await ask(self._reactor, server, name, number, until)
-        except (TimedOutError, UnansweredError):
-            return None
-        except ValueError as error:
-            raise Fault("dns", "nxdomain", f"{name} is not a name that DNS knows") from error
 
 
 @lru_cache(maxsize=ADDRESSES_KEPT)

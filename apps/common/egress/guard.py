@@ -153,7 +153,9 @@ class Guard:
         """What can be said of a host without a resolver: literals, localhost names, our own services."""
         if host.fixed:
             self.allowed(host, host.fixed, port)
-        elif any(host.name == own.host.lower() and own.port == port for own in self.services):
+        elif port in self._service_ports and any(
+            host.name == own.host.lower() and own.port == port for own in self.services
+        ):
             raise ForbiddenTargetError(f"{host.name} port {port} belongs to the monitoring service itself.")
 
     def _is_open(self, address: Address, port: int | None) -> bool:

@@ -39,13 +39,13 @@ class Host:
     name: str
     address: Address | None = None
 
-    @property
-    def fixed(self) -> tuple[Address, ...]:
-        """The addresses that need no resolver: a literal's own, or those of a localhost name."""
-        if self.address is not None:
-            return (self.address,)
+    # The addresses that need no resolver: a literal's own, or those of a localhost name.
+    fixed: tuple[Address, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
         loopback = self.name in LOOPBACK_NAMES or self.name.endswith(".localhost")
-        return LOOPBACK_ADDRESSES if loopback else ()
+        fixed = (self.address,) if self.address is not None else LOOPBACK_ADDRESSES if loopback else ()
+        object.__setattr__(self, "fixed", fixed)
 
     @property
     def bracketed(self) -> str:
