@@ -156,20 +156,19 @@ class _Ping(Series):
         self.started = hosts.tools.reactor.now()
 
     def replied(self, us: int) -> None:
-        self._conclude(Phases(0, None, None, us, us), None, 0)
+        self._conclude(us, Phases(0, None, None, us, us), None, 0)
 
     def failed(self, error: Fault | NoIcmpError) -> None:
         if isinstance(error, NoIcmpError):
             self._hosts.done(self._ticket, not_measured(self._started_at, "unsupported", NO_ICMP))
         else:
-            self._conclude(Phases(0), error.failure, 100)
+            attempt_us = int((self._hosts.tools.reactor.now() - self.started) * 1_000_000)
+            self._conclude(attempt_us, Phases(0), error.failure, 100)
 
-    def _conclude(self, phases: Phases, failure: Failure | None, loss: int) -> None:
+    def _conclude(self, attempt_us: int, phases: Phases, failure: Failure | None, loss: int) -> None:
         hosts = self._hosts
         try:
-            attempt_us = int((hosts.tools.reactor.now() - self.started) * 1_000_000)
-            config = self._plan.config
-            result = host_result(self._started_at, attempt_us, phases, config, failure, packet_loss=loss)
+            result = host_result(self._started_at, attempt_us, phases, self._plan.config, failure, packet_loss=loss)
         except Exception:  # the edge of one check, as in the engine
             logger.exception("check failed by itself")
             hosts.broken(self._ticket)
