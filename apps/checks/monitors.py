@@ -12,9 +12,10 @@ from django.db import connections, router
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
-from apps.checks.plans import PLANS_KEPT, Monitor
+from apps.checks.plans import Monitor
 from apps.common.among import Among
 from apps.common.arrays import array_of_integers
+from apps.common.remembered import TARGETS_KEPT
 from apps.devices.models import Device
 from apps.workspaces.selectors import closed_workspaces
 
@@ -52,7 +53,7 @@ def enabled_monitors(device_ids: Collection[int]) -> dict[int, Monitor]:
 
 
 def _remembered(read: dict[int, Monitor], versions: dict[int, str]) -> dict[int, Monitor]:
-    if len(_kept) + len(read) > PLANS_KEPT:
+    if len(_kept) + len(read) > TARGETS_KEPT:
         _kept.clear()
     _kept.update({device_id: (versions[device_id], monitor) for device_id, monitor in read.items()})
     return read

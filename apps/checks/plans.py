@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from apps.common.egress import ForbiddenTargetError, parse_url
 from apps.common.egress.targets import DEFAULT_PORTS
 from apps.common.errors import UnsupportedError
+from apps.common.remembered import TARGETS_KEPT
 from apps.devices.models import Device
 
 Document = Mapping[str, Any]
@@ -22,8 +23,6 @@ REGISTRY_TIMEOUT_MS = 20_000
 MAX_REDIRECTS = 10
 PING_PACKETS = 3
 LADDER_PORTS = (443, 80)
-# More monitors than one process checks: what is asked for round and round must all be there, or nothing of it is.
-PLANS_KEPT = 131_072
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +171,7 @@ def plan_for(device: Device | Monitor) -> Plan:
     )
 
 
-@lru_cache(maxsize=PLANS_KEPT)
+@lru_cache(maxsize=TARGETS_KEPT)
 def _plan_of_text(  # noqa: PLR0917  # the last columns of a Monitor
     kind: str, url: str, host: str, port: int | None, synthetic: str | None, dns: str | None
 ) -> Plan:

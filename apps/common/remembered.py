@@ -8,6 +8,9 @@ from weakref import WeakSet
 
 K = TypeVar("K")
 V = TypeVar("V")
+# What follows from the targets of monitors: for more of them than one process checks. They are asked for round and
+# round, so all must be there, or nothing of it is.
+TARGETS_KEPT = 131_072
 _all: "WeakSet[Remembered[object, object]]" = WeakSet()
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from apps.common.remembered import TARGETS_KEPT
+
 TYPES: Mapping[str, int] = {
     "A": 1,
     "NS": 2,
@@ -30,7 +32,6 @@ QUERY_FLAGS = 0x0120  # recursion desired; AD set, so that a validating resolver
 UDP_SIZE = 1232  # the size that passes everywhere unfragmented (DNS flag day 2020)
 OPT = b"\x00" + struct.pack("!HHIH", 41, UDP_SIZE, 0, 0)
 MAX_POINTERS = 64
-QUESTIONS_KEPT = 131_072  # as bytes: the same ones are asked at every check
 HEAD = struct.Struct("!HHHHHH")
 ONE = b"\x00\x01"
 FIRST_NAME = b"\xc0\x0c"  # a pointer to the name of the first question
@@ -87,7 +88,7 @@ def encode_query(ident: int, name: str, number: int, *, edns: bool = True) -> by
     return HEAD.pack(ident, QUERY_FLAGS, 1, 0, 0, int(edns)) + question(name, number) + (OPT if edns else b"")
 
 
-@lru_cache(maxsize=QUESTIONS_KEPT)
+@lru_cache(maxsize=TARGETS_KEPT)
 def question(name: str, number: int) -> bytes:
     """The question section; ValueError for what is no domain name."""
     return encode_name(name) + struct.pack("!HH", number, IN)

@@ -17,13 +17,13 @@ from apps.checks.engine.message import TYPES, Message
 from apps.checks.engine.reactor import Reactor, TimedOutError
 from apps.common.egress import ForbiddenTargetError, Guard, Host
 from apps.common.egress.addresses import Address
+from apps.common.remembered import TARGETS_KEPT
 
 HOSTS_FILE = Path("/etc/hosts")
 RESOLV_CONF = Path("/etc/resolv.conf")
 REREAD_S = 5.0
 TRY_S = 2.0  # per server and round, as long as there is time
 ROUNDS = 2
-ADDRESSES_KEPT = 131_072
 DEFINITE = frozenset({"NOERROR", "NXDOMAIN"})
 A, AAAA = TYPES["A"], TYPES["AAAA"]
 FAMILIES: Mapping[str, tuple[int, ...]] = {"auto": (A, AAAA), "4": (A,), "6": (AAAA,)}
@@ -224,7 +224,7 @@ class Resolver:
         raise Fault("dns", reason, f"The name server could not answer for {name} ({failed.status})")
 
 
-@lru_cache(maxsize=ADDRESSES_KEPT)
+@lru_cache(maxsize=TARGETS_KEPT)
 def _address(text: str) -> Address:
     """The same names have the same addresses at every look-up; reading one is pure, so it is done once."""
     return ipaddress.ip_address(text)

@@ -7,11 +7,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from apps.checks.types import DnsFacts, Status
+from apps.common.remembered import TARGETS_KEPT
 
 _QUOTED_ONLY = re.compile(r'\s*"(?:[^"\\]|\\.)*"(?:\s*"(?:[^"\\]|\\.)*")*\s*', re.DOTALL)
 _CHUNK = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPE = re.compile(rb"\\([0-9]{3}|.)", re.DOTALL)
-ADDRESSES_KEPT = 131_072  # spellings: the same answers come back at every check
 _UNANSWERED = {"SERVFAIL": "servfail", "REFUSED": "refused", "TIMEOUT": "timeout"}
 
 
@@ -83,7 +83,7 @@ def normalise_record(record_type: str, text: str) -> str:
     return normalise(text) if normalise else text.strip()
 
 
-@lru_cache(maxsize=ADDRESSES_KEPT)
+@lru_cache(maxsize=TARGETS_KEPT)
 def _address(text: str) -> str:
     trimmed = text.strip()
     try:

@@ -17,10 +17,10 @@ from django.core.exceptions import ImproperlyConfigured
 from apps.common.egress.addresses import LOOPBACK, PRIVATE, Address, Class, Network, class_of, unwrap
 from apps.common.egress.errors import ForbiddenTargetError
 from apps.common.egress.targets import Host, Target, parse_host, parse_url, split_port
+from apps.common.remembered import TARGETS_KEPT
 
 # A name in DATABASE_URL is looked up again after this long: containers move.
 SERVICE_LOOKUP_S = 60
-RULINGS_KEPT = 131_072
 UNRULED = ""
 SERVICE_PORTS = {"postgresql": 5432, "redis": 6379}
 WILDCARDS = frozenset({"", "0.0.0.0", "::", "*"})  # noqa: S104  # compared with, never bound
@@ -115,7 +115,7 @@ class Guard:
         ruling = self._ruled.get(key, UNRULED)
         if ruling == UNRULED:
             # Threads share a guard: another one may clear or fill the memory at any moment.
-            if len(self._ruled) >= RULINGS_KEPT:
+            if len(self._ruled) >= TARGETS_KEPT:
                 self._ruled.clear()
             ruling = self._ruled[key] = self._ruling(address, port)
         return ruling

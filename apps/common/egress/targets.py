@@ -12,6 +12,7 @@ import idna
 
 from apps.common.egress.addresses import Address
 from apps.common.egress.errors import ForbiddenTargetError
+from apps.common.remembered import TARGETS_KEPT
 
 SCHEME = re.compile(r"(https?)://", re.IGNORECASE)
 LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -28,8 +29,6 @@ LOOPBACK_ADDRESSES: tuple[Address, ...] = (
 PATH_SAFE = "/?:@!$&'()*+,;=-._~%[]"
 # What nearly every target looks like: nothing in it that two readers could read differently.
 PLAIN = re.compile(r"(https?)://([a-z0-9.-]+)(?::([0-9]{1,5}))?(/[A-Za-z0-9/?:@!$&'()*+,;=._~%\[\]-]*)?")
-# The same targets are read at every check; reading is pure, so it is done once.
-PARSED_KEPT = 131_072
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Target:
         return (self.scheme, self.host.name, self.port)
 
 
-@lru_cache(maxsize=PARSED_KEPT)
+@lru_cache(maxsize=TARGETS_KEPT)
 def parse_url(text: str) -> Target:
     """Read an http(s) URL strictly; ForbiddenTargetError for anything that readers could read differently.
 
@@ -111,7 +110,7 @@ def parse_redirect(base: Target, location: str) -> Target:
     return parse_url(urljoin(base.url, text))
 
 
-@lru_cache(maxsize=PARSED_KEPT)
+@lru_cache(maxsize=TARGETS_KEPT)
 def parse_host(text: str) -> Host:
     """Read a host name or address: literals first, then legacy IPv4 forms, then names.
 

@@ -64,7 +64,7 @@ def test_what_did_not_change_costs_one_look_at_versions(devices, django_assert_n
 def test_what_is_kept_is_bounded(devices, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: dict[int, Any] = {}
     monkeypatch.setattr(monitors, "_kept", kept)
-    monkeypatch.setattr(monitors, "PLANS_KEPT", 2)
+    monkeypatch.setattr(monitors, "TARGETS_KEPT", 2)
     for device in devices:
         enabled_monitors([device.pk])
 

@@ -397,7 +397,7 @@ def test_the_kernel_knows_which_addresses_are_ours() -> None:
 
 
 def test_rulings_are_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard_module, "RULINGS_KEPT", 4)
+    monkeypatch.setattr(guard_module, "TARGETS_KEPT", 4)
     guard = Guard.build(profile="saas", allow=None, deny=[], services=())
 
     for _ in range(2):
