@@ -16,11 +16,10 @@ from apps.devices.state import CODE, CONFIRMING, Flip, Snapshot, advance
 from apps.metrics import services as metrics
 from apps.metrics.types import PlainResult
 from apps.pipeline import samples
+from apps.pipeline.standings import Standing, lock_standings
 from apps.pipeline.states import (
-    Standing,
     announce,
     changes_of,
-    lock_standings,
     lock_states,
     sample_of,
     save_states,
