@@ -4,7 +4,6 @@ The names of disks, interfaces and sensors, the verdicts of SMART and RAID chang
 do. Anybody may send a report, so what is remembered is limited by its size, not by how many machines there are.
 """
 
-from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ import msgspec
 from apps.api.dash.documents import is_warm, mounted, read_file_system, read_io, read_sensor, read_usage, size_of
 from apps.api.dash.payloads import Disk, Metrics, Thermal
 from apps.api.dash.values import Outline
-from apps.nodes.types import Document, SectionName
+from apps.nodes.types import Documents
 
 # Bytes, about; a machine takes some 10 kB.
 MOST = 48 << 20
@@ -27,7 +26,7 @@ _read_name = attrgetter("name")
 class Known(NamedTuple):
     """What a report's documents are, and where its numbers go."""
 
-    sections: Mapping[SectionName, Document]
+    sections: Documents
     outline: Outline
 
 

@@ -21,7 +21,7 @@ from apps.api.dash.machines import Known, Machines, key_of
 from apps.api.dash.payloads import Disk, Metrics, NodeReport, Raid, Smart, Thermal, said
 from apps.api.dash.values import outline_of, values_of
 from apps.nodes import versions
-from apps.nodes.types import Document, Report, SectionName
+from apps.nodes.types import Documents, Report
 
 # Go's zero time: what an agent without a clock sends.
 ZERO_YEAR = 1
@@ -170,13 +170,13 @@ def _detail(metrics: Metrics) -> dict[str, Any]:
     return {name: value for name, value in detail.items() if value is not None}
 
 
-def _sections(metrics: Metrics) -> dict[SectionName, Document]:
+def _sections(metrics: Metrics) -> Documents:
     disk, thermal = said(metrics.disk) or Disk(), said(metrics.thermal)
-    found: dict[SectionName, Document] = {
-        "network": network_part(said(metrics.network) or ()),
-        "disks": disks_part(disk),
-        "raid": raid_part(said(metrics.raid) or Raid()),
-    }
+    found = Documents(
+        network=network_part(said(metrics.network) or ()),
+        disks=disks_part(disk),
+        raid=raid_part(said(metrics.raid) or Raid()),
+    )
     if (smart := said(disk.smart)) is not None:
         found["smart"] = smart_part(smart)
     if thermal is not None:
