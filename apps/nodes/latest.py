@@ -1,6 +1,5 @@
 """What is kept of a node's newest report besides its numbers."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,17 +16,6 @@ def detail_of(report: Report, *, before: Sequence[str] = ()) -> dict[str, Any]:
     came = sorted(report.sections)
     observed = {"observed_s": int(report.observed_at.timestamp()), "observed": stamp_of(report), "before": [*before]}
     return {**report.detail, **observed, "came": came}
-
-
-def mark_of(report: Report) -> bytes:
-    """What tells the documents of a report from any others."""
-    said = hashlib.blake2b(digest_size=16)
-    for name in sorted(report.sections):
-        text = report.sections[name].text
-        # With its length, so that nothing of one document can be taken for a part of the next.
-        said.update(b"%b %d " % (name.encode(), len(text)))
-        said.update(text)
-    return said.digest()
 
 
 def stamps_in(detail: Mapping[str, Any]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 from apps.common.values import Ref
@@ -30,6 +31,21 @@ class Document:
         return hashlib.blake2b(self.text, digest_size=16).hexdigest()
 
 
+class Documents(dict[SectionName, Document]):
+    """The documents that came with a report; those of one machine are the same ones in report after report."""
+
+    @cached_property
+    def mark(self) -> bytes:
+        """What tells them from any others."""
+        said = hashlib.blake2b(digest_size=16)
+        for name in sorted(self):
+            text = self[name].text
+            # With its length, so that nothing of one document can be taken for a part of the next.
+            said.update(b"%b %d " % (name.encode(), len(text)))
+            said.update(text)
+        return said.digest()
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """One report of an agent.
@@ -44,7 +60,7 @@ class Report:
     observed_at: datetime
     values: Mapping[str, int | float | None]
     detail: Mapping[str, Any] = field(default_factory=dict)
-    sections: Mapping[SectionName, Document] = field(default_factory=dict)
+    sections: Documents = field(default_factory=Documents)
     checksum: int = field(default=0, compare=False)
 
 

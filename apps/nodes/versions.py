@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import zip_longest
 
 LENGTH = 64
@@ -26,7 +27,13 @@ class Version:
 
 def parse(text: str) -> Version | None:
     """A strict semantic version without `v`, or None."""
-    found = _SHAPE.fullmatch(text) if len(text) <= LENGTH else None
+    return _parsed(text) if len(text) <= LENGTH else None
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> Version | None:
+    # Every report says one, and nearly all of them the same few.
+    found = _SHAPE.fullmatch(text)
     if found is None:
         return None
     words = tuple(found["pre"].split(".")) if found["pre"] else ()

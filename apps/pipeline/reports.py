@@ -9,7 +9,7 @@ from apps.alerts.types import Sample, Subject
 from apps.common.values import Observation, SourceRef
 from apps.metrics.types import Appended
 from apps.nodes import services
-from apps.nodes.latest import detail_of, mark_of
+from apps.nodes.latest import detail_of
 from apps.nodes.models import Node
 from apps.nodes.services.heard import Heard
 from apps.nodes.statements import lock_reporting
@@ -46,7 +46,7 @@ def keep_reports(
     belonging = [fact for fact in facts if _belongs(fact, nodes)]
     appended = samples.keep([_observation(fact, nodes[fact.node_id]) for fact in belonging], now=now)
     newest = _newest(appended, belonging)
-    marks = {fact.node_id: mark_of(fact.report) for fact in newest}
+    marks = {fact.node_id: fact.report.sections.mark for fact in newest}
     heard = [_heard(fact, nodes[fact.node_id], before.get(fact.node_id), marks[fact.node_id]) for fact in newest]
     wishes = services.note_reports(heard=heard)
     remember_told({fact.node_id: told_by(fact, marks[fact.node_id]) for fact in newest})

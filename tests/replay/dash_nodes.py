@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import msgspec
+
 from apps.api.dash import ranges
 from apps.api.dash.errors import InvalidMetricsError, InvalidRequestError
 from apps.api.dash.node_views import node_view
@@ -45,15 +47,16 @@ def shown(_document: Case, case: Case) -> None:
 
 
 def picture(report: Report, sections: Case, context: Case) -> NodePicture:
-    """The node of a case with this report as its newest; nothing is kept of what it does not say."""
+    """The node of a case with this report as its newest, as it is kept: nothing of what it does not say."""
     kept = {column: value for column, value in report.values.items() if value is not None}
+    detail = msgspec.json.decode(msgspec.json.encode(detail_of(report)))
     return NodePicture(
         number=context["node_id"],
         name=context["node_name"],
         rank=context["display_order"],
         tags=tuple(context["tags"]),
         stale_after_s=context["stale_after_sec"],
-        latest=Latest(parse_iso(context["received_at"]), kept, detail_of(report)),
+        latest=Latest(parse_iso(context["received_at"]), kept, detail),
         sections=sections,
     )
 

@@ -1,23 +1,30 @@
 """Parts of a Dash report that change seldom, as the documents that a node keeps.
 
-Of each report only the text of a part is made, which says whether the part is news; if it is, the document is read from
-it.
+The text of a part says whether the part is news; if it is, the document is read from it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct
 
-from apps.api.dash.payloads import BaseIo, Disk, Interface, LogicalDisk, Maybe, Raid, Sensor, Smart, Thermal, said
+from apps.api.dash.payloads import (
+    BaseIo,
+    Disk,
+    Interface,
+    LogicalDisk,
+    Maybe,
+    Raid,
+    Sensor,
+    Smart,
+    Thermal,
+    said,
+)
 from apps.nodes.types import Document
 
 COLD = ("temp_c", "high_c", "critical_c")
-# How many texts are remembered with what was made of them, and of what size.
-REMEMBERED, SMALL = 2048, 8192
 
 
 class _Usage(Struct, gc=False):
@@ -57,16 +64,16 @@ class _Sensor(Struct, gc=False):
     warm: Any
 
 
-_read_usage = attrgetter(*_Usage.__struct_fields__[:7])
-_read_io = attrgetter(*_Io.__struct_fields__)
-_read_file_system = attrgetter(*_FileSystem.__struct_fields__)
-_read_sensor = attrgetter(*_Sensor.__struct_fields__[:7])
+read_usage = attrgetter(*_Usage.__struct_fields__[:7])
+read_io = attrgetter(*_Io.__struct_fields__)
+read_file_system = attrgetter(*_FileSystem.__struct_fields__)
+read_sensor = attrgetter(*_Sensor.__struct_fields__[:7])
 
 
-def plain(value: Struct) -> dict[str, Any]:
-    """A payload as a document without what was not said."""
-    document: dict[str, Any] = _known(msgspec.json.encode(value))
-    return document
+def spelled(value: Struct) -> msgspec.Raw:
+    """A payload as JSON, to be put into a document as it is; what was not said is not in it."""
+    text = msgspec.json.encode(value)
+    return msgspec.Raw(msgspec.json.encode(_known(text)) if b"null" in text else text)
 
 
 def _known(text: bytes) -> Any:
@@ -120,18 +127,18 @@ def network_part(interfaces: Sequence[Interface]) -> Document:
 def disks_part(disk: Disk) -> Document:
     """Which disks and file systems there are; how full and how busy they are is in columns."""
     part = {
-        "usage": [_Usage(*(*_read_usage(each), size_of(each), _mounted(each))) for each in said(disk.logical) or ()],
-        "io": [_Io(*_read_io(each)) for each in said(disk.base_io) or ()],
-        "filesystems": [_FileSystem(*_read_file_system(each)) for each in said(disk.filesystems) or ()],
+        "usage": [_Usage(*(*read_usage(each), size_of(each), mounted(each))) for each in said(disk.logical) or ()],
+        "io": [_Io(*read_io(each)) for each in said(disk.base_io) or ()],
+        "filesystems": [_FileSystem(*read_file_system(each)) for each in said(disk.filesystems) or ()],
     }
     return Document(msgspec.json.encode(part), disks_document)
 
 
-def _mounted(entry: LogicalDisk) -> Maybe[str]:
+def mounted(entry: LogicalDisk) -> Maybe[str]:
     """The type of the file system that old agents tell by its mount point."""
     mountpoints = said(entry.mountpoints)
-    mounted = mountpoints.get(said(entry.mountpoint) or "") if mountpoints else None
-    return mounted.fs_type if mounted is not None else UNSET
+    found = mountpoints.get(said(entry.mountpoint) or "") if mountpoints else None
+    return found.fs_type if found is not None else UNSET
 
 
 def size_of(entry: LogicalDisk) -> int:
@@ -181,11 +188,11 @@ def smart_document(text: bytes) -> dict[str, Any]:
 
 def thermal_part(thermal: Thermal) -> Document:
     """Which sensors there are; what they read is in columns, under the sensor's `key`."""
-    sensors = [_Sensor(*(*_read_sensor(each), _is_warm(each))) for each in said(thermal.sensors) or ()]
+    sensors = [_Sensor(*(*read_sensor(each), is_warm(each))) for each in said(thermal.sensors) or ()]
     return Document(msgspec.json.encode({"status": said(thermal.status), "sensors": sensors}), thermal_document)
 
 
-def _is_warm(sensor: Sensor) -> bool:
+def is_warm(sensor: Sensor) -> bool:
     """A sensor that reads zero or less is not there; one that reads nothing is."""
     reading = said(sensor.temp_c)
     return reading is None or reading > 0
@@ -207,9 +214,3 @@ def _warm(document: dict[str, Any]) -> dict[str, Any]:
 
 def known(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def remembered(make: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """The function with a memory: most reports of a machine say the same about a part as the one before."""
-    memory = lru_cache(maxsize=REMEMBERED)(make)
-    return lambda text: memory(text) if len(text) <= SMALL else make(text)

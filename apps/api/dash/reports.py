@@ -8,15 +8,24 @@ from typing import Any
 from zlib import crc32
 
 from apps.api.dash.decoding import decode
-from apps.api.dash.documents import disks_part, network_part, plain, raid_part, smart_part, thermal_part
+from apps.api.dash.documents import (
+    disks_part,
+    network_part,
+    raid_part,
+    smart_part,
+    spelled,
+    thermal_part,
+)
 from apps.api.dash.errors import InvalidMetricsError
+from apps.api.dash.machines import Known, Machines, key_of
 from apps.api.dash.payloads import Disk, Metrics, NodeReport, Raid, Smart, Thermal, said
-from apps.api.dash.values import values_of
+from apps.api.dash.values import outline_of, values_of
 from apps.nodes import versions
-from apps.nodes.types import Document, Report, SectionName
+from apps.nodes.types import Documents, Report
 
 # Go's zero time: what an agent without a clock sends.
 ZERO_YEAR = 1
+_machines = Machines()
 
 
 def read_report(body: bytes) -> Report:
@@ -26,30 +35,53 @@ def read_report(body: bytes) -> Report:
     that lacks a list, a name or an instant that it must have.
     """
     sent = decode(body, NodeReport)
-    metrics = _checked(sent)
+    version = _checked_version(sent)
+    metrics = said(sent.metrics) or Metrics()
+    known = _known(metrics)
     observed_at = _instant(said(sent.timestamp))
+    values, detail = values_of(metrics, known.outline), _detail(metrics)
+    return Report("dash", version, observed_at, values, detail, known.sections, checksum=crc32(body))
+
+
+def _checked_version(sent: NodeReport) -> str:
     version = (said(sent.version) or "").strip()
-    sections = _sections(metrics)
-    values, detail = values_of(metrics, sections), _detail(metrics)
-    return Report("dash", version, observed_at, values, detail, sections, checksum=crc32(body))
-
-
-def _checked(sent: NodeReport) -> Metrics:
-    """The metrics of a report that may be taken; InvalidMetricsError says what is missing."""
-    if versions.parse((said(sent.version) or "").strip()) is None:
+    if versions.parse(version) is None:
         raise InvalidMetricsError(fields={"version": "A semantic version."})
     if is_blank(said(sent.hostname)):
         raise InvalidMetricsError(fields={"hostname": "required"})
-    metrics = said(sent.metrics) or Metrics()
+    return version
+
+
+def _known(metrics: Metrics) -> Known:
+    """What follows from the parts of a report that seldom change; InvalidMetricsError says what is missing."""
+    key = key_of(metrics)
+    known = _machines.get(key) if key is not None else None
+    if known is None:
+        _check(metrics)
+        sections = _sections(metrics)
+        known = Known(sections, outline_of(metrics, sections))
+        if key is not None:
+            _machines.put(key, known)
+    else:
+        # All else that is looked at is in the key.
+        _check_system(metrics)
+    return known
+
+
+def _check(metrics: Metrics) -> None:
+    """InvalidMetricsError for metrics that may not be taken."""
     _check_disk(said(metrics.disk) or Disk())
     _check_names("network", said(metrics.network))
-    system = said(metrics.system)
-    if system is None or is_blank(said(system.uptime)):
-        raise InvalidMetricsError(fields={"system.uptime": "required"})
+    _check_system(metrics)
     _check_raid(said(metrics.raid) or Raid())
     if (thermal := said(metrics.thermal)) is not None:
         _check_thermal(thermal)
-    return metrics
+
+
+def _check_system(metrics: Metrics) -> None:
+    system = said(metrics.system)
+    if system is None or is_blank(said(system.uptime)):
+        raise InvalidMetricsError(fields={"system.uptime": "required"})
 
 
 def _instant(at: datetime | None) -> datetime:
@@ -134,17 +166,17 @@ def _detail(metrics: Metrics) -> dict[str, Any]:
     if thermal is not None:
         detail["thermal_at"] = said(thermal.updated_at)
     if (pressure := said(metrics.pressure)) is not None:
-        detail["pressure"] = plain(pressure)
+        detail["pressure"] = spelled(pressure)
     return {name: value for name, value in detail.items() if value is not None}
 
 
-def _sections(metrics: Metrics) -> dict[SectionName, Document]:
+def _sections(metrics: Metrics) -> Documents:
     disk, thermal = said(metrics.disk) or Disk(), said(metrics.thermal)
-    found: dict[SectionName, Document] = {
-        "network": network_part(said(metrics.network) or ()),
-        "disks": disks_part(disk),
-        "raid": raid_part(said(metrics.raid) or Raid()),
-    }
+    found = Documents(
+        network=network_part(said(metrics.network) or ()),
+        disks=disks_part(disk),
+        raid=raid_part(said(metrics.raid) or Raid()),
+    )
     if (smart := said(disk.smart)) is not None:
         found["smart"] = smart_part(smart)
     if thermal is not None:

@@ -1,15 +1,31 @@
 """The numbers of a Dash report by column of the core: exactly as reported, no entry where nothing was said."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import repeat
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import UNSET, json
 
-from apps.api.dash.documents import keys_of, remembered, sensor_keys, size_of, smart_document
-from apps.api.dash.payloads import Disk, FileSystem, Interface, LogicalDisk, Metrics, Pressure, Thermal, said
+from apps.api.dash.documents import keys_of, sensor_keys, size_of, smart_document
+from apps.api.dash.payloads import (
+    Connections,
+    Cpu,
+    CpuTimes,
+    Disk,
+    FileSystem,
+    Interface,
+    LogicalDisk,
+    Memory,
+    Metrics,
+    Pressure,
+    PressureGroup,
+    Processes,
+    Stall,
+    System,
+    Thermal,
+    said,
+)
 from apps.api.dash.readings import Values, raid_failed, smart_values
 from apps.nodes.types import Document, SectionName
 
@@ -88,6 +104,28 @@ DISK_IO = Fields(
 )
 DISK_USE = Fields({"disk.used_bytes": "used", "disk.ratio": "used_ratio"})
 FILE_SYSTEM = Fields({"fs.used_bytes": "used", "fs.ratio": "used_ratio", "fs.inodes_ratio": "inodes_used_ratio"})
+WHOLE_DISK = ("disk.used_bytes", "disk.ratio", "disk.primary_ratio")
+SENSOR = Fields({"temp_c": "temp_c"})
+HOTTEST = ("temp.max_c", "cpu.temp_c")
+# A share of time by what stalled and how; the CPU as a whole never does.
+STALLS = [
+    (what, how)
+    for what, hows in (("cpu", ("some",)), ("memory", ("some", "full")), ("io", ("some", "full")))
+    for how in hows
+]
+STALLED = tuple(f"psi.{what}.{how}{span}" for what, how in STALLS for span in (10, 60, 300))
+_read_stall = attrgetter("avg10", "avg60", "avg300")
+_read_used, _read_free = attrgetter("used"), attrgetter("free")
+# What a part says that was left out.
+_CPU, _TIMES, _MEMORY, _CONNECTIONS, _PROCESSES, _SYSTEM = (
+    Cpu(),
+    CpuTimes(),
+    Memory(),
+    Connections(),
+    Processes(),
+    System(),
+)
+_DISK, _PRESSURE, _GROUP, _STALL = Disk(), Pressure(), PressureGroup(), Stall()
 # A disk that a machine only pretends to have says nothing about the temperature of one.
 NOT_A_DISK = ("md", "dm-", "vd", "xvd")
 NOT_A_PATH = ("raid:", ":md", "/dev/md", "/dev/dm-", "/dev/mapper", "/dev/vd", "/dev/xvd")
@@ -95,128 +133,153 @@ PRETENDED = ("raid", "virtual", "virtio", "qemu", "vmware", "xen", "vbox", "hype
 REAL = ("nvme", "ata", "sata", "sat")
 
 
-def values_of(metrics: Metrics, sections: Mapping[SectionName, Document]) -> Values:
-    """Every column of a report with these documents, those that rules derive included."""
-    disk, smart, cpu = said(metrics.disk), sections.get("smart"), said(metrics.cpu)
-    values: dict[str, Any] = dict(_raid(sections["raid"].text))
-    values.update(_smart(smart.text) if smart is not None else {})
-    _put(values, CPU, cpu)
-    _put(values, TIMES, said(cpu.times) if cpu is not None else None)
-    _put(values, MEMORY, said(metrics.memory))
-    _put(values, CONNECTIONS, said(metrics.connections))
-    _put(values, PROCESSES, said(metrics.processes))
-    _put(values, SYSTEM, said(metrics.system))
-    _put_disks(values, disk or Disk())
-    _put_network(values, said(metrics.network) or ())
-    values |= _thermal(said(metrics.thermal))
-    values |= _pressure(said(metrics.pressure) or Pressure())
-    return {column: value for column, value in values.items() if value is not None and value is not UNSET}
+class Outline(NamedTuple):
+    """Where the numbers of a report go and which of them count, as its documents alone decide.
+
+    `columns` has an empty name where there is no column; `told` are the numbers that documents hold, those of the first
+    columns. `counted` are places among the file systems, among the disks where no file system is told; `primary` is the
+    place of the main file system, or of the disk if it `is_disk`; `cpu` are places of sensors.
+    """
+
+    columns: tuple[str, ...]
+    told: tuple[float | None, ...]
+    counted: tuple[int, ...]
+    primary: int | None
+    is_disk: bool
+    cpu: tuple[int, ...]
 
 
-def _put(values: dict[str, Any], fields: Fields, part: Any) -> None:
-    if part is not None:
-        values.update(zip(fields.columns, fields.read(part), strict=True))
+def outline_of(metrics: Metrics, sections: Mapping[SectionName, Document]) -> Outline:
+    """The outline of a report with these documents."""
+    disk, thermal, smart = said(metrics.disk) or _DISK, said(metrics.thermal), sections.get("smart")
+    logical, file_systems = said(disk.logical) or [], said(disk.filesystems) or []
+    sensors = (said(thermal.sensors) or []) if thermal is not None else []
+    told = {"raid.failed": raid_failed(json.decode(sections["raid"].text)), **(_smart(smart.text) if smart else {})}
+    columns = [
+        *told,
+        *(column for fields in (CPU, TIMES, MEMORY, CONNECTIONS, PROCESSES, SYSTEM) for column in fields.columns),
+        *_columns(DISK_USE, keys_of(logical)),
+        *_columns(DISK_IO, keys_of(said(disk.base_io) or [])),
+        *_columns(FILE_SYSTEM, map(_stripped, (said(each.path) for each in file_systems))),
+        *WHOLE_DISK,
+        *_columns(INTERFACE, map(_stripped, (said(each.name) for each in said(metrics.network) or ()))),
+        *WHOLE_MACHINE,
+        *_columns(SENSOR, sensor_keys([said(each.sensor_key) for each in sensors])),
+        *HOTTEST,
+        *STALLED,
+    ]
+    counted, primary = _counted(logical, file_systems), _primary(logical, file_systems)
+    cpu = tuple(place for place, each in enumerate(sensors) if _stripped(said(each.kind)).lower() == "cpu")
+    return Outline(_each_once(columns), tuple(told.values()), counted, *primary, cpu)
 
 
-def _put_parts(values: dict[str, Any], fields: Fields, readings: Iterable[Sequence[Any]], keys: Sequence[str]) -> None:
-    """One column for each reading of each part, in the order of the parts."""
-    for read, key in zip(readings, keys, strict=True):
-        if 0 < len(key) <= LONGEST_INSTANCE:
-            values.update(zip(fields.of(key), read, strict=True))
+def _stripped(text: str | None) -> str:
+    return (text or "").strip()
 
 
-def _put_network(values: dict[str, Any], interfaces: Sequence[Interface]) -> None:
-    readings = [INTERFACE.read(each) for each in interfaces]
-    _put_parts(values, INTERFACE, readings, [(said(each.name) or "").strip() for each in interfaces])
-    # What an interface does not say adds nothing.
-    told = zip(*readings, strict=True) if readings else repeat(())
-    values.update((column, sum(filter(None, each))) for column, each in zip(WHOLE_MACHINE, told, strict=False))
+def _columns(fields: Fields, instances: Iterable[str]) -> Iterator[str]:
+    """The columns of each part, nameless ones of a part that cannot have any."""
+    nameless = [""] * len(fields.columns)
+    for instance in instances:
+        yield from fields.of(instance) if 0 < len(instance) <= LONGEST_INSTANCE else nameless
 
 
-def _put_disks(values: dict[str, Any], disk: Disk) -> None:
-    logical, base_io = said(disk.logical) or [], said(disk.base_io) or []
-    file_systems = said(disk.filesystems) or []
-    _put_parts(values, DISK_USE, map(DISK_USE.read, logical), keys_of(logical))
-    _put_parts(values, DISK_IO, map(DISK_IO.read, base_io), keys_of(base_io))
-    paths = [(said(each.path) or "").strip() for each in file_systems]
-    _put_parts(values, FILE_SYSTEM, map(FILE_SYSTEM.read, file_systems), paths)
-    values |= _whole(logical, file_systems)
-    values["disk.primary_ratio"] = _primary(logical, file_systems)
+def _each_once(columns: Sequence[str]) -> tuple[str, ...]:
+    """Each column where it is told last: two disks may be called alike."""
+    last = {column: place for place, column in enumerate(columns)}
+    return tuple(column if last[column] == place else "" for place, column in enumerate(columns))
 
 
-def _whole(logical: Sequence[LogicalDisk], file_systems: Sequence[FileSystem]) -> Values:
-    """Use of all real file systems together, each device once; of the logical disks where no file system is told."""
-    devices = {said(each.device) or said(each.path): each for each in reversed(file_systems)}
-    counted: Sequence[FileSystem | LogicalDisk] = list(devices.values()) or logical
-    used = total(said(each.used) for each in counted)
-    free = total(said(each.free) for each in counted)
+def _counted(logical: Sequence[LogicalDisk], file_systems: Sequence[FileSystem]) -> tuple[int, ...]:
+    """All real file systems, each device once; the logical disks where no file system is told."""
+    named = [said(each.device) or said(each.path) for each in file_systems]
+    places = {name: place for place, name in reversed([*enumerate(named)])}
+    return tuple(places.values()) or tuple(range(len(logical)))
+
+
+def _primary(logical: Sequence[LogicalDisk], file_systems: Sequence[FileSystem]) -> tuple[int | None, bool]:
+    """Which is the main file system, and whether it is a disk: what is mounted on `/`, else the biggest disk."""
+    roots = [place for place, each in enumerate(logical) if said(each.mountpoint) == "/"]
+    mounted = [place for place, each in enumerate(file_systems) if "/" in {said(each.path), said(each.mountpoint)}]
+    if roots or mounted:
+        return (roots or mounted)[0], bool(roots)
+    keyed = zip(map(size_of, logical), keys_of(logical), range(len(logical)), strict=True)
+    biggest = min(keyed, key=lambda each: (-each[0], each[1]), default=None)
+    return (None if biggest is None else biggest[-1]), True
+
+
+def values_of(metrics: Metrics, outline: Outline) -> Values:
+    """Every column of a report of this outline, those that rules derive included."""
+    cpu: Any = metrics.cpu or _CPU
+    numbers: list[Any] = [
+        *outline.told,
+        *CPU.read(cpu),
+        *TIMES.read(cpu.times or _TIMES),
+        *MEMORY.read(metrics.memory or _MEMORY),
+        *CONNECTIONS.read(metrics.connections or _CONNECTIONS),
+        *PROCESSES.read(metrics.processes or _PROCESSES),
+        *SYSTEM.read(metrics.system or _SYSTEM),
+    ]
+    _put_disks(numbers, said(metrics.disk) or _DISK, outline)
+    _put_network(numbers, said(metrics.network) or ())
+    _put_temperatures(numbers, said(metrics.thermal), outline.cpu)
+    _put_stalls(numbers, metrics.pressure or _PRESSURE)
+    named = zip(outline.columns, numbers, strict=True)
+    values = {column: value for column, value in named if value is not None and value is not UNSET}
+    values.pop("", None)
+    return values
+
+
+def _put_disks(numbers: list[Any], disk: Disk, outline: Outline) -> None:
+    logical, file_systems = said(disk.logical) or (), said(disk.filesystems) or ()
+    for fields, parts in ((DISK_USE, logical), (DISK_IO, said(disk.base_io) or ()), (FILE_SYSTEM, file_systems)):
+        for part in parts:
+            numbers += fields.read(part)
+    listed: Sequence[FileSystem | LogicalDisk] = file_systems or logical
+    counted = [listed[place] for place in outline.counted]
+    numbers += _whole(total(map(_read_used, counted)), total(map(_read_free, counted)))
+    main = logical if outline.is_disk else file_systems
+    numbers.append(None if outline.primary is None else main[outline.primary].used_ratio)
+
+
+def _whole(used: float | None, free: float | None) -> tuple[float | None, float | None]:
+    """Use of everything together, in bytes and as a ratio."""
     if used is None or free is None:
-        return {"disk.used_bytes": used}
-    return {"disk.used_bytes": used, "disk.ratio": used / (used + free) if used + free else 0}
+        return used, None
+    return used, used / (used + free) if used + free else 0
 
 
-def total(values: Iterable[float | None]) -> float | None:
+def total(values: Iterable[Any]) -> float | None:
     """The sum of what is known; None where nothing is."""
-    known = [value for value in values if value is not None]
+    known = [value for value in values if value is not None and value is not UNSET]
     return sum(known) if known else None
 
 
-def _primary(logical: Sequence[LogicalDisk], file_systems: Sequence[FileSystem]) -> float | None:
-    """How full the main file system is: what is mounted on `/`, else the biggest disk."""
-    roots = [each for each in logical if said(each.mountpoint) == "/"]
-    mounted = [each for each in file_systems if "/" in {said(each.path), said(each.mountpoint)}]
-    if roots or mounted:
-        return said((roots or mounted)[0].used_ratio)
-    keyed = sorted(zip(keys_of(logical), logical, strict=True), key=lambda each: (-size_of(each[1]), each[0]))
-    return said(keyed[0][1].used_ratio) if keyed else None
+def _put_network(numbers: list[Any], interfaces: Sequence[Interface]) -> None:
+    readings = [INTERFACE.read(each) for each in interfaces]
+    for reading in readings:
+        numbers += reading
+    for place in range(len(WHOLE_MACHINE)):
+        # What an interface does not say adds nothing.
+        numbers.append(sum([reading[place] or 0 for reading in readings]))
 
 
-def _thermal(thermal: Thermal | None) -> Values:
-    sensors = (said(thermal.sensors) or []) if thermal is not None else []
-    values: Values = {}
-    warm: list[float] = []
-    cpu: list[float] = []
-    for key, sensor in zip(sensor_keys([said(sensor.sensor_key) for sensor in sensors]), sensors, strict=True):
-        reading = said(sensor.temp_c)
-        if reading is None or reading <= 0:
-            continue
-        warm.append(reading)
-        if (said(sensor.kind) or "").strip().lower() == "cpu":
-            cpu.append(reading)
-        if len(key) <= LONGEST_INSTANCE:
-            values[f"temp_c[{key}]"] = reading
-    values["temp.max_c"], values["cpu.temp_c"] = max(warm, default=None), max(cpu, default=None)
-    return values
+def _put_temperatures(numbers: list[Any], thermal: Thermal | None, cpu: Sequence[int]) -> None:
+    """What each sensor reads, unless it is zero or less, and the most that any of them and any of the CPU does."""
+    sensors = (said(thermal.sensors) or ()) if thermal is not None else ()
+    readings = [reading if (reading := said(each.temp_c)) is not None and reading > 0 else None for each in sensors]
+    numbers += readings
+    numbers.append(max(filter(None, readings), default=None))
+    numbers.append(max(filter(None, [readings[place] for place in cpu]), default=None))
 
 
-# A share of time by what stalled and how; the CPU as a whole never does.
-PRESSURE = [
-    (what, how, tuple(f"psi.{what}.{how}{span}" for span in (10, 60, 300)))
-    for what, hows in (("cpu", ("some",)), ("memory", ("some", "full")), ("io", ("some", "full")))
-    for how in hows
-]
-_read_stall = attrgetter("avg10", "avg60", "avg300")
-
-
-def _pressure(pressure: Pressure) -> Values:
+def _put_stalls(numbers: list[Any], pressure: Any) -> None:
     """Shares of time, as ratios; a group that says nothing is unknown, never zero."""
-    values: Values = {}
-    for what, how, names in PRESSURE:
-        group = said(getattr(pressure, what))
-        stall = said(getattr(group, how)) if group is not None else None
-        if stall is not None:
-            for name, percent in zip(names, _read_stall(stall), strict=True):
-                if isinstance(percent, float):
-                    values[name] = percent / PERCENT
-    return values
+    for what, how in STALLS:
+        stall = getattr(getattr(pressure, what) or _GROUP, how) or _STALL
+        numbers += [percent / PERCENT if isinstance(percent, float) else None for percent in _read_stall(stall)]
 
 
-@remembered
-def _raid(text: bytes) -> Values:
-    return {"raid.failed": raid_failed(json.decode(text))}
-
-
-@remembered
 def _smart(text: bytes) -> Values:
     document = smart_document(text)
     return {**smart_values(document), **_disk_temperatures(document)}

@@ -27,7 +27,7 @@ from apps.metrics import services as metrics
 from apps.metrics.models import HeadRow, LatestRow, Source
 from apps.nodes import selectors, services
 from apps.nodes.models import Node, NodeSection
-from apps.nodes.types import Document, Report, SectionName
+from apps.nodes.types import Document, Documents, Report
 from apps.pipeline.lifecycle import forget, forget_retired, retire_node
 from apps.pipeline.pictures import pictures
 from apps.pipeline.reports import submit_reports
@@ -66,8 +66,8 @@ def report(ratio: float = 0.5, **fields: Any) -> Report:
     return replace(told, **fields)
 
 
-def raid(*, available: bool) -> dict[SectionName, Document]:
-    return {"raid": Document(json.dumps({"available": available}).encode(), json.loads)}
+def raid(*, available: bool) -> Documents:
+    return Documents(raid=Document(json.dumps({"available": available}).encode(), json.loads))
 
 
 def fact(node: Node, seconds: float, ratio: float = 0.5, **fields: Any) -> NodeFact:
@@ -122,7 +122,7 @@ def test_documents_are_written_when_they_change_and_not_before(node: Node) -> No
 
     kept = NodeSection.objects.get()
     assert (kept.document, kept.at) == ({"available": True}, at(2))
-    submit(fact(node, 9, sections={}))
+    submit(fact(node, 9, sections=Documents()))
     assert NodeSection.objects.get().document == {"available": True}
 
 

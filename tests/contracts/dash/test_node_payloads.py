@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.api.dash import ranges
+from apps.api.dash import machines, ranges, reports
 from apps.api.dash.errors import InvalidMetricsError, InvalidRequestError, InvalidStaticError
+from apps.api.dash.machines import Machines
 from apps.api.dash.reports import read_report
 from apps.api.dash.statics import read_static
 from apps.api.dash.values import is_physical
@@ -120,6 +121,42 @@ def every_path(value: Any, path: str = "") -> Iterator[str]:
 def test_any_value_anywhere_is_read_or_refused(path: str, value: Any) -> None:
     with suppress(InvalidRequestError, InvalidMetricsError):
         read_report(body(changed(path, value)))
+
+
+def outcome(document: Any) -> Any:
+    """What is read of a document, or why it is refused."""
+    try:
+        return read_report(body(document))
+    except (InvalidRequestError, InvalidMetricsError) as error:
+        return type(error), error.message, getattr(error, "fields", None)
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(sorted(every_path(LINUX["report"]))),
+    st.sampled_from([..., None, -1, 0, 0.5, "/", " eno1 ", "x" * 400, "raid:md0", [], {}]),
+)
+def test_what_is_remembered_of_a_machine_says_nothing_about_another(path: str, value: Any) -> None:
+    with pytest.MonkeyPatch.context() as patch, suppress(TypeError):
+        patch.setattr(reports, "_machines", Machines())
+        read_report(body(LINUX["report"]))
+        document = changed(path, value)
+        told = [outcome(document), outcome(document)]
+        patch.setattr(reports, "_machines", Machines())
+
+        assert told == [outcome(document)] * 2
+
+
+def test_machines_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machines, "MOST", 100_000)
+    kept = Machines()
+    monkeypatch.setattr(reports, "_machines", kept)
+
+    for number in range(60):
+        read_report(body(changed("metrics.network.0.name", f"eno{number}9")))
+
+    assert 1 <= len(kept._young) + len(kept._old) <= 20
+    assert kept._size <= 50_000
 
 
 def test_both_ways_of_reading_say_the_same() -> None:
