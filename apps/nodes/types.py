@@ -132,15 +132,6 @@ class ListedNode(NamedTuple):
     report_interval_s: int
     tags: tuple[str, ...] = ()
 
-    @property
-    def ref(self) -> Ref:
-        return Ref("node", self.pk)
-
-    @property
-    def stale_after_s(self) -> int:
-        """Seconds of silence after which it counts as offline."""
-        return stale_after_s(self.report_interval_s)
-
 
 @dataclass(frozen=True, slots=True)
 class RosterEntry:
